@@ -1,0 +1,160 @@
+"""From a drawn patient to attenuation: organs, shading and vessels on the scan's grid, before the scanner."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from bundle.phantom import fields as f
+from bundle.phantom.anatomy import Chest
+from bundle.phantom.contrast import Contrast
+from bundle.phantom.coronary import Coronaries
+from bundle.phantom.lesions import Deposits
+from bundle.phantom.tubes import TubeRaster
+
+EDGE_MARGIN = 3.0
+
+
+def supersampling(grid: f.Grid) -> tuple[int, int, int]:
+    """Samples a voxel so that they lie at most about 0.6 mm apart."""
+    return tuple(int(max(1, np.ceil(s / 0.6))) for s in grid.spacing)
+
+
+def paint_organs(rng, chest: Chest, grid: f.Grid, shading: np.ndarray, workers: int = 1) -> np.ndarray:
+    """Organs and shading as (z, y, x) float32 HU, in slabs of slices so that memory stays small."""
+    up = f.Upsampler(chest.grid, grid)
+    edge = float(np.prod(grid.spacing) ** (1 / 3))
+    textures = [f.smooth_noise(rng, chest.grid, scale) for scale in (6.0, 14.0)]
+    layers = []
+    for organ in chest.organs:
+        box = up.box(organ.sdf, EDGE_MARGIN)
+        if box is not None:
+            layers.append((organ, box, textures[int(rng.integers(2))]))
+    image = np.empty(grid.zyx, np.float32)
+    depth = max(4, int(4e6 / (grid.shape[0] * grid.shape[1])))
+
+    def slab(first: int) -> None:
+        last = min(first + depth, grid.shape[2])
+        part = image[first:last]
+        part[:] = -1000.0
+        for organ, box, texture in layers:
+            z = slice(max(box[0].start, first), min(box[0].stop, last))
+            if z.start >= z.stop:
+                continue
+            where = (z, box[1], box[2])
+            sdf = up(organ.sdf, where)
+            target = part[z.start - first : z.stop - first, box[1], box[2]]
+            # coverage = clip(0.5 - sdf / edge, 0, 1), in place
+            sdf *= -1 / edge
+            sdf += 0.5
+            np.clip(sdf, 0, 1, out=sdf)
+            value = organ.hu
+            if organ.texture:
+                value = up(texture, where)
+                value *= organ.texture
+                value += organ.hu
+            target += (value - target) * sdf
+        part += up(shading, (slice(first, last), slice(0, grid.shape[1]), slice(0, grid.shape[0])))
+
+    starts = range(0, grid.shape[2], depth)
+    if workers > 1:
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(slab, starts))
+    else:
+        for first in starts:
+            slab(first)
+    return image
+
+
+def streaks(rng, chest: Chest, strength: float) -> np.ndarray:
+    """Beam hardening: rays around the dense contrast of the superior vena cava, fading with distance."""
+    shading = 6.0 * f.smooth_noise(rng, chest.grid, 45.0)
+    if strength:
+        z, y, x = (chest.grid.axis(i).astype(np.float32) for i in (2, 1, 0))
+        source = chest.to_scanner(np.array([55.0, -8.0, 60.0]))[0]
+        dx, dy = x[None, :] - source[0], y[:, None] - source[1]
+        angle, distance = np.arctan2(dy, dx), np.hypot(dx, dy)
+        rays = sum(rng.normal() * np.cos(k * angle + rng.uniform(0, 6.3)) for k in rng.integers(3, 14, 4)) / 2
+        above = 1 / (1 + np.exp(-(z - source[2] + 25) / 12))
+        shading += above[:, None, None] * (strength * rays * np.exp(-distance / 45))[None]
+    return shading.astype(np.float32)
+
+
+def lung_vessels(rng, chest: Chest, contrast: Contrast, count: int = 90):
+    """Random curved vessels that taper from the hila into the lungs: (points, radii, HU)."""
+    starts = chest.to_scanner(np.array([[-38.0, -52, 30], [70.0, -50, 30]]))
+    out = []
+    for _ in range(count):
+        start = starts[rng.integers(2)] + rng.normal(0, 6, 3)
+        direction = rng.normal(0, 1, 3) * [1.0, 1.0, 0.8]
+        direction /= np.linalg.norm(direction)
+        points = [start]
+        for _ in range(rng.integers(8, 22)):
+            direction = direction + rng.normal(0, 0.22, 3)
+            direction /= np.linalg.norm(direction)
+            points.append(points[-1] + 4.0 * direction)
+        points = np.array(points)
+        radii = np.linspace(rng.uniform(1.2, 3.2), rng.uniform(0.3, 0.8), len(points))
+        inside = f.sample(chest.lungs, chest.grid, points) < 1.0
+        for run in np.split(np.arange(len(points)), np.flatnonzero(np.diff(inside)) + 1):
+            if inside[run[0]] and len(run) > 2:
+                hu = (contrast.pulmonary if rng.random() < 0.5 else contrast.left_atrium) * rng.uniform(0.85, 1)
+                out.append((points[run], radii[run], hu))
+    return out
+
+
+def paint_vessels(rng, image: np.ndarray, chest: Chest, grid: f.Grid, contrast: Contrast, tree: Coronaries,
+                  deposits: Deposits) -> np.ndarray:
+    """Paint veins, arterial wall and plaque, lumen, calcium and metal into `image`; returns the lumen's part of
+    every voxel as (z, y, x) float32 in [0, 1]."""
+    samples = supersampling(grid)
+    flat = image.reshape(-1)
+
+    def paint(tubes, samples=samples):
+        raster = TubeRaster(grid, samples)
+        raster.add(tubes)
+        voxels, filled, value = raster.coverage()
+        flat[voxels] += filled * (value - flat[voxels])
+        return voxels, filled
+
+    paint(lung_vessels(rng, chest, contrast), tuple(max(1, n // 2) for n in samples))
+    paint([(p, r, contrast.vein * rng.uniform(0.85, 1.1)) for p, r in tree.veins])
+    walls = []
+    for branch in tree.branches:
+        plaque = np.full(len(branch.points), contrast.muscle - 10.0)
+        thick = branch.outer - branch.radius > 0.9
+        plaque[thick] = contrast.soft_plaque
+        begin = 0 if branch.parent else 6
+        walls.append((branch.vessel[begin:], branch.outer[begin:], plaque[begin:]))
+    paint(walls)
+    lumens = []
+    for branch in tree.branches:
+        from_ostium = np.arange(len(branch.points)) * 0.5 + _distance_to_origin(tree, branch)
+        hu = contrast.coronary * (1 - contrast.distal_loss * from_ostium / 100)
+        lumens.append((branch.points, branch.radius, np.maximum(hu, 0.35 * contrast.coronary)))
+    voxels, filled = paint(lumens)
+    if deposits.calcium:
+        paint(deposits.calcium)
+    if deposits.metal:
+        paint(deposits.metal)
+    lumen = np.zeros(grid.zyx, np.float32)
+    lumen.reshape(-1)[voxels] = filled
+    # The lumen begins at the ostium: what lies in the aorta is aorta.
+    up = f.Upsampler(chest.grid, grid)
+    box = up.box(chest.aorta, EDGE_MARGIN)
+    if box is not None:
+        edge = float(np.prod(grid.spacing) ** (1 / 3))
+        lumen[box] *= 1 - np.clip(0.5 - up(chest.aorta, box) / edge, 0, 1)
+    return lumen
+
+
+def _distance_to_origin(tree: Coronaries, branch) -> float:
+    """Path length (mm) from the ostium to where a branch begins."""
+    total = 0.0
+    while branch.parent:
+        parent = tree[branch.parent]
+        at = np.argmin(np.linalg.norm(parent.vessel - branch.vessel[0], axis=1))
+        total += 0.5 * float(at)
+        branch = parent
+    return total
