@@ -126,5 +126,6 @@ def _reorient(image, label, affine, codes: str):
         if sign < 0:
             step[old, 3] = image.shape[old] - 1
     flips = tuple(slice(None, None, sign) for sign in signs)
-    turn = lambda array: array.transpose(axes)[flips]  # noqa: E731
+    # Files are written with the first axis fastest.
+    turn = lambda array: np.asfortranarray(array.transpose(axes)[flips])  # noqa: E731
     return turn(image), turn(label), affine @ step

@@ -43,12 +43,15 @@ class Protocol:
         return asdict(self)
 
 
-def draw_protocol(rng: np.random.Generator, scale: float = 1.0) -> Protocol:
+def draw_protocol(rng: np.random.Generator) -> Protocol:
     """Draw an acquisition: 0.3 to 0.5 mm in plane, 0.25 to 0.75 mm slices, at most 300 of them."""
     pixel = float(np.clip(rng.normal(0.36, 0.045), 0.29, 0.5))
     slice_mm = float(rng.choice([0.25, 0.4, 0.45, 0.5, 0.6, 0.625, 0.75],
                                 p=[0.02, 0.1, 0.13, 0.5, 0.1, 0.1, 0.05]))
     reach = float(np.clip(rng.normal(132, 12), 105, 165))
+    if rng.random() < 0.15:  # the whole chest, or bypass grafts: a long scan with a wide field of view
+        pixel, slice_mm = float(rng.uniform(0.36, 0.5)), float(rng.choice([0.6, 0.625, 0.75]))
+        reach = float(rng.uniform(165, 225))
     steps = []
     if rng.random() < 0.22:  # step-and-shoot: slabs that do not quite meet
         slab = rng.uniform(25, 45)
