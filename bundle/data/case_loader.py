@@ -1,0 +1,85 @@
+"""Cases one by one for inference and evaluation, where a broken case does not end the run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from monai.data import Dataset, list_data_collate
+
+from ..errors import InputError, find_input_error
+
+__all__ = ["CaseLoader"]
+
+logger = logging.getLogger(__name__)
+
+
+class CaseLoader:
+    """Batches of one case, the next one loaded in a background thread while this one is worked on.
+
+    A case that cannot be loaded is skipped and goes in ``failures``; the others go on.
+
+    It has no ``len()`` on purpose. Ignite takes the length of a loader for the number of batches and, where
+    fewer come, starts the loader anew, so repeats cases; without a length it ends the epoch where the cases
+    end. The number of cases is ``len(loader.dataset)``.
+
+    Args:
+        dataset: its ``data`` is a list of items that hold "case" and "image"; indexing it runs the
+            transforms.
+
+    Raises:
+        InputError: the data set is empty.
+
+    Attributes:
+        failures: {"case", "image", "reason"} of each case that failed in the run so far, in order; emptied
+            when a new run over the cases begins. The reason is one sentence.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        if len(dataset) == 0:
+            raise InputError("there is no case to run on: the chosen part of the data set is empty")
+        self.dataset = dataset
+        self.failures: list[dict[str, str]] = []
+
+    def __iter__(self) -> Iterator[Any]:
+        self.failures.clear()
+        # One thread: two cases in memory, the one in work and the next, are what a small machine can hold.
+        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="case-loader")
+        try:
+            waiting: Future | None = None
+            for index in range(len(self.dataset)):
+                loaded, waiting = waiting, pool.submit(self._load, index)
+                if loaded is not None:
+                    yield from self._taken(loaded, index - 1)
+            if waiting is not None:
+                yield from self._taken(waiting, len(self.dataset) - 1)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _load(self, index: int) -> Any:
+        return list_data_collate([self.dataset[index]])
+
+    def _taken(self, loaded: Future, index: int) -> Iterator[Any]:
+        """The batch of one case, or nothing where it failed."""
+        try:
+            batch = loaded.result()
+        except Exception as error:
+            self._note(index, error)
+        else:
+            yield batch
+
+    def _note(self, index: int, error: Exception) -> None:
+        item = self.dataset.data[index]
+        known = find_input_error(error)
+        if known is not None:
+            reason = str(known)
+        else:
+            cause = error
+            while cause.__cause__ is not None:
+                cause = cause.__cause__
+            reason = f"{type(cause).__name__}: {cause}"
+        self.failures.append({"case": item["case"], "image": str(item["image"]), "reason": reason})
+        # The traceback of anything but bad input is kept: it may be a fault of the program.
+        logger.error("case '%s' skipped: %s", item["case"], reason, exc_info=None if known else error)

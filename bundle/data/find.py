@@ -1,0 +1,168 @@
+"""A folder on disk becomes train, validation and test lists, or a list of images."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+from ..errors import InputError
+from .asoca import read_asoca
+from .decathlon import read_decathlon
+from .found import PARTS, Found, some
+from .imagecas import read_imagecas
+from .names import SUFFIXES, case_name, natural_key, split_suffix
+from .pairs import read_pairs
+from .splits import draw_split
+from .walk import describe_files, list_files
+
+__all__ = ["find_cases", "find_images"]
+
+# The most specific first: pairs take any image.
+_LAYOUTS = (read_decathlon, read_asoca, read_imagecas, read_pairs)
+_LOOKED_FOR = (
+    "ImageCAS (<range>/<N>.img.nii.gz with <N>.label.nii.gz, or <id>/img.nii.gz with <id>/label.nii.gz), "
+    "ASOCA (Normal and Diseased, each with CTCA and Annotations), a Decathlon dataset.json, and pairs "
+    "(images/x.nii.gz with labels/x.nii.gz, or x.nii.gz with x_label.nii.gz)"
+)
+
+
+def find_cases(
+    dataset_dir: str | Path,
+    split: str = "Split-1",
+    val_fraction: float = 0.1,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+) -> dict[str, list[dict[str, str]]]:
+    """Train, validation and test lists of the labelled cases in a folder.
+
+    The layout is recognised: ImageCAS (both forms), ASOCA, Decathlon ``dataset.json``, plain pairs. The
+    split is the data set's own where it has one (ImageCAS's .xlsx, Decathlon's labelled lists, folders
+    called train, validation, test). A validation or test part that Decathlon or pairs lack is drawn from
+    their training cases; one that ImageCAS's split file lacks stays empty, with a warning. No case is in
+    two parts.
+
+    Args:
+        dataset_dir: the folder.
+        split: the column of ImageCAS's split file.
+        val_fraction: of the cases, for validation, where the data set assigns none.
+        test_fraction: of the cases, for test, where the data set assigns none.
+        seed: of the drawn split.
+
+    Returns:
+        {"train": [...], "validation": [...], "test": [...]}, each item {"image": path, "label": path,
+        "case": name}, in natural order of the names.
+
+    Raises:
+        InputError: no such folder, an empty or unknown one, images without labels or labels without images,
+            two cases of one name, a split that cannot be read or honoured.
+    """
+    root, found = _recognise(dataset_dir)
+    if not found.labels:
+        raise InputError(
+            f"'{root}' has {len(found.images)} images but no labels, which training and evaluation need: "
+            f"looked for {_LOOKED_FOR}"
+        )
+    assigned = found.assign(split)
+    cases = assigned or dict.fromkeys({**found.images, **found.labels})
+    _check_pairs(root, found, list(cases))
+    parts = _complete(root, found, assigned, val_fraction, test_fraction, seed)
+    lists: dict[str, list[dict[str, str]]] = {part: [] for part in PARTS}
+    for case in sorted(parts, key=natural_key):
+        item = {"image": found.images[case], "label": found.labels[case][0], "case": case}
+        lists[parts[case]].append(item)
+    _check_leaks(lists)
+    return lists
+
+
+def find_images(dataset_dir: str | Path) -> list[dict[str, str]]:
+    """The images to run inference on: one file, a folder of images, or a data set that `find_cases` knows.
+
+    Labels, and 8-bit masks of other structures, are never taken for images.
+
+    Returns:
+        [{"image": path, "case": name}, ...] in natural order of the names.
+
+    Raises:
+        InputError: no such file or folder, no image in it, or two images of one name.
+    """
+    path = Path(dataset_dir).expanduser()
+    if path.is_file():
+        if not split_suffix(path)[1]:
+            endings = ", ".join(SUFFIXES)
+            raise InputError(f"'{path}' is not an image file: expected one that ends in {endings}")
+        return [{"image": str(path), "case": case_name(path)}]
+    _, found = _recognise(path)
+    return [{"image": found.images[c], "case": c} for c in sorted(found.images, key=natural_key)]
+
+
+def _recognise(dataset_dir: str | Path) -> tuple[Path, Found]:
+    root = Path(dataset_dir).expanduser()
+    if not root.is_dir():
+        what = "is a file" if root.exists() else "does not exist"
+        raise InputError(f"dataset_dir '{root}' {what}: expected a folder with {_LOOKED_FOR}")
+    files = list_files(root)
+    for read in _LAYOUTS:
+        found = read(root, files)
+        if found is not None:
+            return root, found
+    raise InputError(f"no images in '{root}': looked for {_LOOKED_FOR}; found {describe_files(files)}")
+
+
+def _check_pairs(root: Path, found: Found, cases: list[str]) -> None:
+    for have, lack, noun in (
+        (found.images, found.labels, "label"),
+        (found.labels, found.images, "image"),
+    ):
+        alone = sorted((c for c in cases if c in have and c not in lack), key=natural_key)
+        if alone:
+            raise InputError(
+                f"{len(alone)} of {len(cases)} cases in '{root}' ({found.layout}) have no {noun}: "
+                f"{some([_first(have[c]) for c in alone])}; give each its {noun} or move it out"
+            )
+    for case in cases:
+        if len(found.labels[case]) > 1:
+            raise InputError(f"case '{case}' has two labels, {some(found.labels[case])}: keep one")
+
+
+def _first(paths: str | list[str]) -> str:
+    return paths if isinstance(paths, str) else paths[0]
+
+
+def _complete(
+    root: Path,
+    found: Found,
+    assigned: dict[str, str],
+    val_fraction: float,
+    test_fraction: float,
+    seed: int,
+) -> dict[str, str]:
+    """The data set's own parts, and those that it lacks drawn from its training cases."""
+    if not assigned:
+        return draw_split(found.images, val_fraction, test_fraction, seed, found.strata)
+    empty = [part for part in PARTS if part not in assigned.values()]
+    if found.complete or "train" in empty:
+        if empty:
+            warnings.warn(f"the split of '{root}' has no {' and no '.join(empty)} case on disk", stacklevel=3)
+        return assigned
+    drawn = draw_split(
+        [case for case, part in assigned.items() if part == "train"],
+        val_fraction if "validation" in empty else 0.0,
+        test_fraction if "test" in empty else 0.0,
+        seed,
+    )
+    return {**assigned, **drawn}
+
+
+def _check_leaks(lists: dict[str, list[dict[str, str]]]) -> None:
+    """One file under two names, through a link, must not be in two parts."""
+    seen: dict[str, tuple[str, str]] = {}
+    for part, items in lists.items():
+        for item in items:
+            other, first = seen.setdefault(os.path.realpath(item["image"]), (part, item["image"]))
+            if other != part:
+                raise InputError(
+                    f"'{first}' ({other}) and '{item['image']}' ({part}) are the same file: remove one link"
+                )
+
+
