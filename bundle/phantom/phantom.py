@@ -59,6 +59,7 @@ def make_phantom(seed: int, shape: tuple[int, int, int] | None = None, *, orient
         raise ValueError(f"The shape is {tuple(shape)}; every axis needs at least 16 voxels.")
     patient, machine = (np.random.default_rng([seed, stream]) for stream in range(2))
     protocol = scanner.draw_protocol(machine)
+    place = machine.normal(0, [20, 60, 150])  # where the table stood: scanner coordinates have any offset
     contrast = draw_contrast(patient)
     grid = protocol.grid(shape)
     # Anatomy is drawn on the acquisition's extent, not on the voxel grid, so that every shape shows one patient.
@@ -82,7 +83,6 @@ def make_phantom(seed: int, shape: tuple[int, int, int] | None = None, *, orient
     affine = np.eye(4)
     rotation = scanner.orientation_matrix(protocol)
     centre = (grid.origin + grid.far_corner) / 2
-    place = machine.normal(0, [20, 60, 150])  # where the table stood: scanner coordinates have any offset
     affine[:3, :3] = rotation * grid.spacing
     affine[:3, 3] = place + rotation @ (grid.origin - centre)
     truth = _truth(tree, grid, protocol, rotation, place - rotation @ centre)

@@ -49,6 +49,9 @@ class TubeRaster:
     def _boxes(self, points, radius, value):
         """Segments as rows (x, y, z, radius, value) at both ends, with their boxes of voxels (x, y, z)."""
         points = np.asarray(points, float)
+        radius = np.asarray(radius, float)
+        # The linear ramp of `coverage` adds edge^2 / 12 to a round section's squared radius: take it off first.
+        radius = np.sqrt(np.maximum(radius**2 - self.edge**2 / 12, (0.4 * radius) ** 2))
         columns = [np.broadcast_to(np.asarray(c, float), len(points)) for c in (radius, value)]
         nodes = np.column_stack([points, *columns])
         # Segments much shorter than a voxel add work and no precision.

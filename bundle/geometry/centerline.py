@@ -1,0 +1,182 @@
+"""From a mask to its centreline tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyvista as pv
+from scipy.spatial import cKDTree
+
+from bundle.geometry.coordinates import check_affine, voxel_volume_mm3
+from bundle.geometry.crop import region_of
+from bundle.geometry.gaps import bridge_gaps
+from bundle.geometry.graph import Chain, forest
+from bundle.geometry.lumen import clean_mask
+from bundle.geometry.polyline import tangents
+from bundle.geometry.refine import STEP_MM, attach, drop_start, in_lumen, join, reach_wall, recentre
+from bundle.geometry.sections import Lumen, cut
+from bundle.geometry.skeleton import Skeleton, prune, skeletonise
+from bundle.geometry.surface import extract_surface, level_set
+from bundle.geometry.tree import Segment, Tree
+
+
+@dataclass
+class _Line:
+    """A refined chain: points and radius from start to tip, and where on its parent it begins."""
+
+    points: np.ndarray
+    radius: np.ndarray
+    parent: int
+    start: int
+    own: int  # first point that lies outside the parent's lumen
+    tree: int
+    gap: np.ndarray
+
+
+def _refine_chain(skeleton: Skeleton, chain: Chain, lines: list[_Line | None], lumen: Lumen) -> _Line | None:
+    points, expected = skeleton.points[chain.nodes], skeleton.radius[chain.nodes]
+    parent = lines[chain.parent] if chain.parent >= 0 else None
+    if chain.parent >= 0 and parent is None:
+        return None
+    if parent is not None:
+        first = drop_start(points, 0.5 * expected, parent.points, parent.radius)
+        points, expected = points[first:], expected[first:]
+    if len(points) < 3:
+        return None
+    points, sections, _ = recentre(lumen, points, expected)
+    ends = []
+    for side in (0, -1):
+        outwards = tangents(points)[side] * (1 if side else -1)
+        ends.append(reach_wall(lumen, points[side], outwards, sections.radius[side]))
+    if parent is not None:
+        ends[0] = ends[0][:0]
+    gap = ~in_lumen(lumen, points)
+    inner = over_gaps(sections.radius, gap)
+    points = np.concatenate([ends[0][::-1], points, ends[1]])
+    gap = np.pad(gap, (len(ends[0]), len(ends[1])))
+    radius = np.concatenate([np.full(len(ends[0]), inner[0]), inner, np.full(len(ends[1]), inner[-1])])
+    if len(ends[0]):
+        # An ostium is often cut flat: sections there are whole, unlike at a round tip.
+        head = cut(lumen, ends[0][::-1], np.repeat(tangents(points)[:1], len(ends[0]), 0), radius[: len(ends[0])])
+        radius[: len(ends[0])] = head.radius
+    if parent is None:
+        return _Line(points, radius, -1, 0, 0, chain.tree, gap)
+    direction = points[min(6, len(points) - 1)] - points[0]
+    direction = direction / max(np.linalg.norm(direction), 1e-9)
+    start = attach(points[0], direction, parent.points, parent.radius)
+    bridge = join(points, parent.points[start])
+    radius = np.concatenate([np.full(len(bridge), radius[0]), radius])
+    points, gap = np.concatenate([bridge, points]), np.pad(gap, (len(bridge), 0))
+    return _Line(points, radius, chain.parent, start, len(bridge), chain.tree, gap)
+
+
+def over_gaps(values: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """`values` (N,) with those in a gap (N,) interpolated from both sides."""
+    if not gap.any() or gap.all():
+        return values
+    at = np.arange(len(values))
+    return np.interp(at, at[~gap], values[~gap])
+
+
+def _inscribed(points: np.ndarray, wall: pv.PolyData) -> np.ndarray:
+    probe = pv.PolyData(points).compute_implicit_distance(wall)
+    return np.abs(probe.point_data["implicit_distance"])
+
+
+def _segments(lines: list[_Line | None], wall: pv.PolyData) -> list[Segment]:
+    """Lines cut where others begin on them, mothers first."""
+    segments: list[Segment] = []
+    last_of: dict[tuple[int, int], int] = {}  # (line, index of a cut) -> segment that ends there
+    for number, line in enumerate(lines):
+        if line is None:
+            continue
+        children = [c for c in lines if c is not None and c.parent == number]
+        inner = sorted({c.start for c in children if 0 < c.start < len(line.points) - 1})
+        junction = np.zeros(len(line.points), bool)
+        junction[: line.own] = True
+        for child in children:
+            at = np.linalg.norm(line.points - line.points[child.start], axis=1)
+            junction |= at < line.radius[child.start] + child.radius[min(child.own, len(child.radius) - 1)]
+        if line.parent >= 0:
+            mother = lines[line.parent]
+            at = np.linalg.norm(line.points - mother.points[line.start], axis=1)
+            junction |= at < mother.radius[line.start] + 0.5 * line.radius[line.own]
+        inscribed = over_gaps(_inscribed(line.points, wall), line.gap)
+        inscribed[: line.own] = line.radius[: line.own]
+        before = last_of.get((line.parent, line.start), -1) if line.parent >= 0 else -1
+        bounds = [0, *inner, len(line.points) - 1]
+        for a, b in zip(bounds[:-1], bounds[1:]):
+            part = slice(a, b + 1)
+            segments.append(
+                Segment(
+                    line.points[part], line.radius[part], inscribed[part], junction[part],
+                    line.gap[part], before, line.tree,
+                )
+            )  # fmt: skip
+            before = len(segments) - 1
+            last_of[number, b] = before
+    return segments
+
+
+def centerline_tree(
+    mask: np.ndarray,
+    affine: np.ndarray,
+    probability: np.ndarray | None = None,
+    level: float | None = None,
+    wall: pv.PolyData | None = None,
+    spur_mm: float = 2.0,
+    max_gap_mm: float = 8.0,
+    min_part_mm3: float = 1.0,
+) -> Tree:
+    """The centreline tree of a lumen, directed from the ostia to the tips, without names.
+
+    Skeleton, loops opened at their thinnest link, spurs pruned against the local radius, rooted at the thickest
+    end, then refined in cross-sections (32 rays, three rounds) so that points and radius are sub-voxel.
+
+    Args:
+        mask: (X, Y, Z), > 0 is lumen. affine: (4, 4) voxel to RAS mm.
+        probability, level: place the wall between voxels, as in `extract_surface`.
+        wall: the lumen's surface if it is there already (RAS mm), else it is made.
+        spur_mm: twigs that stand less than this out of their parent's wall go.
+        max_gap_mm: longest interruption over which two pieces of a vessel are joined; 0 joins none.
+
+    Returns:
+        a `Tree` with segments and no branches; empty for a mask without vessels.
+    """
+    affine = check_affine(affine)
+    region = region_of(np.asarray(mask))
+    if region is None:
+        return Tree()
+    box, box_affine = clean_mask(region.take(mask), voxel_volume_mm3(affine), min_part_mm3), region.affine(affine)
+    skeleton = skeletonise(box, box_affine)
+    prune(skeleton, spur_mm)
+    bridge_gaps(skeleton, max_gap_mm)
+    chains = forest(skeleton)
+    if not chains:
+        return Tree()
+    if probability is None:
+        lumen = Lumen(box.astype(np.float32), box_affine, soft=True)
+    else:
+        lumen = Lumen(level_set(box, region.take(probability), level), box_affine, soft=False)
+    if wall is None:
+        wall = extract_surface(mask, affine, probability, level, min_part_mm3)
+    lines: list[_Line | None] = []
+    for chain in chains:
+        lines.append(_refine_chain(skeleton, chain, lines, lumen))
+    lines = _without_twins(lines)
+    return Tree(_segments(lines, wall))
+
+
+def _without_twins(lines: list[_Line | None]) -> list[_Line | None]:
+    """Side branches whose refined line fell back on to a line kept before are not vessels of their own."""
+    kept: list[_Line | None] = []
+    for line in lines:
+        if line is not None and line.parent >= 0:
+            others = np.concatenate([k.points for k in kept if k is not None])
+            own = line.points[line.own :]
+            lonely = len(own) and (cKDTree(others).query(own)[0] > STEP_MM).mean() > 0.5
+            if kept[line.parent] is None or not lonely:
+                line = None
+        kept.append(line)
+    return kept

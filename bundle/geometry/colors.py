@@ -1,0 +1,27 @@
+"""Colours of values: one palette for clouds, meshes and pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Dark red over orange to pale yellow: the paper's red and orange, legible on dark and readable in grey.
+_WARM = np.array(
+    [[0.45, 0.05, 0.16], [0.70, 0.12, 0.15], [0.88, 0.28, 0.14], [0.96, 0.50, 0.20], [0.99, 0.72, 0.36],
+     [1.00, 0.93, 0.66]]
+)  # fmt: skip
+
+
+def warm(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    """Colours (N, 3) uint8 of `values` (N,), `limits` being the palette's two ends."""
+    low, high = limits
+    at = np.clip((np.asarray(values, float) - low) / max(high - low, 1e-9), 0, 1) * (len(_WARM) - 1)
+    rgb = np.stack([np.interp(at, np.arange(len(_WARM)), _WARM[:, c]) for c in range(3)], axis=-1)
+    return np.round(255 * rgb).astype(np.uint8)
+
+
+def nice_limits(values: np.ndarray) -> tuple[float, float]:
+    """Limits that hold the middle 96 % of the values, so that one outlier does not flatten the colours."""
+    if len(values) == 0:
+        return 0.0, 1.0
+    low, high = np.percentile(values, [2, 98])
+    return (float(low), float(high)) if high > low else (float(low) - 0.5, float(low) + 0.5)

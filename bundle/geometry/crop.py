@@ -1,0 +1,54 @@
+"""The part of a volume that holds the vessels, with an empty margin around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Region:
+    """A box of voxels, possibly reaching past the volume's border.
+
+    low: first voxel of the box, (i, j, k), negative where the margin leaves the volume.
+    shape: size of the box in voxels.
+    """
+
+    low: tuple[int, int, int]
+    shape: tuple[int, int, int]
+
+    def take(self, volume: np.ndarray) -> np.ndarray:
+        """A copy of the box out of `volume` (X, Y, Z); zero outside the volume."""
+        box = np.zeros(self.shape, dtype=volume.dtype)
+        inside, source = [], []
+        for low, size, length in zip(self.low, self.shape, volume.shape):
+            first, last = max(low, 0), min(low + size, length)
+            inside.append(slice(first - low, last - low))
+            source.append(slice(first, last))
+        box[tuple(inside)] = volume[tuple(source)]
+        return box
+
+    def affine(self, affine: np.ndarray) -> np.ndarray:
+        """The affine of the box, so that its voxels stay where they are in the patient."""
+        moved = np.array(affine, dtype=np.float64)
+        moved[:3, 3] = moved[:3, :3] @ np.asarray(self.low, float) + moved[:3, 3]
+        return moved
+
+
+def region_of(mask: np.ndarray, margin: int = 6) -> Region | None:
+    """The bounding box of the voxels > 0 in `mask` (X, Y, Z), `margin` voxels wider on every side.
+
+    None for an empty mask. The margin is kept also at the volume's border, where `take` fills it with
+    zeros: that closes the surface of a vessel which leaves the scan.
+    """
+    box: list[slice] = [slice(None)] * 3
+    for axis in range(3):
+        others = tuple(a for a in range(3) if a != axis)
+        used = np.flatnonzero(mask[tuple(box)].any(axis=others))
+        if used.size == 0:
+            return None
+        box[axis] = slice(int(used[0]), int(used[-1]) + 1)
+    low = tuple(s.start - margin for s in box)
+    shape = tuple(s.stop - s.start + 2 * margin for s in box)
+    return Region(low, shape)

@@ -1,0 +1,138 @@
+"""Figures of every case of an evaluation, and their summary, as files and in the terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ignite.engine import Engine, Events
+
+from bundle.errors import InputError
+from bundle.handlers.table import to_csv, to_text, write_text
+from bundle.metrics.case_metrics import case_metrics, dice
+from bundle.metrics.centerline_dice import centerline_dice
+
+SCAN_METRICS = ("dice", "cldice", "hd95_mm", "assd_mm", "betti0_error")
+GRID_METRICS = ("grid_dice", "grid_cldice")
+COLUMNS = ("case", *SCAN_METRICS, *GRID_METRICS, "threshold", "volume_mm3", "true_volume_mm3")
+
+
+def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row a metric: ``metric, n, mean, sd, median, min, max`` over the cases where it is defined.
+
+    ``sd`` is the sample's (n - 1), NaN for one case.
+    """
+    summary = []
+    for metric in (*SCAN_METRICS, *GRID_METRICS):
+        values = np.array([row[metric] for row in rows], dtype=float)
+        values = values[~np.isnan(values)]
+        row: dict[str, Any] = {"metric": metric, "n": len(values)}
+        for name in ("mean", "sd", "median", "min", "max"):
+            row[name] = float("nan")
+        if len(values):
+            row |= {name: float(getattr(np, name)(values)) for name in ("mean", "median", "min", "max")}
+        if len(values) > 1:
+            row["sd"] = float(values.std(ddof=1))
+        summary.append(row)
+    return summary
+
+
+class CaseMetrics:
+    """Ignite handler that measures each case on the scan's own grid and at the network's.
+
+    Writes ``<output_dir>/metrics.csv`` (a row a case, rewritten after every case), ``metrics_summary.csv``
+    and ``metrics.json`` (both, and the failed cases), and prints them. ``grid_dice`` and ``grid_cldice`` are
+    of the network's own grid: its prediction, thresholded there, against the label resized there.
+
+    Args:
+        output_dir: folder of the results.
+        loader: has ``failures``, a list of ``{"case", "reason"}`` of the cases that could not be loaded.
+        pred_key, label_key: masks on the scan's grid.
+        grid_pred_key, grid_label_key: masks on the network's grid.
+    """
+
+    def __init__(
+        self,
+        output_dir: str | os.PathLike,
+        loader: Any,
+        pred_key: str = "pred",
+        label_key: str = "label",
+        grid_pred_key: str = "grid_pred",
+        grid_label_key: str = "grid_label",
+    ) -> None:
+        self.output_dir = Path(output_dir)
+        self.loader = loader
+        self.pred_key, self.label_key = pred_key, label_key
+        self.grid_pred_key, self.grid_label_key = grid_pred_key, grid_label_key
+        self.rows: list[dict[str, Any]] = []
+
+    def attach(self, engine: Engine) -> None:
+        """Register with an evaluator."""
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+        engine.add_event_handler(Events.COMPLETED, self.completed)
+
+    def start(self, _: Engine) -> None:
+        """Forget an earlier run."""
+        self.rows = []
+
+    def __call__(self, engine: Engine) -> None:
+        """Measure the cases of this iteration."""
+        for batch, output in zip(engine.state.batch, engine.state.output):
+            self.rows.append({"case": str(batch["case"]), **self._measure({**batch, **output})})
+        write_text(self.output_dir / "metrics.csv", to_csv(self.rows, COLUMNS))
+
+    def _measure(self, item: dict) -> dict[str, Any]:
+        prediction = item[self.pred_key]
+        affine = prediction.affine.cpu().numpy().astype(float)
+        mask, truth, grid_mask, grid_truth = (
+            item[key][0].detach().cpu().numpy() > 0
+            for key in (self.pred_key, self.label_key, self.grid_pred_key, self.grid_label_key)
+        )
+        voxel_volume_mm3 = abs(float(np.linalg.det(affine[:3, :3])))
+        return {
+            **case_metrics(mask, truth, affine),
+            "grid_dice": dice(grid_mask, grid_truth),
+            "grid_cldice": centerline_dice(grid_mask, grid_truth),
+            "threshold": prediction.meta["threshold"],
+            "volume_mm3": np.count_nonzero(mask) * voxel_volume_mm3,
+            "true_volume_mm3": np.count_nonzero(truth) * voxel_volume_mm3,
+        }
+
+    def completed(self, _: Engine) -> None:
+        """Write the summary and print it."""
+        summary = summarise(self.rows)
+        columns = list(summary[0])
+        write_text(self.output_dir / "metrics.csv", to_csv(self.rows, COLUMNS))
+        write_text(self.output_dir / "metrics_summary.csv", to_csv(summary, columns))
+        report = {"cases": self.rows, "summary": summary, "failed": self.loader.failures}
+        write_text(self.output_dir / "metrics.json", json.dumps(_without_nan(report), indent=2) + "\n")
+        print(to_text(self.rows, COLUMNS), to_text(summary, columns), sep="\n\n")
+        print(f"metrics: {self.output_dir / 'metrics.csv'}")
+
+    def finish(self) -> None:
+        """The end of the run.
+
+        Raises:
+            InputError: where a case could not be measured, or there was none, so that the exit code says it.
+        """
+        failed = self.loader.failures
+        if not failed and not self.rows:
+            raise InputError("there is no case to measure: the chosen part of the data set's split is empty")
+        if failed:
+            total = len(failed) + len(self.rows)
+            raise InputError(
+                f"{len(failed)} of {total} cases failed, first '{failed[0]['case']}': {failed[0]['reason']}"
+            )
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN: null instead."""
+    if isinstance(value, dict):
+        return {key: _without_nan(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(entry) for entry in value]
+    return None if isinstance(value, float) and np.isnan(value) else value

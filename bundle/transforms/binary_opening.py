@@ -1,0 +1,96 @@
+"""Morphological opening of a mask with a ball given in millimetres."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from itertools import product
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform, Transform
+
+from bundle.transforms.bounding_box import bounding_box
+
+
+def ball_offsets(radius_mm: float, spacing_mm: Sequence[float]) -> list[tuple[int, int, int]]:
+    """Voxel offsets whose centre lies within ``radius_mm`` of the origin, on a grid of ``spacing_mm``."""
+    reach = [int(radius_mm / s + 1e-6) for s in spacing_mm]
+    inside = []
+    for offset in product(*[range(-n, n + 1) for n in reach]):
+        if np.hypot.reduce([o * s for o, s in zip(offset, spacing_mm)]) <= radius_mm * (1 + 1e-6):
+            inside.append(offset)
+    return inside
+
+
+def _shifted(mask: np.ndarray, offsets: list[tuple[int, int, int]], combine: np.ufunc) -> np.ndarray:
+    """Combine ``mask`` moved by every offset; voxels that come in from outside are background."""
+    reach = np.abs(offsets).max(axis=0)
+    padded = np.pad(mask, [(n, n) for n in reach])
+    out = mask.copy()
+    for offset in offsets:
+        start = reach + offset
+        window = tuple(slice(s, s + n) for s, n in zip(start, mask.shape))
+        combine(out, padded[window], out=out)
+    return out
+
+
+def open_mask(mask: np.ndarray, radius_mm: float, spacing_mm: Sequence[float]) -> np.ndarray:
+    """Erode, then dilate, a bool array (X, Y, Z) by a ball of ``radius_mm``.
+
+    Parts thinner than the ball go, also the thin branches of a vessel. A radius under the smallest voxel edge
+    changes nothing. Voxels outside the scan count as background. Time grows with the number of voxels in the
+    ball: meant for radii of a few voxels.
+    """
+    if radius_mm <= 0:
+        return mask
+    offsets = ball_offsets(radius_mm, spacing_mm)
+    box = bounding_box(mask)
+    if box is None or len(offsets) == 1:
+        return mask
+    out = np.zeros_like(mask)
+    # The opening is part of the mask, so the mask's own box holds it.
+    out[box] = _shifted(_shifted(mask[box], offsets, np.logical_and), offsets, np.logical_or)
+    return out
+
+
+class BinaryOpening(Transform):
+    """Open a mask with a ball of ``radius_mm``; 0 leaves it as it is.
+
+    Source: section 2.6 of the paper ("a binary opening operation removes small noise artifacts"), which does
+    not say the size. In millimetres the result does not depend on how the scan was sampled.
+
+    Raises:
+        ValueError: where ``radius_mm`` is negative.
+    """
+
+    def __init__(self, radius_mm: float = 0.0) -> None:
+        if radius_mm < 0:
+            raise ValueError(f"radius_mm must be 0 (off) or more, got {radius_mm}.")
+        self.radius_mm = radius_mm
+
+    def __call__(self, mask: MetaTensor) -> MetaTensor:
+        """``mask`` of shape (C, X, Y, Z), any dtype, > 0 is foreground; each channel is opened by itself."""
+        if self.radius_mm == 0:
+            return mask
+        spacing_mm = mask.pixdim.tolist()
+        opened = [open_mask(channel > 0, self.radius_mm, spacing_mm) for channel in mask.cpu().numpy()]
+        out = torch.as_tensor(np.stack(opened)).to(dtype=mask.dtype, device=mask.device)
+        return MetaTensor(out).copy_meta_from(mask)
+
+
+class BinaryOpeningd(MapTransform):
+    """Dictionary form of `BinaryOpening`."""
+
+    def __init__(
+        self, keys: KeysCollection, radius_mm: float = 0.0, allow_missing_keys: bool = False
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.opening = BinaryOpening(radius_mm)
+
+    def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
+        d = dict(data)
+        for key in self.key_iterator(d):
+            d[key] = self.opening(d[key])
+        return d

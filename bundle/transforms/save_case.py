@@ -1,0 +1,147 @@
+"""Write a volume into its case's folder, on the scan's own grid, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import torch
+from monai.config import KeysCollection, PathLike
+from monai.data import MetaTensor
+from monai.transforms import SaveImaged, Transform
+
+from bundle.data import case_name
+
+
+def scan_affine(img: MetaTensor) -> np.ndarray:
+    """The affine (4x4, RAS mm) of ``img``: that of its file to the last bit where the grid is the file's.
+
+    Going to another grid and back leaves rounding errors of 1e-15 in the affine; on the way out they would
+    make files that should share a grid differ.
+    """
+    affine = np.asarray(img.affine, dtype=np.float64)
+    original = img.meta.get("original_affine")
+    if original is not None and np.allclose(affine, original, rtol=0, atol=1e-4):
+        return np.asarray(original, dtype=np.float64)
+    return affine
+
+
+def is_sheared(affine: np.ndarray) -> bool:
+    """Whether the voxel axes are not at right angles, which a NIfTI qform cannot say."""
+    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    return not np.allclose(axes.T @ axes, np.eye(3), atol=1e-4)
+
+
+def write_nifti(
+    path: PathLike, volume: np.ndarray, affine: np.ndarray, slope: float | None = None, code: int = 1
+) -> None:
+    """Write ``volume`` (X, Y, Z) as NIfTI: first to a hidden file in the same folder, which is then renamed.
+
+    Args:
+        path: ends in ``.nii.gz`` or ``.nii``; missing folders are made.
+        volume: stored as it is, in its own dtype.
+        affine: 4x4, RAS mm; goes into the sform, and into the qform where it has no shear.
+        slope: ``scl_slope``: a reader sees ``volume * slope``. None: the stored numbers mean themselves.
+        code: NIfTI code of the coordinate system (1 = scanner).
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = nib.Nifti1Image(volume, affine)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(affine, code)
+    image.set_qform(affine, 0 if is_sheared(affine) else code)
+    if slope is not None:
+        image.header.set_slope_inter(slope, 0.0)
+    unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
+    try:
+        nib.save(image, unfinished)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+class SaveCase(Transform):
+    """Write a mask or a probability to ``<output_dir>/<case>/<case>_<output_postfix><output_ext>``.
+
+    Stored as uint8. With ``scale`` the values are probabilities: clipped to 0...1, stored as
+    ``round(p * scale)`` with ``scl_slope = 1 / scale``, so that every NIfTI reader sees 0...1 again, to
+    ``0.5 / scale``, in an eighth of the memory of float64. The affine is that of the scan's file, and the
+    NIfTI code (scanner, aligned, ...) too where the scan was a NIfTI. The same array gives the same bytes.
+
+    Args:
+        output_dir: folder that holds a folder a case.
+        output_postfix: what the file is, e.g. ``seg``.
+        output_ext: ``.nii.gz`` or ``.nii``.
+        scale: 255 for a probability, None for a mask.
+
+    Raises:
+        ValueError: for another extension or scale.
+    """
+
+    def __init__(
+        self,
+        output_dir: PathLike,
+        output_postfix: str = "seg",
+        output_ext: str = ".nii.gz",
+        scale: int | None = None,
+    ) -> None:
+        if output_ext not in (".nii.gz", ".nii"):
+            raise ValueError(f"output_ext must be .nii.gz or .nii, got {output_ext!r}.")
+        if scale not in (None, 255):
+            raise ValueError(f"scale must be 255 (a probability) or null (a mask), got {scale}.")
+        self.output_dir = Path(output_dir)
+        self.output_postfix = output_postfix
+        self.output_ext = output_ext
+        self.scale = scale
+
+    def path(self, case: str) -> Path:
+        """Where the volume of ``case`` goes."""
+        return self.output_dir / case / f"{case}_{self.output_postfix}{self.output_ext}"
+
+    def __call__(self, img: MetaTensor, case: str | None = None) -> Path:
+        """Write ``img`` of shape (1, X, Y, Z); ``case`` defaults to the name of the file it came from.
+
+        Raises:
+            ValueError: for more than one channel.
+        """
+        if img.shape[0] != 1:
+            raise ValueError(f"one channel is expected, got an array of shape {tuple(img.shape)}.")
+        volume = img.as_tensor()[0]
+        if self.scale is not None:
+            volume = volume.clamp(0, 1).mul_(self.scale).round_()
+        # NIfTI stores x fastest: turned around here, where a voxel is one byte.
+        stored = np.asfortranarray(volume.to(torch.uint8).cpu().numpy())
+        path = self.path(case or case_name(img.meta["filename_or_obj"]))
+        code = int(img.meta.get("sform_code", 0)) or int(img.meta.get("qform_code", 0)) or 1
+        # The header holds a float32: the one below 1/255, so that 255 does not come back as more than 1.
+        slope = None if self.scale is None else float(np.nextafter(np.float32(1 / self.scale), np.float32(0)))
+        write_nifti(path, stored, scan_affine(img), slope, code)
+        return path
+
+
+class SaveCased(SaveImaged):
+    """Dictionary form of `SaveCase`: a `SaveImaged`, so that MONAI Label leaves the writing to itself.
+
+    The case's name is the item ``case`` of the data, or else comes from the path of the file (`case_name`).
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        output_dir: PathLike,
+        output_postfix: str = "seg",
+        output_ext: str = ".nii.gz",
+        scale: int | None = None,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, output_dir=output_dir, allow_missing_keys=allow_missing_keys)
+        self.saver = SaveCase(output_dir, output_postfix, output_ext, scale)
+
+    def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
+        d = dict(data)
+        for key in self.key_iterator(d):
+            self.saver(d[key], d.get("case"))
+        return d

@@ -1,0 +1,99 @@
+"""Figures of the test cases through configs/evaluate.yaml, with a network that sees contrast."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from monai.bundle import ConfigWorkflow
+
+from bundle.errors import find_input_error
+from bundle.networks.weights import save_weights
+from tests.configs.contrast_network import ContrastNetwork
+
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / "configs" / "evaluate.yaml"
+
+
+def evaluate(data, out, weights, config=str(CONFIG), **override):
+    """Run the evaluation and return the rows of metrics.csv by case."""
+    run = ConfigWorkflow(
+        config,
+        workflow_type="inference",
+        logging_file=False,
+        bundle_root=str(ROOT),
+        dataset_dir=str(data),
+        output_dir=str(out),
+        ckpt_path=str(weights),
+        network_def={"_target_": "tests.configs.contrast_network.ContrastNetwork"},
+        **({"spatial_size": [40, 56, 24]} | override),
+    )
+    run.initialize()
+    run.run()
+    with open(out / "metrics.csv", newline="") as file:
+        return {row["case"]: row for row in csv.DictReader(file)}
+
+
+@pytest.fixture
+def weights(tmp_path):
+    path = tmp_path / "contrast.pt"
+    save_weights(ContrastNetwork(), path)
+    return path
+
+
+def test_the_test_cases_are_measured_and_no_other(imagecas_dir, tmp_path, weights, capsys):
+    rows = evaluate(imagecas_dir, tmp_path / "eval", weights)
+    assert list(rows) == ["5", "6"]
+    for row in rows.values():
+        assert 0.85 < float(row["dice"]) < 1
+        assert float(row["cldice"]) > 0.9
+        assert float(row["hd95_mm"]) < 2
+        assert float(row["assd_mm"]) < 0.6
+        assert row["betti0_error"] == "0"
+        assert 0.8 < float(row["grid_dice"]) <= 1
+        assert float(row["volume_mm3"]) == pytest.approx(float(row["true_volume_mm3"]), rel=0.25)
+    report = json.loads((tmp_path / "eval" / "metrics.json").read_text())
+    (dice,) = (entry for entry in report["summary"] if entry["metric"] == "dice")
+    values = [case["dice"] for case in report["cases"]]
+    assert dice["n"] == 2
+    assert dice["mean"] == pytest.approx(sum(values) / 2)
+    assert dice["sd"] == pytest.approx(abs(values[0] - values[1]) / 2**0.5)
+    assert report["failed"] == []
+    printed = capsys.readouterr().out
+    assert "metrics.csv" in printed
+    assert "betti0_error" in printed
+
+
+def test_nothing_predicted_is_measured_as_the_worst(imagecas_dir, tmp_path):
+    save_weights(ContrastNetwork(level=5.0), tmp_path / "blind.pt")
+    rows = evaluate(imagecas_dir, tmp_path / "eval", tmp_path / "blind.pt")
+    for row in rows.values():
+        assert (row["dice"], row["cldice"], row["grid_dice"]) == ("0", "0", "0")
+        assert float(row["hd95_mm"]) > 70  # the scan's diagonal
+
+
+def test_a_broken_case_is_named_and_the_others_are_measured(imagecas_dir, tmp_path, weights):
+    (imagecas_dir / "1-200" / "5.img.nii.gz").write_bytes(b"not an image")
+    with pytest.raises(RuntimeError) as caught:
+        evaluate(imagecas_dir, tmp_path / "eval", weights)
+    assert "1 of 2 cases failed, first '5'" in str(find_input_error(caught.value))
+    report = json.loads((tmp_path / "eval" / "metrics.json").read_text())
+    assert [row["case"] for row in report["cases"]] == ["6"]
+    assert report["failed"][0]["case"] == "5"
+
+
+def test_another_part_of_the_split_can_be_measured(imagecas_dir, tmp_path, weights):
+    assert list(evaluate(imagecas_dir, tmp_path / "eval", weights, part="validation")) == ["4"]
+
+
+def test_the_modes_lie_over_it(imagecas_dir, tmp_path, weights):
+    """The paper's mode keeps one tube of two: the Dice says what that costs."""
+    modes = [str(CONFIG), str(ROOT / "configs" / "modes" / "paper.yaml")]
+    rows = evaluate(imagecas_dir, tmp_path / "eval", weights, modes)
+    assert all(0.5 < float(row["dice"]) < 0.75 for row in rows.values())
+    assert all(row["betti0_error"] == "1" for row in rows.values())
+
+
+def test_it_lies_over_the_training_config_as_in_model_zoo(imagecas_dir, tmp_path, weights):
+    configs = [str(ROOT / "configs" / "train.yaml"), str(CONFIG)]
+    assert list(evaluate(imagecas_dir, tmp_path / "eval", weights, configs)) == ["5", "6"]

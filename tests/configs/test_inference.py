@@ -1,0 +1,208 @@
+"""From scan to files through configs/inference.yaml, with a network that sees contrast without training."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from monai.bundle import ConfigWorkflow
+
+from bundle.errors import InputError, find_input_error
+from bundle.networks.resunet3d import ResUNet3D
+from bundle.networks.weights import save_weights
+from tests.configs.contrast_network import ContrastNetwork
+from tests.conftest import tube_case
+
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / "configs" / "inference.yaml"
+PAPER = ROOT / "configs" / "modes" / "paper.yaml"
+CONTRAST = {"_target_": "tests.configs.contrast_network.ContrastNetwork"}
+# Axes that run left, posterior and inferior, turned out of the patient's planes, and unequal spacings.
+OBLIQUE_FLIPPED = np.array(
+    [[0.0, -0.8, 0.1, 30.0], [-0.7, 0.0, 0.05, -80.0], [0.02, 0.08, -1.2, 12.0], [0, 0, 0, 1.0]]
+)
+
+
+@pytest.fixture
+def weights(tmp_path):
+    path = tmp_path / "contrast.pt"
+    save_weights(ContrastNetwork(), path)
+    return path
+
+
+def workflow(data, out, weights, config=CONFIG, **override):
+    """An initialised inference workflow at the scans' own resolution, without pictures."""
+    options = {"network_def": CONTRAST, "spatial_size": [48, 48, 32], "geometry#pictures": False} | override
+    run = ConfigWorkflow(
+        config if isinstance(config, list) else str(config),
+        workflow_type="inference",
+        logging_file=False,
+        bundle_root=str(ROOT),
+        dataset_dir=str(data),
+        output_dir=str(out),
+        ckpt_path=str(weights),
+        **options,
+    )
+    run.initialize()
+    return run
+
+
+def table(path):
+    with open(path, newline="") as file:
+        return {row["case"]: row for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize("affine", [None, OBLIQUE_FLIPPED], ids=["straight", "oblique, flipped"])
+def test_results_lie_on_the_scans_own_grid(tmp_path, weights, affine):
+    """Also from another grid and orientation inside: the mask is the tubes, where they are in the file."""
+    item = tube_case(tmp_path / "data", "a", affine=affine)
+    workflow(item["image"], tmp_path / "eval", weights, spatial_size=[40, 56, 24]).run()
+    scan, truth = nib.load(item["image"]), nib.load(item["label"]).get_fdata() > 0
+    mask, probability = (nib.load(tmp_path / "eval" / "a" / f"a_{name}.nii.gz") for name in ("seg", "prob"))
+    for image in (mask, probability):
+        assert image.shape == scan.shape
+        np.testing.assert_array_equal(image.affine, scan.affine)
+        assert image.get_data_dtype() == np.uint8
+    found = mask.get_fdata() > 0
+    assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.85
+    # The file of the probability, thresholded at the threshold in the table, is the mask before cleaning.
+    row = table(tmp_path / "eval" / "summary.csv")["a"]
+    again = probability.get_fdata() >= float(row["threshold"])
+    assert (again != found).mean() < 2e-3
+    assert float(row["volume_mm3"]) == pytest.approx(found.sum() * abs(np.linalg.det(scan.affine)), rel=1e-3)
+    assert (row["status"], row["components"]) == ("ok", "2")
+
+
+def test_every_case_gets_its_files(tmp_path, weights):
+    for name in ("1", "2"):
+        tube_case(tmp_path / "data", name)
+    workflow(tmp_path / "data", tmp_path / "eval", weights).run()
+    suffixes = ("seg.nii.gz", "prob.nii.gz", "mesh.stl", "mesh.ply", "mesh.vtp", "points.ply")
+    for case in ("1", "2"):
+        found = {path.name for path in (tmp_path / "eval" / case).iterdir()}
+        assert found == {f"{case}_{suffix}" for suffix in suffixes} | {f"{case}.json"}
+    assert list(table(tmp_path / "eval" / "summary.csv")) == ["1", "2"]
+
+
+def test_the_same_scan_gives_the_same_files(tmp_path, weights):
+    item = tube_case(tmp_path / "data", "a", shape=(24, 24, 16))
+    for out in ("one", "two"):
+        workflow(item["image"], tmp_path / out, weights, spatial_size=[24, 24, 16]).run()
+    for name in ("a_seg.nii.gz", "a_prob.nii.gz", "a_mesh.stl", "a_mesh.vtp", "a_points.ply"):
+        assert (tmp_path / "one" / "a" / name).read_bytes() == (tmp_path / "two" / "a" / name).read_bytes()
+
+
+def test_nothing_found_is_reported_and_is_no_fault(tmp_path):
+    item = tube_case(tmp_path / "data", "a", shape=(24, 24, 16))
+    save_weights(ContrastNetwork(level=5.0), tmp_path / "blind.pt")
+    workflow(item["image"], tmp_path / "eval", tmp_path / "blind.pt", spatial_size=[24, 24, 16]).run()
+    row = table(tmp_path / "eval" / "summary.csv")["a"]
+    assert (row["status"], row["volume_mm3"], row["components"]) == ("empty", "0", "0")
+    assert nib.load(tmp_path / "eval" / "a" / "a_seg.nii.gz").get_fdata().sum() == 0
+    assert json.loads((tmp_path / "eval" / "a" / "a.json").read_text())["empty"] is True
+    assert not list((tmp_path / "eval" / "a").glob("*mesh*"))
+
+
+def test_the_papers_mode_keeps_one_tree_and_shrinks_the_mesh(tmp_path, weights):
+    item = tube_case(tmp_path / "data", "a")
+    configs = [str(CONFIG), str(PAPER)]
+    run = workflow(item["image"], tmp_path / "eval", weights, configs)
+    run.run()
+    row = table(tmp_path / "eval" / "summary.csv")["a"]
+    assert row["components"] == "1"
+    truth_mm3 = nib.load(item["label"]).get_fdata().sum() * 1.5
+    assert float(row["volume_mm3"]) < 0.6 * truth_mm3
+    assert json.loads((tmp_path / "eval" / "a" / "a.json").read_text())["smoothing"]["method"] == "laplacian"
+
+
+def test_the_logit_can_go_back_to_the_scans_grid_instead_of_the_probability(tmp_path, weights):
+    """Halving the resolution inside, the logit along a spline keeps more of the tubes."""
+    item = tube_case(tmp_path / "data", "a")
+    swapped = {
+        "postprocessing#transforms#0": "@inverse",
+        "postprocessing#transforms#1": "@activation",
+        "inverse_mode": "spline",
+    }
+    truth = nib.load(item["label"]).get_fdata() > 0
+    dice = {}
+    for name, override in (("probability", {}), ("logit", swapped)):
+        workflow(item["image"], tmp_path / name, weights, spatial_size=[16, 16, 16], **override).run()
+        found = nib.load(tmp_path / name / "a" / "a_seg.nii.gz").get_fdata() > 0
+        dice[name] = 2 * (found & truth).sum() / (found.sum() + truth.sum())
+    assert dice["logit"] > dice["probability"] > 0.5
+
+
+def test_broken_cases_are_listed_and_the_others_finish(tmp_path, weights):
+    """As a person runs it: exit code 1, one sentence, no traceback."""
+    tube_case(tmp_path / "data", "good", shape=(24, 24, 16))
+    (tmp_path / "data" / "bad.img.nii.gz").write_bytes(b"not an image")
+    command = [
+        sys.executable,
+        "-m",
+        "monai.bundle",
+        "run",
+        "inference",
+        "--config_file",
+        "configs/inference.yaml",
+    ]
+    options = {
+        "dataset_dir": tmp_path / "data",
+        "output_dir": tmp_path / "eval",
+        "ckpt_path": weights,
+        "network_def": json.dumps(CONTRAST),
+        "spatial_size": "[24,24,16]",
+        "geometry#pictures": "False",
+    }
+    for key, value in options.items():
+        command += [f"--{key}", str(value)]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip().splitlines()[-1].startswith("error: 1 of 2 cases failed, first 'bad'")
+    rows = table(tmp_path / "eval" / "summary.csv")
+    assert (rows["good"]["status"], rows["bad"]["status"]) == ("ok", "failed")
+    assert "bad.img.nii.gz" in rows["bad"]["reason"]
+    assert (tmp_path / "eval" / "good" / "good_mesh.stl").exists()
+    assert not (tmp_path / "eval" / "bad").exists()
+
+
+def test_only_broken_cases_still_end_in_the_sentence(tmp_path, weights):
+    (tmp_path / "bad.nii.gz").write_bytes(b"")
+    run = workflow(tmp_path / "bad.nii.gz", tmp_path / "eval", weights)
+    with pytest.raises(RuntimeError) as caught:
+        run.run()
+    assert "1 of 1 case failed" in str(find_input_error(caught.value))
+    assert table(tmp_path / "eval" / "summary.csv")["bad"]["status"] == "failed"
+
+
+def test_weights_of_another_architecture_are_refused_in_a_sentence(tmp_path):
+    item = tube_case(tmp_path / "data", "a", shape=(24, 24, 16))
+    save_weights(ResUNet3D(channels=(4, 8)), tmp_path / "small.pt")
+    with pytest.raises(RuntimeError) as caught:
+        workflow(
+            item["image"], tmp_path / "eval", tmp_path / "small.pt", network_def={"_target_": "UNet", **UNET}
+        )
+    assert isinstance(find_input_error(caught.value), InputError)
+    assert not (tmp_path / "eval").exists()
+
+
+UNET = {"spatial_dims": 3, "in_channels": 1, "out_channels": 1, "channels": [4, 8], "strides": [2]}
+
+
+def test_the_config_has_the_properties_that_other_tools_look_for(tmp_path, weights):
+    tube_case(tmp_path / "data", "a", shape=(24, 24, 16))
+    run = workflow(tmp_path / "data", tmp_path / "eval", weights)
+    assert run.check_properties() == []
+
+
+def test_without_a_gpu_nothing_runs_in_half_precision(tmp_path, weights):
+    tube_case(tmp_path / "data", "a", shape=(24, 24, 16))
+    run = workflow(tmp_path / "data", tmp_path / "eval", weights, device="$torch.device('cpu')")
+    assert run.parser.get_parsed_content("evaluator").amp is False
+    assert run.parser.get_parsed_content("device") == torch.device("cpu")

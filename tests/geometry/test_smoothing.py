@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+from shapes import scan, torus
+
+from bundle.geometry.mesh import check_mesh
+from bundle.geometry.smoothing import smooth_surface
+from bundle.geometry.surface import extract_surface
+
+RING, RADIUS = 7.0, 1.4
+TRUE_MM3 = 2 * np.pi**2 * RING * RADIUS**2
+
+
+@pytest.fixture(scope="module")
+def stair_steps():
+    mask, affine, _ = scan((50, 50, 34), np.diag([0.4, 0.4, 0.4]), lambda p: torus(p, RING, RADIUS))
+    return extract_surface(mask, affine)
+
+
+def distance_to_wall(mesh):
+    return np.abs(torus(np.asarray(mesh.points), RING, RADIUS))
+
+
+def test_sinc_takes_off_stair_steps_and_keeps_the_volume(stair_steps):
+    mesh, report = smooth_surface(stair_steps)
+    assert distance_to_wall(mesh).mean() < 0.6 * distance_to_wall(stair_steps).mean()
+    assert report["volume_after_mm3"] == pytest.approx(TRUE_MM3, rel=0.02)
+    assert abs(report["volume_change_percent"]) < 0.1
+    assert check_mesh(mesh)["watertight"]
+
+
+def test_laplacian_shrinks_a_coronary_and_the_report_says_how_much(stair_steps):
+    mesh, report = smooth_surface(stair_steps, "laplacian")
+    assert -40 < report["volume_change_percent"] < -10
+    assert check_mesh(mesh)["volume_mm3"] == pytest.approx(report["volume_after_mm3"], rel=1e-5)
+
+
+def test_none_changes_nothing(stair_steps):
+    mesh, report = smooth_surface(stair_steps, "none")
+    np.testing.assert_array_equal(mesh.points, stair_steps.points)
+    assert report["volume_change_percent"] == 0
+
+
+def test_an_unknown_method_is_named(stair_steps):
+    with pytest.raises(ValueError, match="sinc, laplacian, none"):
+        smooth_surface(stair_steps, "gauss")
