@@ -76,8 +76,8 @@ class GeometryExport:
 
     def __call__(self, engine: Engine) -> None:
         """Queue the cases of this iteration."""
-        for item in engine.state.output:
-            self._submit(item)
+        for batch, output in zip(engine.state.batch, engine.state.output):
+            self._submit({**batch, **output})
 
     def _submit(self, item: dict) -> None:
         case = str(item[self.case_key])
