@@ -62,6 +62,7 @@ class Chest:
     left_ventricle: np.ndarray | None = None
     aorta: np.ndarray | None = None
     lungs: np.ndarray | None = None
+    abdomen: np.ndarray | None = None
     ostia: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     """Left and right ostium: a point on the aortic wall and the outward direction, in scanner coordinates."""
 
@@ -93,6 +94,9 @@ def draw_chest(rng: np.random.Generator, scan: f.Grid, contrast: Contrast, step:
     scale = float(np.clip(rng.normal(1.0, 0.07), 0.85, 1.18))
     middle = (scan.origin + scan.far_corner) / 2
     offset = middle + rng.normal(0, [5, 5, 6]) + np.array([0, 0, -4.0])
+    # A long scan shows neck or abdomen too; the heart is then anywhere in it.
+    spare = max(float(scan.far_corner[2] - scan.origin[2]) - 135.0, 0.0)
+    offset[2] += rng.uniform(-0.5, 0.5) * spare
     chest = Chest(grid, lie, scale, offset, heart_frame(rng))
 
     points = lie.apply(((grid.points() - offset) / scale).reshape(-1, 3)).astype(np.float32)
@@ -189,8 +193,8 @@ def _great_vessels_and_heart(rng, chest: Chest, p, rough, contrast: Contrast) ->
     right_pa = tube([fork, fork + [22, -20, -1], fork + [72, -28, -8]], [10, 10, 7])
     pulmonary = f.without(f.union(trunk, left_pa, right_pa), aorta - 2.5)
 
-    svc = tube([h.at(-26, 36, 8), [56, -10, 52], [54, -8, 110]], [11, 9.5, 9])
-    ivc = tube([h.at(-20, 38, -34), [56, -22, -45], [52, -30, -110]], [12, 12, 12])
+    svc = tube([h.at(-26, 36, 8), [56, -10, 52], [54, -8, 118]], [11, 9.5, 9])
+    ivc = tube([h.at(-20, 38, -34), [56, -22, -45], [52, -30, -110], [42, -55, -220]], [12, 12, 12, 11])
     lung_veins = f.union(
         tube([h.at(-30, -34, 4), [-25, -48, 44], [-62, -55, 55]], [8, 6.5, 4.5]),
         tube([h.at(-30, -36, -10), [-25, -62, 18], [-60, -85, 5]], [8, 6.5, 4.5]),
@@ -278,8 +282,9 @@ def _surroundings(rng, chest: Chest, p, rough, contrast: Contrast) -> None:
     column = cylinder(np.array([rng.uniform(28, 38), 36.0]), (14, -62))
     front = cylinder(np.array([rng.uniform(10, 26), 22.0]), (14, 58))
     mediastinum = f.smooth_union(f.smooth_union(sac - 0.5, column, 15), front, 12)
-    lungs = np.maximum.reduce([thorax, -mediastinum, -(diaphragm - 1.0)])
-    chest.lungs = lungs
+    apex = size * f.ellipsoid(p, [22, -38, -20], [170, 130, 160])  # the lungs end at the collar bones
+    lungs = np.maximum.reduce([thorax, -mediastinum, -(diaphragm - 1.0), apex])
+    chest.lungs, chest.abdomen = lungs, np.maximum(diaphragm + 2.5, thorax)
 
     pericardium = np.abs(sac) - rng.uniform(0.4, 0.9)
     spine = f.union(cylinder(np.array([18.0, 16.0]), (20, -98)))
@@ -289,27 +294,30 @@ def _surroundings(rng, chest: Chest, p, rough, contrast: Contrast) -> None:
     sternum = size * f.ellipsoid(p, [22, body_axes[1] - fat_under_skin - 38 - 10, 0], [17, 6.0, 110])
     ribs = []
     for side in (-1, 1):
-        for level in np.arange(-100, 120, rng.uniform(21, 26)):
+        for level in np.arange(-170, 200, rng.uniform(21, 26)):
             angle = np.linspace(-1.35, 1.25, 14)
             axes = body_axes - fat_under_skin - 7
             ring = np.stack([22 + side * axes[0] * np.cos(angle), -38 + axes[1] * np.sin(angle),
                              level - 26 * np.sin(angle) * 0.9], -1)
             ribs.append(f.thick_path(grid, chest.to_scanner(ring), size * 4.8, 6.0))
     ribs = f.union(*ribs)
-    descending = box_tube([[-10, -62, 120], [-12, -72, 60], [-8, -76, 0], [-2, -80, -120]],
-                          [13, 12.5, 12, 11.5])
-    trachea = box_tube([[20, -40, 130], [18, -48, 82], [-14, -52, 62]], [8.5, 7.5, 5.5])
+    descending = box_tube([[-14, -60, 100], [-12, -72, 60], [-8, -76, 0], [2, -78, -120], [8, -74, -220]],
+                          [13, 12.5, 12, 11, 10])
+    trachea = box_tube([[20, -40, 190], [18, -48, 82], [-14, -52, 62]], [8.5, 7.5, 5.5])
     bronchus = box_tube([[18, -48, 82], [48, -52, 64]], [7.5, 5.5])
     airway = f.union(trachea, bronchus)
-    oesophagus = box_tube([[12, -66, 120], [8, -70, 30], [-4, -62, -120]], [6, 7, 7])
+    oesophagus = box_tube([[12, -66, 170], [8, -70, 30], [-14, -52, -70]], [6, 7, 7])
     mammary = f.union(*(
         f.thick_path(grid, chest.to_scanner(np.array([[22 + s * 26, body_axes[1] - fat_under_skin - 58, z]
-                                                      for z in (-120, 0, 120)])), size * 1.1, 5) for s in (-1, 1)))
-    azygos = box_tube([[34, -82, 120], [33, -86, -120]], [3.2, 2.8])
+                                                      for z in (-60, 0, 150)])), size * 1.1, 5) for s in (-1, 1)))
+    azygos = box_tube([[34, -82, 80], [33, -86, -150]], [3.2, 2.8])
 
     bone = np.maximum(f.union(vertebrae, arch, sternum, ribs), body + 4)
-    below = np.maximum(diaphragm + 2.5, thorax)
+    below = chest.abdomen
     liver = np.maximum(below, size * f.ellipsoid(p, [80, -25, dome_height - 80], [105, 100, 84]))
+    spleen = np.maximum(below + 2, size * f.ellipsoid(p, [-82, -78, dome_height - 62], [30, 40, 52]))
+    kidneys = f.union(*(size * f.ellipsoid(p, [22 + x, -78, dome_height - 105 + z], [26, 24, 52])
+                        for x, z in ((58, -8), (-58, 6))))
     stomach = np.maximum(below + 3, size * f.ellipsoid(p, [-50, -10, dome_height - 52], [42, 48, 40]))
     around = [
         Organ("subcutaneous fat", body, c.fat, 6),
@@ -320,6 +328,8 @@ def _surroundings(rng, chest: Chest, p, rough, contrast: Contrast) -> None:
         Organ("abdominal fat", below, c.fat, 10),
         Organ("liver", liver, c.liver, 6),
         Organ("stomach", stomach, rng.choice([20.0, 40.0, -700.0, 120.0]), 25),
+        Organ("spleen", spleen, c.spleen, c.spleen * 0.22),
+        Organ("kidneys", kidneys, c.kidney, c.kidney * 0.2),
         Organ("bone", bone, c.cortical_bone, 60),
         Organ("marrow", bone + rng.uniform(1.2, 2.2), c.marrow, 50),
         Organ("oesophagus", oesophagus, c.muscle - 10, 12),

@@ -37,6 +37,8 @@ class Contrast:
     lung: float
     lung_texture: float
     liver: float
+    spleen: float
+    kidney: float
     cortical_bone: float
     marrow: float
     calcium: float
@@ -75,6 +77,8 @@ def draw_contrast(rng: np.random.Generator) -> Contrast:
         lung=rng.normal(-845, 40),
         lung_texture=rng.uniform(15, 45),
         liver=rng.uniform(50, 110),
+        spleen=60 + aortic * rng.uniform(0.1, 0.5),
+        kidney=50 + aortic * rng.uniform(0.15, 0.6),
         cortical_bone=rng.uniform(450, 900) * (0.5 + 0.5 * iodine),
         marrow=rng.uniform(110, 260) * (0.5 + 0.5 * iodine),
         calcium=rng.uniform(600, 1500) * (0.4 + 0.6 * iodine),

@@ -57,8 +57,8 @@ def add_disease(rng: np.random.Generator, tree: Coronaries, contrast: Contrast) 
 
 
 def _stenosis(rng, branch: Branch, contrast: Contrast, deposits: Deposits) -> None:
-    length = rng.uniform(5, min(22, 0.4 * branch.length))
-    start = rng.uniform(2, max(min(branch.length - length - 4, 0.75 * branch.length), 2.5))
+    length = rng.uniform(4, np.clip(0.4 * branch.length, 5, 22))
+    start = rng.uniform(2, max(min(branch.length - length - 2, 0.75 * branch.length), 2.5))
     if any(start < x["start_mm"] + x["length_mm"] + 6 and x["start_mm"] < start + length + 6
            for x in branch.lesions):
         return
@@ -115,7 +115,7 @@ def _arc(rng, branch: Branch, i: int, angle: float, contrast: Contrast, deposits
 
 
 def _spot(rng, branch: Branch, contrast: Contrast, deposits: Deposits) -> None:
-    i = int(rng.integers(4, max(int(0.7 * len(branch.points)), 5)))
+    i = int(rng.integers(4, max(int(0.7 * len(branch.points)), 6)))
     _arc(rng, branch, i, rng.uniform(0, 2 * np.pi), contrast, deposits)
 
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from bundle.phantom import fields as f
+from bundle.phantom import lookalikes
 from bundle.phantom.anatomy import Chest
 from bundle.phantom.contrast import Contrast
 from bundle.phantom.coronary import Coronaries
@@ -81,29 +82,6 @@ def streaks(rng, chest: Chest, strength: float) -> np.ndarray:
     return shading.astype(np.float32)
 
 
-def lung_vessels(rng, chest: Chest, contrast: Contrast, count: int = 90):
-    """Random curved vessels that taper from the hila into the lungs: (points, radii, HU)."""
-    starts = chest.to_scanner(np.array([[-38.0, -52, 30], [70.0, -50, 30]]))
-    out = []
-    for _ in range(count):
-        start = starts[rng.integers(2)] + rng.normal(0, 6, 3)
-        direction = rng.normal(0, 1, 3) * [1.0, 1.0, 0.8]
-        direction /= np.linalg.norm(direction)
-        points = [start]
-        for _ in range(rng.integers(8, 22)):
-            direction = direction + rng.normal(0, 0.22, 3)
-            direction /= np.linalg.norm(direction)
-            points.append(points[-1] + 4.0 * direction)
-        points = np.array(points)
-        radii = np.linspace(rng.uniform(1.2, 3.2), rng.uniform(0.3, 0.8), len(points))
-        inside = f.sample(chest.lungs, chest.grid, points) < 1.0
-        for run in np.split(np.arange(len(points)), np.flatnonzero(np.diff(inside)) + 1):
-            if inside[run[0]] and len(run) > 2:
-                hu = (contrast.pulmonary if rng.random() < 0.5 else contrast.left_atrium) * rng.uniform(0.85, 1)
-                out.append((points[run], radii[run], hu))
-    return out
-
-
 def paint_vessels(rng, image: np.ndarray, chest: Chest, grid: f.Grid, contrast: Contrast, tree: Coronaries,
                   deposits: Deposits) -> np.ndarray:
     """Paint veins, arterial wall and plaque, lumen, calcium and metal into `image`; returns the lumen's part of
@@ -118,7 +96,7 @@ def paint_vessels(rng, image: np.ndarray, chest: Chest, grid: f.Grid, contrast: 
         flat[voxels] += filled * (value - flat[voxels])
         return voxels, filled
 
-    paint(lung_vessels(rng, chest, contrast), tuple(max(1, n // 2) for n in samples))
+    paint(lookalikes.draw(rng, chest, contrast), tuple(max(1, n // 2) for n in samples))
     paint([(p, r, contrast.vein * rng.uniform(0.85, 1.1)) for p, r in tree.veins])
     walls = []
     for branch in tree.branches:

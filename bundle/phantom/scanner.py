@@ -49,9 +49,9 @@ def draw_protocol(rng: np.random.Generator) -> Protocol:
     slice_mm = float(rng.choice([0.25, 0.4, 0.45, 0.5, 0.6, 0.625, 0.75],
                                 p=[0.02, 0.1, 0.13, 0.5, 0.1, 0.1, 0.05]))
     reach = float(np.clip(rng.normal(132, 12), 105, 165))
-    if rng.random() < 0.15:  # the whole chest, or bypass grafts: a long scan with a wide field of view
+    if rng.random() < 0.25:  # the whole chest, or bypass grafts: a long scan with a wide field of view
         pixel, slice_mm = float(rng.uniform(0.36, 0.5)), float(rng.choice([0.6, 0.625, 0.75]))
-        reach = float(rng.uniform(165, 225))
+        reach = float(rng.uniform(165, 226))
     steps = []
     if rng.random() < 0.22:  # step-and-shoot: slabs that do not quite meet
         slab = rng.uniform(25, 45)
