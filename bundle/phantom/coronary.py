@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bundle.phantom import paths
-from bundle.phantom.anatomy import Chest
+from bundle.phantom.chest import Chest
 from bundle.phantom.paths import STEP, Epicardium, lay
 
 FINET = 0.678
@@ -95,7 +95,7 @@ class TreeMaker:
         shift = self.rng.normal(0, 0.6)
         d = [factor * self.size * (m + sd * (shift + self.rng.normal(0, 0.35))) for m, sd in CONTROLS[name]]
         d = np.maximum.accumulate(np.maximum(d, 1.1)[::-1])[::-1]
-        s = np.linspace(0, 1, int(round(length / STEP)) + 1)
+        s = np.linspace(0, 1, round(length / STEP) + 1)
         tip = max(0.55 * d[2], 0.9)
         return np.interp(s, [0.05, 0.45, 0.9, 1.0], [*d, tip]) / 2
 
@@ -150,8 +150,9 @@ def _left_tree(rng, m: TreeMaker, dominance: str) -> None:
     lm_length = float(np.clip(rng.normal(10.5, 4.0), 4, 20))
     lm_radius = float(np.clip(m.size * rng.normal(4.5, 0.45), 3.2, 6.2)) / 2
     apex = [(66, 91), (82, 91), (90, 92)] + ([(93, -70), (84, -86)] if rng.random() < 0.6 else [])
-    whole = m.lay([(0, 106), (12, 99), (28, 95), (46, 92), *apex], lm_radius, m.stem("left"),
-                  dip=rng.random() < 0.2)
+    whole = m.lay(
+        [(0, 106), (12, 99), (28, 95), (46, 92), *apex], lm_radius, m.stem("left"), dip=rng.random() < 0.2
+    )
     n = int(lm_length / STEP)
     whole = m.trim(whole, lm_length + size * np.clip(rng.normal(109.5, 14.5), 75, 150))
     lm, lad = whole[: n + 1], whole[n:]
@@ -174,19 +175,33 @@ def _left_tree(rng, m: TreeMaker, dominance: str) -> None:
         if at > lad.length - 25:
             break
         wide = rng.uniform(0.7, 1.3)
-        m.side_branch(f"D{k}", lad, at, [(10, 13 * wide), (26, 30 * wide), (42, 42 * wide)],
-                      rng.uniform(30, 65) * size)
+        m.side_branch(
+            f"D{k}", lad, at, [(10, 13 * wide), (26, 30 * wide), (42, 42 * wide)], rng.uniform(30, 65) * size
+        )
         at += rng.uniform(14, 30)
     for k in range(1, 1 + rng.integers(0, 4)):
-        m.side_branch(f"S{k}", lad, rng.uniform(12, 60), (), rng.uniform(10, 24), ratio=rng.uniform(0.32, 0.5),
-                      inward=True)
+        m.side_branch(
+            f"S{k}",
+            lad,
+            rng.uniform(12, 60),
+            (),
+            rng.uniform(10, 24),
+            ratio=rng.uniform(0.32, 0.5),
+            inward=True,
+        )
     at = rng.uniform(12, 28)
     for k in range(1, 1 + rng.choice([1, 2, 3], p=[0.35, 0.45, 0.2])):
         if at > lcx.length - 12:
             break
         lean = rng.uniform(-8, 14)
-        m.side_branch(f"OM{k}", lcx, at, [(16, lean / 2), (36, lean), (58, lean)], rng.uniform(30, 70) * size,
-                      ratio=rng.uniform(0.55, 0.8))
+        m.side_branch(
+            f"OM{k}",
+            lcx,
+            at,
+            [(16, lean / 2), (36, lean), (58, lean)],
+            rng.uniform(30, 70) * size,
+            ratio=rng.uniform(0.55, 0.8),
+        )
         at += rng.uniform(14, 28)
 
 
@@ -202,32 +217,64 @@ def _right_tree(rng, m: TreeMaker, dominance: str) -> None:
         crux = rca.length - rng.uniform(2, 8)
         if dominance == "right":
             for k in range(1, 1 + rng.integers(1, 3)):
-                m.side_branch("PLV" if k == 1 else f"PLV{k}", rca, crux - 3.5 * k,
-                              [(-5, -22), (4, -38), (18, -46), (36, -50)], rng.uniform(25, 60) * size)
+                m.side_branch(
+                    "PLV" if k == 1 else f"PLV{k}",
+                    rca,
+                    crux - 3.5 * k,
+                    [(-5, -22), (4, -38), (18, -46), (36, -50)],
+                    rng.uniform(25, 60) * size,
+                )
         # The posterior descending artery carries the RCA on past the crux.
         start = rca.points[-1:]
-        pda = m.trim(m.lay([(4, -86), (22, -86), (44, -87), (64, -88)], 1.1, start=start),
-                     rng.uniform(35, 70) * size)
+        pda = m.trim(
+            m.lay([(4, -86), (22, -86), (44, -87), (64, -88)], 1.1, start=start), rng.uniform(35, 70) * size
+        )
         r0 = 0.92 * rca.radius[-1]
         m.add("PDA", "RCA", pda, np.linspace(r0, max(0.5, 0.55 * r0), len(pda)))
     for k in range(1, 1 + rng.choice([1, 2], p=[0.65, 0.35])):
         lean = rng.uniform(-6, 10)
-        m.side_branch(f"AM{k}", rca, rng.uniform(0.35, 0.7) * rca.length,
-                      [(14, lean), (32, lean), (52, lean)], rng.uniform(25, 55) * size,
-                      ratio=rng.uniform(0.4, 0.6))
+        m.side_branch(
+            f"AM{k}",
+            rca,
+            rng.uniform(0.35, 0.7) * rca.length,
+            [(14, lean), (32, lean), (52, lean)],
+            rng.uniform(25, 55) * size,
+            ratio=rng.uniform(0.4, 0.6),
+        )
     if rng.random() < 0.6:
-        m.side_branch("CB", rca, rng.uniform(5, 14), [(10, 6), (22, 12), (32, 10)], rng.uniform(15, 35),
-                      ratio=rng.uniform(0.35, 0.5))
+        m.side_branch(
+            "CB",
+            rca,
+            rng.uniform(5, 14),
+            [(10, 6), (22, 12), (32, 10)],
+            rng.uniform(15, 35),
+            ratio=rng.uniform(0.35, 0.5),
+        )
 
 
 def _veins(rng, m: TreeMaker) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Great cardiac vein and coronary sinus, middle and lateral veins: bright, tubular, beside the arteries."""
+    """Great cardiac vein, coronary sinus, middle and lateral veins: bright tubes beside the arteries."""
     veins = []
     wide = rng.uniform(0.7, 1.3)
-    great = m.lay([(68, 97), (46, 99), (22, 103), (4, 112), (-9, 126), (-12, 150), (-12, 180), (-12, 208),
-                   (-11, 235), (-13, 258)], 2.2, lift=rng.uniform(0.3, 2.5))
-    veins.append((great, wide * np.interp(np.linspace(0, 1, len(great)), [0, 0.45, 0.75, 1],
-                                          [0.6, 1.5, 2.4, 4.6])))
+    great = m.lay(
+        [
+            (68, 97),
+            (46, 99),
+            (22, 103),
+            (4, 112),
+            (-9, 126),
+            (-12, 150),
+            (-12, 180),
+            (-12, 208),
+            (-11, 235),
+            (-13, 258),
+        ],
+        2.2,
+        lift=rng.uniform(0.3, 2.5),
+    )
+    veins.append(
+        (great, wide * np.interp(np.linspace(0, 1, len(great)), [0, 0.45, 0.75, 1], [0.6, 1.5, 2.4, 4.6]))
+    )
     middle = m.lay([(66, -94), (40, -93), (16, -92), (-4, -94), (-12, -100)], 1.6, lift=rng.uniform(0.3, 2))
     veins.append((middle, wide * np.linspace(0.7, 2.2, len(middle))))
     for _ in range(rng.integers(0, 3)):

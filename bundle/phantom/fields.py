@@ -4,7 +4,8 @@ A large organ is smooth, so its signed distance (mm, negative inside) sampled ev
 interpolated linearly still places its surface to a small part of a voxel. That is what makes a whole chest
 cheap: each organ costs a few hundred thousand evaluations, whatever the size of the scan.
 
-All arrays in this package are indexed (z, y, x): a scanner's slices are then contiguous. Points are (x, y, z).
+All arrays in this package are indexed (z, y, x), so that a scanner's slices are contiguous. Points are
+(x, y, z).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ FAR = 1e3
 
 @dataclass(frozen=True)
 class Grid:
-    """A grid along x, y, z: the centre of voxel (0, 0, 0), the spacing (mm) and the counts, all as (x, y, z)."""
+    """A grid: the centre of voxel (0, 0, 0), the spacing (mm) and the counts, all as (x, y, z)."""
 
     origin: np.ndarray
     spacing: np.ndarray
@@ -69,7 +70,7 @@ class Upsampler:
         self.matrices = [hat_matrix(coarse, fine, axis) for axis in (2, 1, 0)]
 
     def box(self, sdf: np.ndarray, margin: float) -> tuple[slice, slice, slice] | None:
-        """The part of the fine grid (z, y, x slices) where the field can be below `margin`; None if nowhere."""
+        """Slices (z, y, x) of the fine grid where the field can be below `margin`; None if nowhere."""
         inside = sdf < margin + float(self.coarse.spacing[0])
         box = []
         for axis, matrix in enumerate(self.matrices):
@@ -181,8 +182,7 @@ def thick_path(grid: Grid, path, radii, reach=12.0):
     for p, q, rp, rq in zip(path[:-1], path[1:], radii[:-1], radii[1:]):
         pad = max(rp, rq) + reach
         cut = [
-            slice(*np.searchsorted(axes[i], [min(p[i], q[i]) - pad, max(p[i], q[i]) + pad]))
-            for i in range(3)
+            slice(*np.searchsorted(axes[i], [min(p[i], q[i]) - pad, max(p[i], q[i]) + pad])) for i in range(3)
         ]
         x, y, z = (axes[i][cut[i]].astype(np.float32) for i in range(3))
         if not (len(x) and len(y) and len(z)):

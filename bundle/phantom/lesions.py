@@ -1,7 +1,7 @@
 """Wall disease: stenoses of 20 to 90 % with soft, mixed or calcified plaque, spots of calcium, and stents.
 
-A lesion narrows the lumen with a rounded profile, may push its centre aside (eccentric) and may widen the outer
-wall (positive remodelling, Glagov et al., NEJM 1987). The plaque is what lies between lumen and outer wall.
+A lesion narrows the lumen with a rounded profile, may push its centre aside (eccentric) and may widen the
+outer wall (positive remodelling, Glagov et al., NEJM 1987). The plaque is what lies between the two.
 """
 
 from __future__ import annotations
@@ -59,11 +59,14 @@ def add_disease(rng: np.random.Generator, tree: Coronaries, contrast: Contrast) 
 def _stenosis(rng, branch: Branch, contrast: Contrast, deposits: Deposits) -> None:
     length = rng.uniform(4, np.clip(0.4 * branch.length, 5, 22))
     start = rng.uniform(2, max(min(branch.length - length - 2, 0.75 * branch.length), 2.5))
-    if any(start < x["start_mm"] + x["length_mm"] + 6 and x["start_mm"] < start + length + 6
-           for x in branch.lesions):
+    if any(
+        start < x["start_mm"] + x["length_mm"] + 6 and x["start_mm"] < start + length + 6
+        for x in branch.lesions
+    ):
         return
-    severity = float(rng.choice([rng.uniform(0.2, 0.5), rng.uniform(0.5, 0.7), rng.uniform(0.7, 0.9)],
-                                p=[0.5, 0.3, 0.2]))
+    severity = float(
+        rng.choice([rng.uniform(0.2, 0.5), rng.uniform(0.5, 0.7), rng.uniform(0.7, 0.9)], p=[0.5, 0.3, 0.2])
+    )
     s = STEP * np.arange(len(branch.points))
     middle, half = start + length / 2, length / 2
     flat = rng.uniform(0.0, 0.5)
@@ -80,16 +83,18 @@ def _stenosis(rng, branch: Branch, contrast: Contrast, deposits: Deposits) -> No
     branch.points = branch.points + (eccentricity * (before - branch.radius))[:, None] * toward
     kind = str(rng.choice(["soft", "mixed", "calcified"], p=[0.3, 0.35, 0.35]))
     worst = int(np.argmin(branch.radius + 9.0 * (profile < 0.5)))
-    branch.lesions.append({
-        "kind": kind,
-        "start_mm": float(start),
-        "length_mm": float(length),
-        "at_mm": float(s[worst]),
-        "percent_diameter_stenosis": float(100 * (1 - branch.radius[worst] / branch.reference[worst])),
-        "minimal_lumen_diameter_mm": float(2 * branch.radius[worst]),
-        "eccentricity": float(eccentricity),
-        "stent": False,
-    })
+    branch.lesions.append(
+        {
+            "kind": kind,
+            "start_mm": float(start),
+            "length_mm": float(length),
+            "at_mm": float(s[worst]),
+            "percent_diameter_stenosis": float(100 * (1 - branch.radius[worst] / branch.reference[worst])),
+            "minimal_lumen_diameter_mm": float(2 * branch.radius[worst]),
+            "eccentricity": float(eccentricity),
+            "stent": False,
+        }
+    )
     if kind != "soft":
         inside = np.flatnonzero(profile > 0.15)
         part = 1.0 if kind == "calcified" else rng.uniform(0.25, 0.6)
@@ -108,8 +113,9 @@ def _arc(rng, branch: Branch, i: int, angle: float, contrast: Contrast, deposits
     sweep = rng.uniform(0.2, 1.2)
     turns = angle + np.linspace(-sweep, sweep, 7)
     along = np.clip(i + np.round(np.linspace(-1, 1, 7) * rng.uniform(0, 4)).astype(int), 0, len(side) - 1)
-    points = branch.vessel[along] + ring * (np.cos(turns)[:, None] * side[along]
-                                            + np.sin(turns)[:, None] * up[along])
+    points = branch.vessel[along] + ring * (
+        np.cos(turns)[:, None] * side[along] + np.sin(turns)[:, None] * up[along]
+    )
     radii = thick * np.sqrt(np.clip(1 - np.linspace(-0.9, 0.9, 7) ** 2, 0.05, 1))
     deposits.calcium.append((points, radii, contrast.calcium * rng.uniform(0.6, 1.3)))
 
@@ -129,8 +135,11 @@ def _stent(rng, branch: Branch, contrast: Contrast, deposits: Deposits) -> None:
     part = slice(first, last)
     branch.radius[part] = np.maximum(branch.radius[part], 0.9 * branch.reference[part])
     branch.points[part] = branch.vessel[part]
-    branch.lesions = [x for x in branch.lesions
-                      if x["start_mm"] + x["length_mm"] < first * STEP or x["start_mm"] > last * STEP]
+    branch.lesions = [
+        x
+        for x in branch.lesions
+        if x["start_mm"] + x["length_mm"] < first * STEP or x["start_mm"] > last * STEP
+    ]
     side, up = frame_along(branch.vessel)
     fine = np.linspace(first, last - 1, int(length / 0.12))
     index = np.arange(len(side))
@@ -144,10 +153,19 @@ def _stent(rng, branch: Branch, contrast: Contrast, deposits: Deposits) -> None:
     for sign in (1, -1):
         for phase in (0, np.pi):
             turn = sign * 2 * np.pi * (fine - first) / pitch + phase
-            wire = along(branch.vessel) + radius[:, None] * (np.cos(turn)[:, None] * along(side)
-                                                             + np.sin(turn)[:, None] * along(up))
+            wire = along(branch.vessel) + radius[:, None] * (
+                np.cos(turn)[:, None] * along(side) + np.sin(turn)[:, None] * along(up)
+            )
             deposits.metal.append((wire, np.full(len(wire), 0.1), hu))
-    branch.lesions.append({"kind": "stent", "start_mm": first * STEP, "length_mm": (last - first) * STEP,
-                           "at_mm": (first + last) / 2 * STEP, "percent_diameter_stenosis": 0.0,
-                           "minimal_lumen_diameter_mm": float(2 * branch.radius[part].min()),
-                           "eccentricity": 0.0, "stent": True})
+    branch.lesions.append(
+        {
+            "kind": "stent",
+            "start_mm": first * STEP,
+            "length_mm": (last - first) * STEP,
+            "at_mm": (first + last) / 2 * STEP,
+            "percent_diameter_stenosis": 0.0,
+            "minimal_lumen_diameter_mm": float(2 * branch.radius[part].min()),
+            "eccentricity": 0.0,
+            "stent": True,
+        }
+    )

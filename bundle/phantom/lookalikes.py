@@ -10,7 +10,7 @@ import numpy as np
 from scipy.interpolate import make_interp_spline
 
 from bundle.phantom import fields as f
-from bundle.phantom.anatomy import Chest
+from bundle.phantom.chest import Chest
 from bundle.phantom.contrast import Contrast
 
 Tubes = list[tuple[np.ndarray, np.ndarray, float]]
@@ -20,8 +20,12 @@ def draw(rng: np.random.Generator, chest: Chest, contrast: Contrast) -> Tubes:
     """Every look-alike of one patient, in scanner coordinates, in painting order."""
     tubes = lung_vessels(rng, chest, contrast) + abdominal_vessels(rng, chest, contrast)
     tubes += upper_vessels(rng, chest, contrast) + wall_vessels(rng, chest, contrast)
-    for chance, thing in ((0.4, aortic_calcium), (0.08, sternal_wires), (0.06, pacing_leads),
-                          (0.05, stent_graft)):
+    for chance, thing in (
+        (0.4, aortic_calcium),
+        (0.08, sternal_wires),
+        (0.06, pacing_leads),
+        (0.05, stent_graft),
+    ):
         if rng.random() < chance:
             tubes += thing(rng, chest, contrast)
     return tubes
@@ -67,8 +71,9 @@ def lung_vessels(rng, chest: Chest, contrast: Contrast, count: int = 90) -> Tube
 def abdominal_vessels(rng, chest: Chest, contrast: Contrast, count: int = 28) -> Tubes:
     """Coeliac, splenic, hepatic, mesenteric and renal arteries, portal and hepatic veins, loosely placed."""
     tubes = []
-    roots = chest.to_scanner(np.array([[6.0, -62, -95], [30, -40, -85], [-30, -55, -95], [60, -30, -90],
-                                       [8, -60, -120]]))
+    roots = chest.to_scanner(
+        np.array([[6.0, -62, -95], [30, -40, -85], [-30, -55, -95], [60, -30, -90], [8, -60, -120]])
+    )
     if roots[:, 2].max() < chest.grid.origin[2] - 60:
         return tubes
     for _ in range(count):
@@ -88,7 +93,11 @@ def upper_vessels(rng, chest: Chest, contrast: Contrast) -> Tubes:
         ([arch + [12, 4, 0], arch + [24, 8, 26], arch + [52, 2, 46], arch + [95, -4, 44]], 5.5, 4.0),
         ([arch + [24, 8, 26], arch + [28, 2, 60], arch + [30, -4, 110]], 3.8, 3.2),
         ([arch + [-4, -4, 0], arch + [-12, 0, 40], arch + [-14, -6, 110]], 3.6, 3.0),
-        ([arch + [-16, -16, -4], arch + [-28, -14, 34], arch + [-58, -10, 46], arch + [-100, -12, 40]], 5.0, 4.0),
+        (
+            [arch + [-16, -16, -4], arch + [-28, -14, 34], arch + [-58, -10, 46], arch + [-100, -12, 40]],
+            5.0,
+            4.0,
+        ),
         ([arch + [10, -12, 40], arch + [18, -16, 110]], 1.8, 1.6),
     ]
     veins = [
@@ -118,7 +127,9 @@ def wall_vessels(rng, chest: Chest, contrast: Contrast) -> Tubes:
     tubes = []
     for _ in range(int(rng.integers(4, 14))):
         start = np.array([rng.uniform(-70, 115), rng.uniform(-110, 75), rng.uniform(-120, 150)])
-        path = wander(rng, chest.to_scanner(start)[0], rng.normal(0, 1, 3) * [1, 0.3, 1], int(rng.integers(6, 20)))
+        path = wander(
+            rng, chest.to_scanner(start)[0], rng.normal(0, 1, 3) * [1, 0.3, 1], int(rng.integers(6, 20))
+        )
         clear = f.sample(chest.core, chest.grid, path) > 22  # never on the heart, where coronaries run
         for run in np.split(np.arange(len(path)), np.flatnonzero(np.diff(clear)) + 1):
             if clear[run[0]] and len(run) > 2:
@@ -144,8 +155,20 @@ def sternal_wires(rng, chest: Chest, contrast: Contrast) -> Tubes:
     turns = np.linspace(0, 2 * np.pi, 25)
     front = rng.uniform(55, 72)
     return [
-        (chest.to_scanner(np.stack([22 + 17 * np.cos(turns), front + 8 * np.sin(turns),
-                                    np.full(25, level) + rng.normal(0, 1)], -1)), np.full(25, 0.5), 3000.0)
+        (
+            chest.to_scanner(
+                np.stack(
+                    [
+                        22 + 17 * np.cos(turns),
+                        front + 8 * np.sin(turns),
+                        np.full(25, level) + rng.normal(0, 1),
+                    ],
+                    -1,
+                )
+            ),
+            np.full(25, 0.5),
+            3000.0,
+        )
         for level in np.arange(-50, 90, 22.0)
     ]
 
@@ -170,6 +193,8 @@ def stent_graft(rng, chest: Chest, contrast: Contrast) -> Tubes:
     for level in np.arange(rng.uniform(-40, 0), rng.uniform(40, 100), 14.0):
         zigzag = 5.0 * np.abs(((turns * 10 / (2 * np.pi)) % 2) - 1)
         centre_x, centre_y = np.interp(level, [-120, 0, 60, 100], [2, -8, -12, -14]), -74
-        ring = np.stack([centre_x + 11.5 * np.cos(turns), centre_y + 11.5 * np.sin(turns), level + zigzag], -1)
+        ring = np.stack(
+            [centre_x + 11.5 * np.cos(turns), centre_y + 11.5 * np.sin(turns), level + zigzag], -1
+        )
         tubes.append((chest.to_scanner(ring), np.full(49, 0.45), 2500.0))
     return tubes

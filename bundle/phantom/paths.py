@@ -7,15 +7,15 @@ from scipy import ndimage
 from scipy.interpolate import make_interp_spline
 
 from bundle.phantom import fields as f
-from bundle.phantom.anatomy import Chest
+from bundle.phantom.chest import Chest
 from bundle.phantom.tubes import STEP
 
 
 class Epicardium:
-    """The surface that vessels follow, with heart coordinates: z mm along the long axis, phi degrees around it.
+    """The surface that vessels follow, in heart coordinates: z mm along the long axis, phi degrees around.
 
-    phi is 0 over the right ventricle, about +90 at the anterior and -90 at the inferior interventricular groove,
-    and 180 over the lateral wall of the left ventricle.
+    phi is 0 over the right ventricle, about +90 at the anterior and -90 at the inferior interventricular
+    groove, and 180 over the lateral wall of the left ventricle.
     """
 
     def __init__(self, chest: Chest):
@@ -93,7 +93,7 @@ def meander(rng: np.random.Generator, length: float, count: int, strength: float
 
 
 def lay(rng, heart: Epicardium, controls, height, tortuosity: float, start=None) -> np.ndarray:
-    """A vessel through heart coordinates [(z, phi), ...], `height` mm above the surface, from point `start`."""
+    """A vessel through heart coordinates [(z, phi), ...], `height` mm above the surface, from `start`."""
     points = [heart.place(z, phi) for z, phi in controls]
     points = heart.press(np.array(points), float(np.mean(height)), rounds=16)
     if start is not None:

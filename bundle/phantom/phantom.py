@@ -37,8 +37,9 @@ class Phantom:
     parameters: dict
 
 
-def make_phantom(seed: int, shape: tuple[int, int, int] | None = None, *, orientation: str | None = None,
-                 workers: int = 1) -> Phantom:
+def make_phantom(
+    seed: int, shape: tuple[int, int, int] | None = None, *, orientation: str | None = None, workers: int = 1
+) -> Phantom:
     """Draw a patient and a scan.
 
     The same seed gives the same patient, vessels and acquisition in any shape, and the same file on any run.
@@ -62,7 +63,7 @@ def make_phantom(seed: int, shape: tuple[int, int, int] | None = None, *, orient
     place = machine.normal(0, [20, 60, 150])  # where the table stood: scanner coordinates have any offset
     contrast = draw_contrast(patient)
     grid = protocol.grid(shape)
-    # Anatomy is drawn on the acquisition's extent, not on the voxel grid, so that every shape shows one patient.
+    # Anatomy is drawn on the acquisition's extent, not on its voxels: every shape shows one patient.
     extent = Grid(np.zeros(3), np.array(protocol.grid((2, 2, 2)).spacing) * 2, (2, 2, 2))
     chest = draw_chest(patient, extent, contrast)
     tree = draw_coronaries(patient, chest)
@@ -87,8 +88,13 @@ def make_phantom(seed: int, shape: tuple[int, int, int] | None = None, *, orient
     affine[:3, 3] = place + rotation @ (grid.origin - centre)
     truth = _truth(tree, grid, protocol, rotation, place - rotation @ centre)
     image, label, affine = _reorient(image.T, label.T, affine, orientation or protocol.orientation)
-    return Phantom(image, label, affine, truth,
-                   {"seed": seed, "contrast": asdict(contrast), "protocol": protocol.as_dict()})
+    return Phantom(
+        image,
+        label,
+        affine,
+        truth,
+        {"seed": seed, "contrast": asdict(contrast), "protocol": protocol.as_dict()},
+    )
 
 
 def _truth(tree, grid: Grid, protocol, rotation, shift) -> dict:
@@ -98,15 +104,17 @@ def _truth(tree, grid: Grid, protocol, rotation, shift) -> dict:
     for branch in tree.branches:
         points = scanner.move_points(branch.points, protocol.slab_steps)
         inside = ((points >= low) & (points <= high)).all(axis=1)
-        branches.append({
-            "name": branch.name,
-            "parent": branch.parent,
-            "points_ras_mm": points[inside] @ rotation.T + shift,
-            "radius_mm": branch.radius[inside],
-            "reference_radius_mm": branch.reference[inside],
-            "complete": bool(inside.all()),
-            "lesions": branch.lesions,
-        })
+        branches.append(
+            {
+                "name": branch.name,
+                "parent": branch.parent,
+                "points_ras_mm": points[inside] @ rotation.T + shift,
+                "radius_mm": branch.radius[inside],
+                "reference_radius_mm": branch.reference[inside],
+                "complete": bool(inside.all()),
+                "lesions": branch.lesions,
+            }
+        )
     return {"dominance": tree.dominance, "branches": branches}
 
 
@@ -118,7 +126,9 @@ def _reorient(image, label, affine, codes: str):
         if sorted(axes) != [0, 1, 2]:
             raise KeyError(codes)
     except (KeyError, ValueError):
-        raise ValueError(f"The orientation is {codes!r}; three axis codes such as 'LPS' are needed.") from None
+        raise ValueError(
+            f"The orientation is {codes!r}; three axis codes such as 'LPS' are needed."
+        ) from None
     step = np.zeros((4, 4))
     step[3, 3] = 1
     for new, (old, sign) in enumerate(zip(axes, signs)):

@@ -28,7 +28,9 @@ def make_pool(count: int, first_seed: int, folder: str | Path, processes: int | 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{seed}.npz" for seed in range(first_seed, first_seed + count)]
-    jobs = [(seed, path) for seed, path in zip(range(first_seed, first_seed + count), paths) if not path.exists()]
+    jobs = [
+        (seed, path) for seed, path in zip(range(first_seed, first_seed + count), paths) if not path.exists()
+    ]
     for _ in run_all(_pool_case, jobs, processes, "phantoms"):
         pass
     return paths
@@ -43,8 +45,14 @@ def _pool_case(job) -> None:
     os.replace(part, path)
 
 
-def write_imagecas(seeds: Iterable[int], folder: str | Path, *, shape: tuple[int, int, int] | None = None,
-                   processes: int | None = None, split: tuple[float, float] = (0.7, 0.05)) -> list[dict]:
+def write_imagecas(
+    seeds: Iterable[int],
+    folder: str | Path,
+    *,
+    shape: tuple[int, int, int] | None = None,
+    processes: int | None = None,
+    split: tuple[float, float] = (0.7, 0.05),
+) -> list[dict]:
     """Phantoms in ImageCAS's layout with its split file, numbered from 1 in the order of `seeds`.
 
     Writes `<range>/<N>.img.nii.gz`, `<N>.label.nii.gz`, `<N>.truth.json` (tree, lesions, parameters) and
@@ -66,8 +74,10 @@ def write_imagecas(seeds: Iterable[int], folder: str | Path, *, shape: tuple[int
     for number, seed in enumerate(seeds, start=1):
         first = (number - 1) // 200 * 200 + 1
         home = folder / f"{first}-{first + 199}"
-        case = {key: home / f"{number}.{end}" for key, end in
-                (("image", "img.nii.gz"), ("label", "label.nii.gz"), ("truth", "truth.json"))}
+        case = {
+            key: home / f"{number}.{end}"
+            for key, end in (("image", "img.nii.gz"), ("label", "label.nii.gz"), ("truth", "truth.json"))
+        }
         cases.append(case)
         if not all(path.exists() for path in case.values()) or _seed_of(case["truth"]) != seed:
             jobs.append((seed, shape, case))
@@ -139,7 +149,7 @@ def _write_split(path: Path, count: int, split: tuple[float, float]) -> None:
 
 
 def run_all(function, jobs: list, processes: int | None, title: str):
-    """Run `function` on every job in fresh single-threaded processes, with a progress bar; yields the results."""
+    """Run `function` on every job in fresh single-threaded processes, with a progress bar."""
     from tqdm import tqdm
 
     processes = min(processes or os.cpu_count() or 1, max(len(jobs), 1))

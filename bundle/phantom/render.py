@@ -8,7 +8,7 @@ import numpy as np
 
 from bundle.phantom import fields as f
 from bundle.phantom import lookalikes
-from bundle.phantom.anatomy import Chest
+from bundle.phantom.chest import Chest
 from bundle.phantom.contrast import Contrast
 from bundle.phantom.coronary import Coronaries
 from bundle.phantom.lesions import Deposits
@@ -82,10 +82,20 @@ def streaks(rng, chest: Chest, strength: float) -> np.ndarray:
     return shading.astype(np.float32)
 
 
-def paint_vessels(rng, image: np.ndarray, chest: Chest, grid: f.Grid, contrast: Contrast, tree: Coronaries,
-                  deposits: Deposits) -> np.ndarray:
-    """Paint veins, arterial wall and plaque, lumen, calcium and metal into `image`; returns the lumen's part of
-    every voxel as (z, y, x) float32 in [0, 1]."""
+def paint_vessels(
+    rng,
+    image: np.ndarray,
+    chest: Chest,
+    grid: f.Grid,
+    contrast: Contrast,
+    tree: Coronaries,
+    deposits: Deposits,
+) -> np.ndarray:
+    """Paint veins, arterial wall and plaque, lumen, calcium and metal into `image`.
+
+    Returns:
+        the part of every voxel that is lumen, (z, y, x) float32 in [0, 1].
+    """
     samples = supersampling(grid)
     flat = image.reshape(-1)
 

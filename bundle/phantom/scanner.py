@@ -46,8 +46,9 @@ class Protocol:
 def draw_protocol(rng: np.random.Generator) -> Protocol:
     """Draw an acquisition: 0.3 to 0.5 mm in plane, 0.25 to 0.75 mm slices, at most 300 of them."""
     pixel = float(np.clip(rng.normal(0.36, 0.045), 0.29, 0.5))
-    slice_mm = float(rng.choice([0.25, 0.4, 0.45, 0.5, 0.6, 0.625, 0.75],
-                                p=[0.02, 0.1, 0.13, 0.5, 0.1, 0.1, 0.05]))
+    slice_mm = float(
+        rng.choice([0.25, 0.4, 0.45, 0.5, 0.6, 0.625, 0.75], p=[0.02, 0.1, 0.13, 0.5, 0.1, 0.1, 0.05])
+    )
     reach = float(np.clip(rng.normal(132, 12), 105, 165))
     if rng.random() < 0.25:  # the whole chest, or bypass grafts: a long scan with a wide field of view
         pixel, slice_mm = float(rng.uniform(0.36, 0.5)), float(rng.choice([0.6, 0.625, 0.75]))
@@ -55,8 +56,10 @@ def draw_protocol(rng: np.random.Generator) -> Protocol:
     steps = []
     if rng.random() < 0.22:  # step-and-shoot: slabs that do not quite meet
         slab = rng.uniform(25, 45)
-        steps = [(float(slab * (i + rng.uniform(0.2, 1))), *map(float, rng.normal(0, [0.9, 0.9])))
-                 for i in range(int(reach / slab))]
+        steps = [
+            (float(slab * (i + rng.uniform(0.2, 1))), *map(float, rng.normal(0, [0.9, 0.9])))
+            for i in range(int(reach / slab))
+        ]
     moving = rng.random() < 0.25
     tilted = rng.random() < 0.25
     return Protocol(
@@ -74,8 +77,9 @@ def draw_protocol(rng: np.random.Generator) -> Protocol:
         motion_part=float(rng.uniform(0.2, 0.9)),
         slab_steps=steps,
         tilt_degrees=tuple(float(x) for x in rng.normal(0, 6, 3)) if tilted else (0.0, 0.0, 0.0),
-        orientation=str(rng.choice(["LPS", "RAS", "LAS", "RPS", "LPI", "SRA"],
-                                   p=[0.45, 0.2, 0.15, 0.1, 0.07, 0.03])),
+        orientation=str(
+            rng.choice(["LPS", "RAS", "LAS", "RPS", "LPI", "SRA"], p=[0.45, 0.2, 0.15, 0.1, 0.07, 0.03])
+        ),
     )
 
 
@@ -96,7 +100,9 @@ def shift_slabs(image: np.ndarray, grid: Grid, steps, fill: float, first: int = 
             continue
         chosen = (moves == move).all(axis=1)
         shift = (0, move[1] / grid.spacing[1], move[0] / grid.spacing[0])
-        out[chosen] = ndimage.shift(image[chosen], shift, order=1, mode="nearest" if fill != 0 else "constant")
+        out[chosen] = ndimage.shift(
+            image[chosen], shift, order=1, mode="nearest" if fill != 0 else "constant"
+        )
     return out
 
 
@@ -110,8 +116,14 @@ def move_points(points: np.ndarray, steps) -> np.ndarray:
     return points
 
 
-def acquire(rng: np.random.Generator, image: np.ndarray, grid: Grid, protocol: Protocol, workers: int = 1,
-            chunk: int = 16) -> np.ndarray:
+def acquire(
+    rng: np.random.Generator,
+    image: np.ndarray,
+    grid: Grid,
+    protocol: Protocol,
+    workers: int = 1,
+    chunk: int = 16,
+) -> np.ndarray:
     """Blur, move, add noise. Works in place on chunks of slices; returns the (z, y, x) float32 image."""
     nz, ny, nx = image.shape
     fy = np.abs(fft.fftfreq(ny, grid.spacing[1]))[:, None].astype(np.float32)
@@ -122,7 +134,9 @@ def acquire(rng: np.random.Generator, image: np.ndarray, grid: Grid, protocol: P
     mtf = np.exp(-2 * np.pi**2 * sigma2 * f2)
     if protocol.motion_mm:
         signed_fy = fft.fftfreq(ny, grid.spacing[1])[:, None]
-        phase = protocol.motion_mm * (fx * np.cos(protocol.motion_angle) + signed_fy * np.sin(protocol.motion_angle))
+        phase = protocol.motion_mm * (
+            fx * np.cos(protocol.motion_angle) + signed_fy * np.sin(protocol.motion_angle)
+        )
         moving_mtf = mtf * np.sinc(phase)
         low = int(nz * (1 - protocol.motion_part) / 2)
         moving = (np.arange(nz) >= low) & (np.arange(nz) < nz - low)
@@ -176,8 +190,8 @@ def _rms(texture: np.ndarray, nx: int) -> float:
 def _noise_scale(grid: Grid, protocol: Protocol) -> float:
     """Noise of a voxel that averages several of the scan's own, relative to theirs.
 
-    A scan shrunk to few voxels is averaged over boxes; its noise, correlated over about the PSF's width, falls
-    with the square root of the number of independent samples in a box.
+    A scan shrunk to few voxels is averaged over boxes; its noise, correlated over about the PSF's width,
+    falls with the square root of the number of independent samples in a box.
     """
     own = np.array([protocol.field_of_view_mm / 512] * 2 + [protocol.slice_mm])
     correlated = np.maximum(own, [protocol.psf_fwhm_mm * 0.6] * 2 + [protocol.psf_z_fwhm_mm * 0.6])

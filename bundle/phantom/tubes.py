@@ -1,7 +1,7 @@
 """Vessels at sub-voxel precision: the part of every voxel that a set of tapering tubes fills.
 
-Only voxels near a tube are stored. Each holds a fixed pattern of sample points with the signed distance to the
-nearest tube surface; the filled part is the mean over the samples, so a vessel thinner than a voxel still
+Only voxels near a tube are stored. Each holds a fixed pattern of sample points with the signed distance to
+the nearest tube surface; the filled part is the mean over the samples, so a vessel thinner than a voxel still
 raises its attenuation by the right amount.
 """
 
@@ -37,7 +37,7 @@ class TubeRaster:
         self.voxels = np.empty(0, np.int64)
 
     def add(self, tubes) -> None:
-        """Add tubes: (points (N, 3) mm, radius, value (HU, say)), the last two a number or one for every point."""
+        """Add tubes: (points (N, 3) mm, radius, value such as HU), the last two a number or one a point."""
         parts = [self._boxes(*tube) for tube in tubes]
         if not parts:
             return
@@ -50,7 +50,7 @@ class TubeRaster:
         """Segments as rows (x, y, z, radius, value) at both ends, with their boxes of voxels (x, y, z)."""
         points = np.asarray(points, float)
         radius = np.asarray(radius, float)
-        # The linear ramp of `coverage` adds edge^2 / 12 to a round section's squared radius: take it off first.
+        # The ramp of `coverage` adds edge^2 / 12 to a round section's squared radius: take it off first.
         radius = np.sqrt(np.maximum(radius**2 - self.edge**2 / 12, (0.4 * radius) ** 2))
         columns = [np.broadcast_to(np.asarray(c, float), len(points)) for c in (radius, value)]
         nodes = np.column_stack([points, *columns])
@@ -76,7 +76,9 @@ class TubeRaster:
         self.row_of.ravel()[fresh] = len(self.voxels) + np.arange(len(fresh), dtype=np.int32)
         self.voxels = np.concatenate([self.voxels, fresh])
         grow = len(fresh)
-        self.distance = np.concatenate([self.distance, np.full((grow, self.distance.shape[1]), 99, np.float32)])
+        self.distance = np.concatenate(
+            [self.distance, np.full((grow, self.distance.shape[1]), 99, np.float32)]
+        )
         self.value = np.concatenate([self.value, np.zeros(grow, np.float32)])
         self.nearest = np.concatenate([self.nearest, np.full(grow, 99, np.float32)])
 
@@ -94,7 +96,8 @@ class TubeRaster:
         centre = centre.reshape(-1, 3)
         along = (q - p).astype(np.float32)
         length2 = np.float32(max(float(along @ along), 1e-9))
-        # |w + o - t along|^2 from products of the voxel centre w and the sample offset o: no (rows, samples, 3).
+        # |w + o - t along|^2 from products of the voxel centre w and the sample offset o, without an array
+        # of (rows, samples, 3).
         t = (centre @ along)[:, None] + (along @ self.offsets)[None, :]
         square = (centre * centre).sum(1)[:, None] + (self.offsets**2).sum(0)[None, :]
         square = square + 2 * (centre @ self.offsets)

@@ -29,7 +29,10 @@ def test_same_seed_same_scan_and_other_seed_another():
     np.testing.assert_array_equal(first.image, again.image)
     np.testing.assert_array_equal(first.label, again.label)
     np.testing.assert_array_equal(first.affine, again.affine)
-    assert first.tree["branches"][0]["points_ras_mm"].tolist() == again.tree["branches"][0]["points_ras_mm"].tolist()
+    assert (
+        first.tree["branches"][0]["points_ras_mm"].tolist()
+        == again.tree["branches"][0]["points_ras_mm"].tolist()
+    )
     assert not np.array_equal(first.image, other.image)
 
 
@@ -71,7 +74,7 @@ def test_label_surface_lies_one_radius_from_the_centerline(case):
 
 
 def test_label_volume_equals_the_tubes_volume(case):
-    """The lumen's volume is that of its tubes (overlaps at bifurcations and the ostia's part in the aorta aside)."""
+    """The lumen's volume is that of its tubes, less overlaps at bifurcations and what lies in the aorta."""
     tubes = sum(np.trapezoid(np.pi * b["radius_mm"] ** 2, dx=0.5) for b in case.tree["branches"])
     measured = case.label.sum() * abs(np.linalg.det(case.affine[:3, :3]))
     assert 0.72 * tubes < measured < 1.05 * tubes
@@ -99,7 +102,9 @@ def test_daughters_begin_on_their_parent(case):
     names = {b["name"]: b for b in case.tree["branches"]}
     for branch in case.tree["branches"]:
         if branch["parent"] and names[branch["parent"]]["complete"] and len(branch["points_ras_mm"]):
-            gap = np.linalg.norm(names[branch["parent"]]["points_ras_mm"] - branch["points_ras_mm"][0], axis=1)
+            gap = np.linalg.norm(
+                names[branch["parent"]]["points_ras_mm"] - branch["points_ras_mm"][0], axis=1
+            )
             assert gap.min() < 2.0, branch["name"]
 
 
@@ -108,7 +113,7 @@ def test_vessels_taper_and_stay_in_human_bounds(case):
         reference = branch["reference_radius_mm"]
         if branch["complete"]:
             assert reference[-1] <= reference[0] + 1e-6
-        assert 0.3 < reference.min() and reference.max() < 3.6
+        assert reference.min() > 0.3 and reference.max() < 3.6
 
 
 @pytest.mark.parametrize("codes", ["LPS", "RAS", "SRA", "LPI"])

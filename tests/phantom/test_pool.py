@@ -23,7 +23,9 @@ def test_imagecas_layout_holds_what_was_made(tmp_path):
     np.testing.assert_allclose(stored.affine, expected.affine, atol=1e-3)
     assert stored.get_data_dtype() == np.int16
     assert nib.load(cases[2]["label"]).get_data_dtype() == np.uint8
-    rows = list(openpyxl.load_workbook(tmp_path / "imageCAS_data_split.xlsx").active.iter_rows(values_only=True))
+    rows = list(
+        openpyxl.load_workbook(tmp_path / "imageCAS_data_split.xlsx").active.iter_rows(values_only=True)
+    )
     assert rows[1][:2] == ("FileName", "Split-1")
     parts = [row[1] for row in rows[2:]]
     assert set(parts) == {"Training", "Val", "Testing"} and len(parts) == 4

@@ -14,8 +14,9 @@ from bundle.phantom.fields import Grid
 def quiet():
     """A protocol without noise, motion or steps."""
     protocol = scanner.draw_protocol(np.random.default_rng(0))
-    return dataclasses.replace(protocol, noise_hu=0.0, motion_mm=0.0, slab_steps=[], psf_fwhm_mm=1.0,
-                               psf_z_fwhm_mm=1.0)
+    return dataclasses.replace(
+        protocol, noise_hu=0.0, motion_mm=0.0, slab_steps=[], psf_fwhm_mm=1.0, psf_z_fwhm_mm=1.0
+    )
 
 
 def grid_of(shape, spacing=0.4):
