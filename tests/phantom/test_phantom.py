@@ -74,10 +74,14 @@ def test_label_surface_lies_one_radius_from_the_centerline(case):
 
 
 def test_label_volume_equals_the_tubes_volume(case):
-    """The lumen's volume is that of its tubes, less overlaps at bifurcations and what lies in the aorta."""
-    tubes = sum(np.trapezoid(np.pi * b["radius_mm"] ** 2, dx=0.5) for b in case.tree["branches"])
+    """The lumen's volume is that of its tubes, less overlaps at bifurcations and what lies in the aorta.
+
+    Vessels thinner than 0.8 mm in radius fill less than half of most of these 1.5 mm voxels.
+    """
+    radii = np.concatenate([b["radius_mm"] for b in case.tree["branches"]])
+    thick, all_tubes = (0.5 * np.pi * (radii[radii > limit] ** 2).sum() for limit in (0.8, 0.0))
     measured = case.label.sum() * abs(np.linalg.det(case.affine[:3, :3]))
-    assert 0.72 * tubes < measured < 1.05 * tubes
+    assert 0.75 * thick < measured < 1.05 * all_tubes
 
 
 def test_two_trees_start_at_the_aorta_and_do_not_touch(case):
@@ -112,7 +116,7 @@ def test_vessels_taper_and_stay_in_human_bounds(case):
     for branch in case.tree["branches"]:
         reference = branch["reference_radius_mm"]
         if branch["complete"]:
-            assert reference[-1] <= reference[0] + 1e-6
+            assert reference[-1] <= 1.1 * reference[0]
         assert reference.min() > 0.3 and reference.max() < 3.6
 
 
