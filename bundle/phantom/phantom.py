@@ -17,6 +17,10 @@ SMALL = (128, 128, 64)
 """The small form: the same field of view in the voxels that the paper's network takes."""
 
 
+GENERATOR = 2
+"""Raised whenever the same seed gives another phantom, so that files of an older generator are made anew."""
+
+
 @dataclass
 class Phantom:
     """A case.
@@ -93,7 +97,7 @@ def make_phantom(
         label,
         affine,
         truth,
-        {"seed": seed, "contrast": asdict(contrast), "protocol": protocol.as_dict()},
+        {"generator": GENERATOR, "seed": seed, "contrast": asdict(contrast), "protocol": protocol.as_dict()},
     )
 
 
