@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bundle.phantom.phantom import SMALL, Phantom, make_phantom
+from bundle.phantom.phantom import GENERATOR, SMALL, Phantom, make_phantom
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 SPLIT_PARTS = ("Training", "Val", "Testing")
@@ -20,20 +20,27 @@ def make_pool(count: int, first_seed: int, folder: str | Path, processes: int | 
     """Small-form phantoms of seeds first_seed, first_seed + 1, ... as `<seed>.npz` in `folder`.
 
     Each file holds `image` int16 HU (128, 128, 64), `label` uint8 and `affine` (4, 4); the axes are R, A, S.
-    Files that exist are kept, so a killed run goes on where it was.
+    Files of this generator are kept, so a killed run goes on where it was.
 
     Returns:
         The paths in the order of their seeds.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{seed}.npz" for seed in range(first_seed, first_seed + count)]
-    jobs = [
-        (seed, path) for seed, path in zip(range(first_seed, first_seed + count), paths) if not path.exists()
-    ]
+    seeds = range(first_seed, first_seed + count)
+    paths = [folder / f"{seed}.npz" for seed in seeds]
+    jobs = [(seed, path) for seed, path in zip(seeds, paths) if not _is_current(path)]
     for _ in run_all(_pool_case, jobs, processes, "phantoms"):
         pass
     return paths
+
+
+def _is_current(path: Path) -> bool:
+    try:
+        with np.load(path) as arrays:
+            return int(arrays["generator"]) == GENERATOR
+    except (OSError, KeyError, ValueError):
+        return False
 
 
 def _pool_case(job) -> None:
@@ -41,7 +48,7 @@ def _pool_case(job) -> None:
     phantom = make_phantom(seed, SMALL, orientation="RAS")
     part = path.with_suffix(f".part{os.getpid()}")
     with open(part, "wb") as stream:
-        np.savez(stream, image=phantom.image, label=phantom.label, affine=phantom.affine)
+        np.savez(stream, generator=GENERATOR, image=phantom.image, label=phantom.label, affine=phantom.affine)
     os.replace(part, path)
 
 
@@ -56,7 +63,7 @@ def write_imagecas(
     """Phantoms in ImageCAS's layout with its split file, numbered from 1 in the order of `seeds`.
 
     Writes `<range>/<N>.img.nii.gz`, `<N>.label.nii.gz`, `<N>.truth.json` (tree, lesions, parameters) and
-    `imageCAS_data_split.xlsx`. Complete cases are kept, so a killed run goes on where it was.
+    `imageCAS_data_split.xlsx`. Complete cases of this generator are kept, so a killed run goes on where it was.
 
     Args:
         seeds: one a case.
@@ -79,7 +86,8 @@ def write_imagecas(
             for key, end in (("image", "img.nii.gz"), ("label", "label.nii.gz"), ("truth", "truth.json"))
         }
         cases.append(case)
-        if not all(path.exists() for path in case.values()) or _seed_of(case["truth"]) != seed:
+        complete = all(path.exists() for path in case.values())
+        if not complete or _drawn_from(case["truth"]) != (GENERATOR, seed):
             jobs.append((seed, shape, case))
     for _ in run_all(_imagecas_case, jobs, processes, "phantoms"):
         pass
@@ -87,9 +95,11 @@ def write_imagecas(
     return [{key: str(path) for key, path in case.items()} for case in cases]
 
 
-def _seed_of(truth: Path) -> int | None:
+def _drawn_from(truth: Path) -> tuple[int, int] | None:
+    """(generator, seed) of a case on disk."""
     try:
-        return json.loads(truth.read_text())["parameters"]["seed"]
+        drawn = json.loads(truth.read_text())["parameters"]
+        return drawn["generator"], drawn["seed"]
     except (ValueError, KeyError, OSError):
         return None
 

@@ -41,6 +41,19 @@ def test_a_second_run_keeps_what_is_complete_and_remakes_another_seed(tmp_path):
     assert after[0] == before[0] and after[1] != before[1]
 
 
+def test_files_of_another_generator_are_made_anew(tmp_path, monkeypatch):
+    import bundle.phantom.pool as pool
+
+    monkeypatch.setattr(pool, "SMALL", TINY)
+    monkeypatch.setattr(pool, "GENERATOR", 1)
+    (path,) = make_pool(1, 5, tmp_path, processes=1)
+    monkeypatch.undo()
+    monkeypatch.setattr(pool, "SMALL", TINY)
+    make_pool(1, 5, tmp_path, processes=1)
+    with np.load(path) as case:
+        assert case["generator"] == pool.GENERATOR > 1
+
+
 def test_pool_restarts_where_it_was(tmp_path, monkeypatch):
     import bundle.phantom.pool as pool
 
