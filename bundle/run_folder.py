@@ -43,6 +43,8 @@ def prepare_run(run_dir: str | os.PathLike, resume: bool | str = False) -> Path:
         run_dir.rename(kept)
         logger.info("%s held an earlier run; it is kept as %s", run_dir, kept)
     run_dir.mkdir(parents=True, exist_ok=True)
+    for unfinished in run_dir.glob(".*.tmp"):
+        unfinished.unlink()  # a kill came while it was being saved
     _write_config(run_dir / CONFIG)
     return run_dir
 

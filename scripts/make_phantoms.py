@@ -1,7 +1,7 @@
 """Write synthetic coronary CT angiograms in ImageCAS's layout.
 
-    python scripts/make_phantoms.py --count 20 --out data/phantoms          # scanner's matrix, about 12 s a case
-    python scripts/make_phantoms.py --count 200 --small --out data/small    # 128 x 128 x 64, about 1 s a case
+python scripts/make_phantoms.py --count 20 --out data/phantoms          # scanner's matrix, about 12 s a case
+python scripts/make_phantoms.py --count 200 --small --out data/small    # 128 x 128 x 64, about 1 s a case
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from bundle.phantom.pool import write_imagecas
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", default="data/phantoms", help="folder to write into (default: %(default)s)")
     parser.add_argument("--count", type=int, default=20, help="cases (default: %(default)s)")
     parser.add_argument("--first-seed", type=int, default=0, help="seed of case 1 (default: %(default)s)")

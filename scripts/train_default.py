@@ -15,7 +15,6 @@ import argparse
 import json
 import logging
 import math
-import os
 import shutil
 import sys
 import time
@@ -48,7 +47,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--evaluate", action="store_true", help="measure now, though not finished")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a config key")
     parser.add_argument("--install", type=Path, metavar="FILE", help="only write FILE as models/model.pt")
-    return parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
+    args.out, args.run_dir, args.pool_dir = (p.resolve() for p in (args.out, args.run_dir, args.pool_dir))
+    return args
 
 
 def make_pools(args: argparse.Namespace, end: float) -> bool:
@@ -98,7 +99,6 @@ def train(keys: dict):
         workflow_type="train",
         **keys,
     )
-    os.chdir(ROOT)
     workflow.initialize()
     workflow.run()
     workflow.finalize()
@@ -122,7 +122,8 @@ def measure(network, folder: Path, device, hu_range) -> dict:
     for item in pool_cases(folder):
         case = load(item)
         with torch.inference_mode():
-            predicted = network(case["image"][None])[0, 0] > 0
+            # Past torch.compile, which would compile anew for this size of batch.
+            predicted = network.forward(case["image"][None])[0, 0] > 0
         truth = case["label"][0] > 0
         total = int(predicted.sum() + truth.sum())
         row = {"case": item["case"], "dice": 2 * int((predicted & truth).sum()) / max(total, 1)}

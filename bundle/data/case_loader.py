@@ -19,7 +19,8 @@ logger = logging.getLogger(__name__)
 class CaseLoader:
     """Batches of one case, the next one loaded in a background thread while this one is worked on.
 
-    A case that cannot be loaded is skipped and goes in ``failures``; the others go on.
+    A case that cannot be loaded is skipped and goes in ``failures``; the others go on. `CaseEvaluator` and
+    the handlers add the cases that fail later, by `note_failure`.
 
     It has no ``len()`` on purpose. Ignite takes the length of a loader for the number of batches and, where
     fewer come, starts the loader anew, so repeats cases; without a length it ends the epoch where the cases
@@ -66,12 +67,12 @@ class CaseLoader:
         try:
             batch = loaded.result()
         except Exception as error:
-            self._note(index, error)
+            self.note_failure(self.dataset.data[index]["case"], error)
         else:
             yield batch
 
-    def _note(self, index: int, error: Exception) -> None:
-        item = self.dataset.data[index]
+    def note_failure(self, case: str, error: Exception) -> None:
+        """Put ``case`` in ``failures``, with the reason of ``error`` in one sentence."""
         known = find_input_error(error)
         if known is not None:
             reason = str(known)
@@ -80,6 +81,7 @@ class CaseLoader:
             while cause.__cause__ is not None:
                 cause = cause.__cause__
             reason = f"{type(cause).__name__}: {cause}"
-        self.failures.append({"case": item["case"], "image": str(item["image"]), "reason": reason})
+        image = next(item["image"] for item in self.dataset.data if item["case"] == case)
+        self.failures.append({"case": case, "image": str(image), "reason": reason})
         # The traceback of anything but bad input is kept: it may be a fault of the program.
-        logger.error("case '%s' skipped: %s", item["case"], reason, exc_info=None if known else error)
+        logger.error("case '%s' skipped: %s", case, reason, exc_info=None if known else error)

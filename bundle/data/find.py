@@ -16,7 +16,7 @@ from .pairs import read_pairs
 from .splits import draw_split
 from .walk import describe_files, list_files
 
-__all__ = ["find_cases", "find_images"]
+__all__ = ["find_cases", "find_images", "part_of"]
 
 # The most specific first: pairs take any image.
 _LAYOUTS = (read_decathlon, read_asoca, read_imagecas, read_pairs)
@@ -73,6 +73,19 @@ def find_cases(
         lists[parts[case]].append(item)
     _check_leaks(lists)
     return lists
+
+
+def part_of(cases: dict[str, list[dict[str, str]]], part: str) -> list[dict[str, str]]:
+    """One of the lists of `find_cases`, or with "all" every case: for a data set that is held out whole.
+
+    Raises:
+        InputError: another word.
+    """
+    if part == "all":
+        return [item for items in cases.values() for item in items]
+    if part not in cases:
+        raise InputError(f"part is {part!r}: it must be test, validation, train or all")
+    return cases[part]
 
 
 def find_images(dataset_dir: str | Path) -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from .found import Found, some
-from .imagecas_split import read_split_file
+from .imagecas_split import has_file_names, read_split_file
 from .names import case_name, file_role, is_duplicate, split_suffix
 
 __all__ = ["read_imagecas"]
@@ -52,14 +52,27 @@ def _stem(file: Path) -> str:
 
 
 def _split_file(root: Path, files: list[Path]) -> Path | None:
-    # Excel leaves "~$name.xlsx" beside a file that is open.
-    books = [f for f in files if f.suffix.lower() == ".xlsx" and not f.name.startswith("~$")]
-    books = [f for f in books if not is_duplicate(f)]
+    """The split file below ``root``, or else the one beside it, or None.
+
+    ``root`` may be one range of the whole set, such as ``ImageCAS/1-200``. Its test cases are test cases
+    still: drawing a split of its own could put them into training.
+    """
+    books = [root / f for f in files if _is_book(f) and not is_duplicate(f)]
+    if not books:
+        # The folder above: of the path as it was given, and where a link leads.
+        above = {path.parent for path in (root.absolute(), root.resolve())}
+        beside = {book.resolve() for folder in above for book in folder.glob("*") if _is_book(book)}
+        books = [b for b in sorted(beside) if not is_duplicate(b.name) and has_file_names(b)]
     if len(books) > 1:
         raise InputError(
             f"'{root}' has {len(books)} split files, {some([str(b) for b in books])}: keep the one to use"
         )
-    return root / books[0] if books else None
+    return books[0] if books else None
+
+
+def _is_book(file: Path) -> bool:
+    # Excel leaves "~$name.xlsx" beside a file that is open.
+    return file.suffix.lower() == ".xlsx" and not file.name.startswith(("~$", "."))
 
 
 def _assign(root: Path, files: list[Path], found: Found, split: str) -> dict[str, str]:

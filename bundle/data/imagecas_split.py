@@ -11,7 +11,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from ..errors import InputError
 
-__all__ = ["read_split_file"]
+__all__ = ["has_file_names", "read_split_file"]
 
 _PART_OF = {
     "training": "train", "train": "train",
@@ -29,7 +29,7 @@ def read_split_file(path: Path, split: str) -> dict[str, str]:
             value that is no part, or a case in two parts.
     """
     rows = _read_rows(path)
-    at = next((i for i, row in enumerate(rows[:_HEADER_ROWS]) if "filename" in map(str.lower, row)), None)
+    at = _header_row(rows)
     if at is None:
         raise InputError(f"'{path}' is no ImageCAS split: none of its first rows has a 'FileName' column")
     header = rows[at]
@@ -55,6 +55,19 @@ def read_split_file(path: Path, split: str) -> dict[str, str]:
                 f"'{path}' row {number}: case '{name}' is in two parts, {parts[name]} and {part}"
             )
     return parts
+
+
+def has_file_names(path: Path) -> bool:
+    """Whether an .xlsx has a ``FileName`` row, so is a split and not some other table.
+
+    Raises:
+        InputError: not an .xlsx that can be read.
+    """
+    return _header_row(_read_rows(path)) is not None
+
+
+def _header_row(rows: list[list[str]]) -> int | None:
+    return next((i for i, row in enumerate(rows[:_HEADER_ROWS]) if "filename" in map(str.lower, row)), None)
 
 
 def _read_rows(path: Path) -> list[list[str]]:

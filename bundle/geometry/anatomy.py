@@ -110,7 +110,8 @@ class Namer:
         if left is not None:
             lad_end = self._name_left(left, sure)
         if lad_end is not None:
-            axis = lad_end - self.tree.segments[left].points[0]
+            base = [self.tree.segments[r].points[0] for r in (left, right) if r is not None]
+            axis = lad_end - np.mean(base, axis=0)
             self.walker.apex = axis / max(np.linalg.norm(axis), 1e-9)
         if left is not None:
             self._name_circumflex()
@@ -121,19 +122,22 @@ class Namer:
     def _sides(self) -> tuple[int | None, int | None, float]:
         """Root segments of the left and the right tree, and how sure the sides are."""
         roots = [i for i, s in enumerate(self.tree.segments) if s.parent < 0]
-        points = {r: np.concatenate([s.points for s in self.tree.segments if s.tree == self.tree.segments[r].tree])
-                  for r in roots}  # fmt: skip
+        segments = self.tree.segments
+        points = {}
+        for root in roots:
+            own = [s.points for s in segments if s.tree == segments[root].tree]
+            points[root] = np.concatenate(own)
         roots = [r for r in roots if self.walker.reach[r] >= _MAIN_TREE_MM]
         roots = sorted(roots, key=lambda r: -len(points[r]))[:2]
         if not roots:
             return None, None, 0.0
         # The right ostium lies to the right and in front of the left one, and so does the right tree's bulk.
-        place = {r: float(self.tree.segments[r].points[0][:2].sum() + points[r].mean(axis=0)[0]) for r in roots}
+        place = {r: float(segments[r].points[0][:2].sum() + points[r].mean(axis=0)[0]) for r in roots}
         if len(roots) == 2:
             left, right = sorted(roots, key=place.get)
             return left, right, _sure(place[right] - place[left], 12.0)
         only = roots[0]
-        lean = float(points[only].mean(axis=0)[0] - self.tree.segments[only].points[0][0]) + 6.0
+        lean = float(points[only].mean(axis=0)[0] - segments[only].points[0][0]) + 6.0
         return (only, None, _sure(-lean, 6.0)) if lean < 0 else (None, only, _sure(lean, 6.0))
 
     def _call(self, segments: list[int], name: str, confidence: float) -> None:
@@ -166,10 +170,8 @@ class Namer:
         circumflex, lad = mains[0], mains[-1]
         confidence = sure * _sure(front[lad] - front[circumflex], 6.0)
         self._call(trunk, "LM", sure)
-        for main in (lad, circumflex):
-            stem = self.tree.segments[main].parent
-            if stem not in trunk:
-                self._call([stem], "LAD" if main == lad else "LCx", confidence)
+        stems = {self.tree.segments[main].parent for main in mains} - set(trunk)
+        self._call(sorted(stems), "LM", sure)
         lad_path = walker.follow(lad, apex_weight=0.6)
         self._call(lad_path, "LAD", confidence)
         for main in mains[1:-1]:
@@ -179,18 +181,15 @@ class Namer:
         return self.tree.segments[lad_path[-1]].points[-1]
 
     def _lad_sides(self, path: list[int], confidence: float) -> None:
-        """Diagonals lie on the heart and go to the left; septals dive into it."""
-        middle = self.tree.points.mean(axis=0)
+        """Diagonals go to the left and far; septals are short and turn right, into the septum."""
         count = {"D": 0, "S": 0}
         for side in self._sides_of(path):
-            start = self.tree.segments[side].points[0]
-            deep = (middle - start) / max(np.linalg.norm(middle - start), 1e-9)
-            heading = self.walker.unit_heading(side, 4.0, 15.0)
-            lean = float(heading @ deep) + 0.7 * float(heading[0])  # into the heart, to the right
-            kind = "S" if lean > 0.35 else "D"
+            to_the_right = float(self.walker.unit_heading(side, 4.0, 15.0)[0])
+            lean = to_the_right + 0.03 * (25.0 - self.walker.reach[side])
+            kind = "S" if lean > 0 else "D"
             count[kind] += 1
             name = f"{kind}{count[kind]}"
-            self._call(self.walker.follow(side, 0.0), name, 0.9 * confidence * _sure(abs(lean - 0.35), 0.3))
+            self._call(self.walker.follow(side, 0.0), name, 0.9 * confidence * _sure(abs(lean), 0.3))
 
     def _sides_of(self, path: list[int]) -> list[int]:
         """Unnamed daughters along a path, in order from its start."""
@@ -207,48 +206,77 @@ class Namer:
             name = f"OM{number}"
             self._call(self.walker.follow(side, 0.0), name, 0.9 * confidence * _sure(towards_apex, 0.4))
 
-    def _name_right(self, root: int, sure: float) -> None:
-        """RCA to the crux; behind it the PDA, which turns to the apex, and the PLV, which goes on."""
+    def _start_mm(self, segment: int) -> float:
+        """Way from the ostium to a segment's start."""
+        above = self.tree.segments[segment].parent
+        return 0.0 if above < 0 else self._start_mm(above) + self.tree.segments[above].length_mm
+
+    def _ancestors(self, segment: int) -> list[int]:
+        """Segments from the ostium to a segment's mother."""
+        above = self.tree.segments[segment].parent
+        return [] if above < 0 else [*self._ancestors(above), above]
+
+    def _find_pda(self, root: int) -> int | None:
+        """The vessel that leaves the back of the right tree, far from and behind its ostium, to the apex."""
         walker, segments = self.walker, self.tree.segments
-        path = walker.follow(root, apex_weight=-1.0)
-        start = np.concatenate([[0.0], np.cumsum([segments[s].length_mm for s in path])])
-        crux, pda, best = len(path), None, 0.0
-        for place, segment in enumerate(path[:-1]):
-            if start[place + 1] < 0.5 * start[-1] or start[place + 1] < 60.0:
+        members = [i for i, s in enumerate(segments) if s.tree == segments[root].tree and s.parent >= 0]
+        if not members:
+            return None
+        hindmost = min(float(segments[i].points[0][1]) for i in members)
+        best, best_score = None, 0.0
+        for segment in members:
+            start = float(segments[segment].points[0][1])
+            place, behind = start - hindmost, float(segments[root].points[0][1]) - start
+            far = self._start_mm(segment)
+            if (
+                far < max(60.0, 0.4 * walker.reach[root])
+                or place > 18.0
+                or behind < 10.0
+                or walker.reach[segment] < 12.0
+            ):
                 continue
-            for side in (d for d in walker.daughters[segment] if d != path[place + 1]):
-                turn = float(walker.unit_heading(side, 8.0, 40.0) @ walker.apex)
-                score = walker.reach[side] * (turn - 0.1)
-                if walker.reach[side] >= 12.0 and score > best:
-                    crux, pda, best = place + 1, side, score
-        self._call(path[:crux], "RCA", sure)
+            turn = float(walker.unit_heading(segment, 5.0, 35.0) @ walker.apex)
+            score = (turn - 0.1) * np.sqrt(walker.reach[segment]) * np.exp(-place / 15.0)
+            if score > best_score:
+                best, best_score = segment, score
+        return best
+
+    def _name_right(self, root: int, sure: float) -> None:
+        """RCA to the crux; there the PDA, which turns to the apex, and PLVs, which go on behind the heart."""
+        walker = self.walker
+        pda = self._find_pda(root)
+        path = walker.follow(root, apex_weight=-1.0) if pda is None else self._ancestors(pda)
+        self._call(path, "RCA", sure)
+        crux_mm = self._start_mm(path[-1]) + self.tree.segments[path[-1]].length_mm
         if pda is not None:
             self._call(walker.follow(pda, 0.5), "PDA", 0.85 * sure)
-        plv = [path[crux]] if crux < len(path) else []
-        plv += [d for d in walker.daughters[path[crux - 1]] if d not in (pda, *plv)]
-        if plv:
-            plv += [d for d in self._sides_of(path[crux:]) if d not in plv]
-        for number, segment in enumerate(plv):
-            name = "PLV" if number == 0 else f"PLV{number + 1}"
-            self._call(path[crux:] if number == 0 else walker.follow(segment, 0.0), name, 0.8 * sure)
-        number = 0
-        for side in self._sides_of(path[:crux]):
-            heading = walker.unit_heading(side, 4.0, 20.0)
-            if start[path.index(segments[side].parent) + 1] < 35.0 and heading @ walker.apex < 0.35:
-                self._call(walker.follow(side, 0.0), "CB", 0.6 * sure)
-            else:
-                number += 1
-                self._call(walker.follow(side, 0.0), f"AM{number}", 0.75 * sure)
+        counts = {"PLV": 0, "AM": 0, "CB": 0}
+        sides = self._sides_of(path)
+        for side in sorted(sides, key=self._start_mm):
+            heading, start = walker.unit_heading(side, 4.0, 20.0), self._start_mm(side)
+            if pda is not None and start > crux_mm - 25.0 and start > 60.0:
+                continue
+            kind, part = (
+                ("CB", 0.7) if start < 30.0 and heading[1] > 0.4 and heading[2] > -0.3 else ("AM", 0.75)
+            )
+            counts[kind] += 1
+            name = kind if kind == "CB" and counts[kind] == 1 else f"{kind}{counts[kind]}"
+            self._call(walker.follow(side, 0.0), name, part * sure)
+        for side in sorted((s for s in sides if s not in self.names), key=self._start_mm, reverse=True):
+            counts["PLV"] += 1
+            name = "PLV" if counts["PLV"] == 1 else f"PLV{counts['PLV']}"
+            self._call(walker.follow(side, 0.0), name, 0.8 * sure)
 
 
 def name_branches(tree: Tree, min_confidence: float = 0.5) -> Tree:
     """Group the tree's segments to branches and name them, in place; returns the tree.
 
-    LM, LAD, D1.., S1.., RI, LCx, OM1.., RCA, CB, AM1.., PDA, PLV.. by their course in patient space (RAS):
-    the right tree lies to the right and in front of the left one, the LAD in front of the LCx and towards the
-    apex, LCx and RCA in the atrioventricular groove. Every name has a confidence in 0..1; a branch that cannot
-    be told, or under `min_confidence`, is "unknown". Source of the scheme: SCCT segments (Leipsic et al., JCCT
-    2014), without their numbers.
+    LM, LAD, D1.., S1.., RI, LCx, OM1.., RCA, CB, AM1.., PDA, PLV.. by their course in patient space
+    (RAS): the right tree lies to the right and in front of the left one, the LAD in front of the LCx and
+    towards the apex, LCx and RCA in the atrioventricular groove. Every name has a confidence in 0..1; a
+    branch that cannot be told, or under `min_confidence`, is "unknown".
+
+    Source of the scheme: SCCT segments (Leipsic et al., JCCT 2014), without their numbers.
     """
     names = Namer(tree).name()
     names = {s: n if n[1] >= min_confidence else (UNKNOWN, n[1]) for s, n in names.items()}

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyvista as pv
 from scipy.spatial import cKDTree
 
-from bundle.geometry.coordinates import check_affine, voxel_volume_mm3
-from bundle.geometry.crop import region_of
+from bundle.geometry.coordinates import voxel_to_world
 from bundle.geometry.gaps import bridge_gaps
 from bundle.geometry.graph import Chain, forest
-from bundle.geometry.lumen import clean_mask
+from bundle.geometry.lumen import Vessels, find_vessels
 from bundle.geometry.polyline import tangents
 from bundle.geometry.refine import STEP_MM, attach, drop_start, in_lumen, join, reach_wall, recentre
 from bundle.geometry.sections import Lumen, cut
 from bundle.geometry.skeleton import Skeleton, prune, skeletonise
-from bundle.geometry.surface import extract_surface, level_set
+from bundle.geometry.surface import level_set, vessel_surface
 from bundle.geometry.tree import Segment, Tree
 
 
@@ -44,7 +44,7 @@ def _refine_chain(skeleton: Skeleton, chain: Chain, lines: list[_Line | None], l
         points, expected = points[first:], expected[first:]
     if len(points) < 3:
         return None
-    points, sections, _ = recentre(lumen, points, expected)
+    points, sections = recentre(lumen, points, expected)
     ends = []
     for side in (0, -1):
         outwards = tangents(points)[side] * (1 if side else -1)
@@ -58,13 +58,15 @@ def _refine_chain(skeleton: Skeleton, chain: Chain, lines: list[_Line | None], l
     radius = np.concatenate([np.full(len(ends[0]), inner[0]), inner, np.full(len(ends[1]), inner[-1])])
     if len(ends[0]):
         # An ostium is often cut flat: sections there are whole, unlike at a round tip.
-        head = cut(lumen, ends[0][::-1], np.repeat(tangents(points)[:1], len(ends[0]), 0), radius[: len(ends[0])])
-        radius[: len(ends[0])] = head.radius
+        count = len(ends[0])
+        across = np.repeat(tangents(points)[:1], count, axis=0)
+        radius[:count] = cut(lumen, points[:count], across, radius[:count]).radius
     if parent is None:
         return _Line(points, radius, -1, 0, 0, chain.tree, gap)
     direction = points[min(6, len(points) - 1)] - points[0]
     direction = direction / max(np.linalg.norm(direction), 1e-9)
-    start = attach(points[0], direction, parent.points, parent.radius)
+    junction = skeleton.points[chain.nodes[0]]
+    start = attach(points[0], direction, junction, parent.points, parent.radius)
     bridge = join(points, parent.points[start])
     radius = np.concatenate([np.full(len(bridge), radius[0]), radius])
     points, gap = np.concatenate([bridge, points]), np.pad(gap, (len(bridge), 0))
@@ -79,14 +81,19 @@ def over_gaps(values: np.ndarray, gap: np.ndarray) -> np.ndarray:
     return np.interp(at, at[~gap], values[~gap])
 
 
-def _inscribed(points: np.ndarray, wall: pv.PolyData) -> np.ndarray:
-    probe = pv.PolyData(points).compute_implicit_distance(wall)
-    return np.abs(probe.point_data["implicit_distance"])
+def _inscribed(lines: list[_Line], wall: pv.PolyData) -> list[np.ndarray]:
+    """Distance of the lines' points to the wall, an array a line."""
+    if not lines:
+        return []
+    probe = pv.PolyData(np.concatenate([line.points for line in lines])).compute_implicit_distance(wall)
+    ends = np.cumsum([len(line.points) for line in lines])[:-1]
+    return np.split(np.abs(np.asarray(probe.point_data["implicit_distance"])), ends)
 
 
 def _segments(lines: list[_Line | None], wall: pv.PolyData) -> list[Segment]:
     """Lines cut where others begin on them, mothers first."""
     segments: list[Segment] = []
+    ball = iter(_inscribed([line for line in lines if line is not None], wall))
     last_of: dict[tuple[int, int], int] = {}  # (line, index of a cut) -> segment that ends there
     for number, line in enumerate(lines):
         if line is None:
@@ -102,11 +109,11 @@ def _segments(lines: list[_Line | None], wall: pv.PolyData) -> list[Segment]:
             mother = lines[line.parent]
             at = np.linalg.norm(line.points - mother.points[line.start], axis=1)
             junction |= at < mother.radius[line.start] + 0.5 * line.radius[line.own]
-        inscribed = over_gaps(_inscribed(line.points, wall), line.gap)
+        inscribed = over_gaps(next(ball), line.gap)
         inscribed[: line.own] = line.radius[: line.own]
         before = last_of.get((line.parent, line.start), -1) if line.parent >= 0 else -1
         bounds = [0, *inner, len(line.points) - 1]
-        for a, b in zip(bounds[:-1], bounds[1:]):
+        for a, b in pairwise(bounds):
             part = slice(a, b + 1)
             segments.append(
                 Segment(
@@ -119,53 +126,48 @@ def _segments(lines: list[_Line | None], wall: pv.PolyData) -> list[Segment]:
     return segments
 
 
+def vessel_tree(vessels: Vessels, wall: pv.PolyData, spur_mm: float = 2.0, max_gap_mm: float = 8.0) -> Tree:
+    """The centreline tree of `vessels`, directed from the ostia to the tips, without names.
+
+    Skeleton, loops opened at their thinnest link, spurs pruned against the local radius, rooted at the
+    thickest end, then refined in cross-sections (32 rays, three rounds) so that points and radius are
+    sub-voxel.
+
+    Args:
+        wall: the surface of the vessels, RAS mm, for the inscribed radius.
+        spur_mm: twigs that stand less than this out of their parent's wall go.
+        max_gap_mm: longest interruption over which two pieces of a vessel are joined; 0 joins none.
+
+    Returns:
+        a `Tree` with segments and no branches; without segments where nothing is longer than 3 mm.
+    """
+    skeleton = skeletonise(vessels.mask, vessels.affine)
+    prune(skeleton, spur_mm)
+    if max_gap_mm > 0:
+        bridge_gaps(skeleton, max_gap_mm)
+    soft = vessels.probability is None
+    field = vessels.mask if soft else level_set(vessels.mask, vessels.probability, vessels.level)
+    lumen = Lumen(np.asarray(field, np.float32), vessels.affine, soft)
+    lines: list[_Line | None] = []
+    inside = voxel_to_world(np.argwhere(vessels.mask), vessels.affine)
+    for chain in forest(skeleton, inside, aorta_wall=vessels.aorta_wall):
+        lines.append(_refine_chain(skeleton, chain, lines, lumen))
+    return Tree(_segments(_without_twins(lines), wall))
+
+
 def centerline_tree(
     mask: np.ndarray,
     affine: np.ndarray,
     probability: np.ndarray | None = None,
     level: float | None = None,
-    wall: pv.PolyData | None = None,
-    spur_mm: float = 2.0,
-    max_gap_mm: float = 8.0,
     min_part_mm3: float = 1.0,
 ) -> Tree:
-    """The centreline tree of a lumen, directed from the ostia to the tips, without names.
+    """`vessel_tree` of the vessels in a scan; arguments and errors as in `find_vessels`.
 
-    Skeleton, loops opened at their thinnest link, spurs pruned against the local radius, rooted at the thickest
-    end, then refined in cross-sections (32 rays, three rounds) so that points and radius are sub-voxel.
-
-    Args:
-        mask: (X, Y, Z), > 0 is lumen. affine: (4, 4) voxel to RAS mm.
-        probability, level: place the wall between voxels, as in `extract_surface`.
-        wall: the lumen's surface if it is there already (RAS mm), else it is made.
-        spur_mm: twigs that stand less than this out of their parent's wall go.
-        max_gap_mm: longest interruption over which two pieces of a vessel are joined; 0 joins none.
-
-    Returns:
-        a `Tree` with segments and no branches; empty for a mask without vessels.
+    The tree is empty for a mask without vessels.
     """
-    affine = check_affine(affine)
-    region = region_of(np.asarray(mask))
-    if region is None:
-        return Tree()
-    box, box_affine = clean_mask(region.take(mask), voxel_volume_mm3(affine), min_part_mm3), region.affine(affine)
-    skeleton = skeletonise(box, box_affine)
-    prune(skeleton, spur_mm)
-    bridge_gaps(skeleton, max_gap_mm)
-    chains = forest(skeleton)
-    if not chains:
-        return Tree()
-    if probability is None:
-        lumen = Lumen(box.astype(np.float32), box_affine, soft=True)
-    else:
-        lumen = Lumen(level_set(box, region.take(probability), level), box_affine, soft=False)
-    if wall is None:
-        wall = extract_surface(mask, affine, probability, level, min_part_mm3)
-    lines: list[_Line | None] = []
-    for chain in chains:
-        lines.append(_refine_chain(skeleton, chain, lines, lumen))
-    lines = _without_twins(lines)
-    return Tree(_segments(lines, wall))
+    vessels = find_vessels(mask, affine, probability, level, min_part_mm3)
+    return Tree() if vessels is None else vessel_tree(vessels, vessel_surface(vessels))
 
 
 def _without_twins(lines: list[_Line | None]) -> list[_Line | None]:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-# Dark red over orange to pale yellow: the paper's red and orange, legible on dark and readable in grey.
+# Crimson over orange to pale yellow: the paper's red and orange, legible on dark and ordered in grey.
 _WARM = np.array(
-    [[0.45, 0.05, 0.16], [0.70, 0.12, 0.15], [0.88, 0.28, 0.14], [0.96, 0.50, 0.20], [0.99, 0.72, 0.36],
-     [1.00, 0.93, 0.66]]
-)  # fmt: skip
+    [
+        [0.68, 0.13, 0.34],
+        [0.83, 0.20, 0.27],
+        [0.93, 0.36, 0.22],
+        [0.97, 0.55, 0.28],
+        [0.99, 0.75, 0.42],
+        [1.00, 0.94, 0.70],
+    ]
+)
 
 
 def warm(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:

@@ -31,9 +31,10 @@ def _length(skeleton: Skeleton, members: list[int]) -> float:
 def bridge_gaps(skeleton: Skeleton, max_gap_mm: float = 8.0) -> list[tuple[int, int]]:
     """Link pieces of the forest, shortest gap first, and return the links as pairs of nodes.
 
-    A piece is linked by one of its tips to a tip of another that faces it (up to `max_gap_mm` of empty space
-    between them), or to another's side in line with it (up to 3 mm). Two trees that both have a long way and a
-    wide end are a left and a right coronary tree: their tips may well face each other, and they stay apart.
+    A piece is linked by one of its tips to a tip of another that faces it (up to `max_gap_mm` of empty
+    space between them), or to another's side in line with it (up to 3 mm). Two trees that both have a long
+    way and a wide end are a left and a right coronary tree: their tips may well face each other, and they
+    stay apart.
     """
     links: list[tuple[int, int]] = []
     while True:
@@ -48,32 +49,36 @@ def bridge_gaps(skeleton: Skeleton, max_gap_mm: float = 8.0) -> list[tuple[int, 
 
 
 def _best_link(skeleton: Skeleton, pieces: list[list[int]], max_gap_mm: float) -> tuple[int, int] | None:
-    piece_of = {node: number for number, members in enumerate(pieces) for node in members}
-    tips = [[n for n in members if len(skeleton.neighbours[n]) == 1] for members in pieces]
-    outwards = {tip: _outwards(skeleton, tip) for group in tips for tip in group}
-    whole = [
-        _length(skeleton, members) > 80.0 and max(end_radius(skeleton, t) for t in group) > 1.2
-        for members, group in zip(pieces, tips)
-    ]
-    nodes = np.array(sorted(piece_of), int)
-    if len(nodes) == 0:
+    nodes = np.array(sorted(n for members in pieces for n in members), int)
+    if len(pieces) < 2:
         return None
+    piece_of = np.full(len(skeleton.points), -1)
+    for number, members in enumerate(pieces):
+        piece_of[members] = number
+    tips = [n for n in nodes.tolist() if len(skeleton.neighbours[n]) == 1]
+    outwards = np.zeros_like(skeleton.points)
+    outwards[tips] = [_outwards(skeleton, tip) for tip in tips]
+    whole = np.array([_length(skeleton, members) > 80.0 for members in pieces])
+    for number in np.flatnonzero(whole):
+        ends = [t for t in tips if piece_of[t] == number]
+        whole[number] = max(end_radius(skeleton, t) for t in ends) > 1.2
     search = cKDTree(skeleton.points[nodes])
     best, cost = None, np.inf
-    for tip, direction in outwards.items():
-        for other in nodes[search.query_ball_point(skeleton.points[tip], max_gap_mm + 6.0)]:
-            here, there = piece_of[tip], piece_of[other]
-            if here == there or (whole[here] and whole[there]):
-                continue
-            way = skeleton.points[other] - skeleton.points[tip]
-            distance = float(np.linalg.norm(way))
-            gap = max(distance - skeleton.radius[tip] - skeleton.radius[other], 0.0)
-            facing = float(direction @ way) / max(distance, 1e-9)
-            if other in outwards:
-                fits = facing > _TIP_TO_TIP_COS and -float(outwards[other] @ way) / distance > _TIP_TO_TIP_COS
-                fits = fits and gap <= max_gap_mm
-            else:
-                fits = facing > _TIP_TO_SIDE_COS and gap <= _TIP_TO_SIDE_MM
-            if fits and gap * (2.0 - facing) < cost:
-                best, cost = (int(tip), int(other)), gap * (2.0 - facing)
+    for tip in tips:
+        others = nodes[search.query_ball_point(skeleton.points[tip], max_gap_mm + 6.0)]
+        others = others[piece_of[others] != piece_of[tip]]
+        others = others[~(whole[piece_of[others]] & whole[piece_of[tip]])]
+        if len(others) == 0:
+            continue
+        way = skeleton.points[others] - skeleton.points[tip]
+        distance = np.maximum(np.linalg.norm(way, axis=1), 1e-9)
+        gap = np.maximum(distance - skeleton.radius[tip] - skeleton.radius[others], 0.0)
+        facing = way @ outwards[tip] / distance
+        facing_back = -(way * outwards[others]).sum(axis=1) / distance
+        is_tip = outwards[others].any(axis=1)
+        to_tip = (np.minimum(facing, facing_back) > _TIP_TO_TIP_COS) & (gap <= max_gap_mm)
+        to_side = (facing > _TIP_TO_SIDE_COS) & (gap <= _TIP_TO_SIDE_MM)
+        price = np.where(np.where(is_tip, to_tip, to_side), gap * (2.0 - facing), np.inf)
+        if price.min() < cost:
+            best, cost = (tip, int(others[np.argmin(price)])), float(price.min())
     return best

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from bundle.geometry.polyline import arc_length
-from bundle.geometry.skeleton import Skeleton, walk
+from bundle.geometry.skeleton import Skeleton, lengthen, walk
 
 _END_MM = 4.0  # stretch of a vessel's end whose mean thickness stands for it
 _AHEAD_MM = 8.0  # stretch behind a bifurcation that decides which daughter goes on
@@ -51,9 +52,16 @@ def components(skeleton: Skeleton) -> list[list[int]]:
     return found
 
 
-def find_root(skeleton: Skeleton, members: list[int]) -> int:
-    """The thickest end of a tree, taken as its ostium: coronaries taper from there."""
+def find_root(skeleton: Skeleton, members: list[int], aorta: cKDTree | None = None) -> int:
+    """The end of a tree that is its ostium: nearest to the aorta, if one ends within 5 mm of it.
+
+    Else the thickest end: coronaries taper from the ostium.
+    """
     tips = [n for n in members if len(skeleton.neighbours[n]) == 1]
+    if aorta is not None:
+        distance = aorta.query(skeleton.points[tips])[0]
+        if distance.min() < 5.0:
+            return tips[int(np.argmin(distance))]
     return max(tips, key=lambda tip: end_radius(skeleton, tip))
 
 
@@ -79,7 +87,7 @@ def _reach(skeleton: Skeleton, order: list[int], mother: dict[int, int]) -> dict
 
 
 def chains_of(skeleton: Skeleton, root: int, tree: int, first: int = 0) -> list[Chain]:
-    """The chains of the tree that hangs on `root`, parents before children; `first` is the index of the first.
+    """The chains of the tree on `root`, parents before children; `first` is the index of the first one.
 
     At each junction the daughter that is straightest, thickest and longest goes on; the others start chains.
     """
@@ -115,8 +123,17 @@ def chains_of(skeleton: Skeleton, root: int, tree: int, first: int = 0) -> list[
     return chains
 
 
-def forest(skeleton: Skeleton, min_length_mm: float = 3.0) -> list[Chain]:
-    """Chains of every tree longer than `min_length_mm`, the longest tree first."""
+def forest(
+    skeleton: Skeleton,
+    lumen_points: np.ndarray,
+    min_length_mm: float = 3.0,
+    aorta_wall: np.ndarray | None = None,
+) -> list[Chain]:
+    """Chains of every tree longer than `min_length_mm`, the longest tree first (see `find_root`).
+
+    The roots are first lengthened into the lumen's voxels (N, 3) RAS mm, where the skeleton ends too early.
+    """
+    aorta = None if aorta_wall is None else cKDTree(aorta_wall)
     trees = []
     for members in components(skeleton):
         total = sum(
@@ -125,10 +142,9 @@ def forest(skeleton: Skeleton, min_length_mm: float = 3.0) -> list[Chain]:
             for b in skeleton.neighbours[a]
         )
         if total >= min_length_mm:
-            trees.append((total, find_root(skeleton, members)))
+            trees.append((total, find_root(skeleton, members, aorta)))
     chains: list[Chain] = []
     for number, (_, root) in enumerate(sorted(trees, reverse=True)):
+        root = lengthen(skeleton, root, lumen_points)
         chains += chains_of(skeleton, root, number, first=len(chains))
     return chains
-
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import subprocess
 import sys
+import threading
 
 _PROBE = """
 import vtkmodules.vtkRenderingOpenGL2
@@ -17,12 +18,25 @@ window.Render()
 """
 
 
-@functools.lru_cache(maxsize=1)
+_lock = threading.Lock()
+
+
 def why_no_pictures() -> str | None:
     """None where VTK can draw off screen; otherwise one sentence that says what to install.
 
     VTK without any OpenGL library does not raise, it kills the process; so a child process tries it, once.
     """
+    with _lock:
+        return _probe()
+
+
+def probe_early() -> None:
+    """Let the probe run beside the work that comes before the first picture."""
+    threading.Thread(target=why_no_pictures, daemon=True).start()
+
+
+@functools.lru_cache(maxsize=1)
+def _probe() -> str | None:
     command = [sys.executable, "-c", _PROBE]
     try:
         child = subprocess.run(command, capture_output=True, timeout=120, check=False)

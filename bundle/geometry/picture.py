@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import pyvista as pv
 from PIL import Image, ImageDraw, ImageFont
+from vtkmodules.vtkCommonCore import vtkLogger
 
 from bundle.geometry.colors import nice_limits, warm
 from bundle.geometry.mesh import triangles, vertex_normals
@@ -44,6 +47,17 @@ def _drawable(mesh: pv.PolyData, rgb: np.ndarray | None) -> pv.PolyData:
     return copy
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without VTK's warning that there is no X server before it takes EGL or OSMesa, as it should."""
+    before = vtkLogger.GetCurrentVerbosityCutoff()
+    vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)
+    try:
+        yield
+    finally:
+        vtkLogger.SetStderrVerbosity(before)
+
+
 def _lights(view: View) -> list[pv.Light]:
     """A key light over the viewer's left shoulder, a cool fill from the right, a rim from behind."""
     forward, up = np.array(view.towards_viewer, float), np.array(view.up, float)
@@ -56,6 +70,7 @@ def _lights(view: View) -> list[pv.Light]:
     return [pv.Light(position=p, color=tint, intensity=power, positional=False) for p, tint, power in spots]
 
 
+@_quiet()
 def render_view(
     mesh: pv.PolyData, view: View, size: tuple[int, int], mm_per_pixel: float, rgb: np.ndarray | None = None
 ) -> np.ndarray:
@@ -169,7 +184,7 @@ def snapshot(
     limits = limits or (nice_limits(values) if values is not None else None)
     rgb = None if values is None else warm(values, limits)
     extents = [_extent_mm(mesh, view) for view in views]
-    mm_per_pixel = 1.22 * max(max(w / panel[0], h / panel[1]) for w, h in extents)
+    mm_per_pixel = 1.18 * max(max(w / panel[0], h / panel[1]) for w, h in extents)
     strip = round(panel[1] * 0.085)
     page = _Page(panel[0] * len(views), panel[1], strip)
     for number, view in enumerate(views):

@@ -22,12 +22,12 @@ def at_length(points: np.ndarray, values: np.ndarray, where: np.ndarray) -> np.n
 def resample(points: np.ndarray, step_mm: float) -> np.ndarray:
     """Points `step_mm` apart (nearly, so that both ends stay) along the same polyline."""
     total = arc_length(points)[-1]
-    count = max(2, int(round(total / step_mm)) + 1)
+    count = max(2, round(total / step_mm) + 1)
     return at_length(points, points, np.linspace(0.0, total, count))
 
 
 def smooth(values: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian smoothing along the first axis (sigma in samples) that keeps both ends and does not shrink bends.
+    """Gaussian smoothing along the first axis (sigma in samples) that keeps ends and does not shrink bends.
 
     The ends are continued by point reflection. What the first pass took off is smoothed and given back
     (Tukey's twicing), which cancels the shrinkage of a bend to second order.
@@ -40,7 +40,8 @@ def smooth(values: np.ndarray, sigma: float) -> np.ndarray:
     def once(v):
         head = 2 * v[0] - v[pad:0:-1]
         tail = 2 * v[-1] - v[-2 : -pad - 2 : -1]
-        return gaussian_filter1d(np.concatenate([head, v, tail]), sigma, axis=0, mode="nearest")[pad : pad + n]
+        longer = np.concatenate([head, v, tail])
+        return gaussian_filter1d(longer, sigma, axis=0, mode="nearest")[pad : pad + n]
 
     first = once(values)
     return first + once(values - first)

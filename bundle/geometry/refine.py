@@ -26,12 +26,12 @@ def in_lumen(lumen: Lumen, points: np.ndarray) -> np.ndarray:
 
 def recentre(
     lumen: Lumen, points: np.ndarray, expected_mm: np.ndarray, sigma_mm: float = 1.0
-) -> tuple[np.ndarray, Sections, np.ndarray]:
+) -> tuple[np.ndarray, Sections]:
     """A path (N, 3) moved on to the middle of its cross-sections, evenly spaced by about 0.5 mm.
 
-    Three rounds: resample, smooth, cut, step to the section's centroid by at most half the radius; then smooth
-    again and cut once more for the radius. While centring, rays end at 1.25 times the running median of the
-    radius, so that a side branch does not pull the path into itself.
+    Three rounds: resample, smooth, cut, step to the section's centroid by at most half the radius; then
+    smooth again and cut once more for the radius. While centring, rays end at 1.25 times the running
+    median of the radius, so that a side branch does not pull the path into itself.
     """
     for round_ in range(_ROUNDS):
         along = arc_length(points)
@@ -47,48 +47,57 @@ def recentre(
         usual = median_filter(sections.radius, size=_WINDOW, mode="nearest")
         expected_mm = np.clip(usual, 0.5 * expected_mm, 1.5 * expected_mm)
     points = smooth(points, sigma_mm / STEP_MM)
-    return points, cut(lumen, points, tangents(points), expected_mm), expected_mm
+    return points, cut(lumen, points, tangents(points), expected_mm)
 
 
 def reach_wall(lumen: Lumen, end: np.ndarray, direction: np.ndarray, radius_mm: float) -> np.ndarray:
     """Points 0.5 mm apart from a vessel's `end` (3,) straight on to its wall, (M, 3), possibly none.
 
     A skeleton stops about a radius short of the vessel's end. The last half radius before the wall is left
-    out, and what goes on for more than three radii is not an end.
+    out, and what goes on for more than two radii is not an end.
     """
     step = 0.25 * voxel_size_mm(lumen.affine).min()
-    distance = np.arange(1, int(3.0 * radius_mm / step) + 2) * step
+    distance = np.arange(1, int(2.0 * radius_mm / step) + 2) * step
     free = in_lumen(lumen, end + distance[:, None] * direction)
-    length = distance[-1] if free.all() else distance[int(np.argmin(free))] - step
-    length -= 0.5 * radius_mm
-    count = int(length / STEP_MM)
+    length = 0.0 if free.all() else distance[int(np.argmin(free))] - step - 0.5 * radius_mm
+    count = max(0, int(length / STEP_MM))
     return end + direction * (np.arange(1, count + 1) * STEP_MM)[:, None]
 
 
-def drop_start(points: np.ndarray, margin_mm: np.ndarray, parent: np.ndarray, parent_radius: np.ndarray) -> int:
-    """Index of the first point of a side branch (N, 3) that lies `margin_mm` (N,) outside its parent's lumen.
+def drop_start(
+    points: np.ndarray, margin_mm: np.ndarray, parent: np.ndarray, parent_radius: np.ndarray
+) -> int:
+    """Index of the first point of a side branch (N, 3) that lies `margin_mm` (N,) outside of its parent.
 
-    Outside means further from each point of the parent (M, 3) than the radius (M,) there. len(points) if none.
+    Outside means further from each point of the parent (M, 3) than the radius (M,) there; N if none is.
     """
     gap = np.linalg.norm(points[:, None] - parent[None], axis=2) - parent_radius[None] - margin_mm[:, None]
     outside = np.flatnonzero((gap > 0).all(axis=1))
     return int(outside[0]) if len(outside) else len(points)
 
 
-def attach(start: np.ndarray, direction: np.ndarray, parent: np.ndarray, parent_radius: np.ndarray) -> int:
+def attach(
+    start: np.ndarray,
+    direction: np.ndarray,
+    junction: np.ndarray,
+    parent: np.ndarray,
+    parent_radius: np.ndarray,
+) -> int:
     """Index of the parent's point (M, 3) where a branch that leaves its lumen at `start` comes from.
 
-    The branch goes back along its own direction by the parent's radius; the nearest parent point is taken.
+    The branch goes back along its own direction by the parent's radius; the nearest parent point is taken,
+    within a radius and a half of the skeleton's `junction` (3,), and never the parent's first or last.
     """
     near = int(np.argmin(np.linalg.norm(parent - start, axis=1)))
     origin = start - direction * parent_radius[near]
-    return int(np.argmin(np.linalg.norm(parent - origin, axis=1)))
+    away = np.linalg.norm(parent - junction, axis=1)
+    near = away <= max(float(away.min()), 1.5 * float(parent_radius[np.argmin(away)]))
+    nearest = int(np.argmin(np.where(near, np.linalg.norm(parent - origin, axis=1), np.inf)))
+    return min(max(nearest, 1), len(parent) - 2)
 
 
 def join(points: np.ndarray, anchor: np.ndarray) -> np.ndarray:
     """A line from `anchor` (3,) to the first of `points`, 0.5 mm apart, without that first point."""
     gap = points[0] - anchor
-    count = max(1, int(round(np.linalg.norm(gap) / STEP_MM)))
+    count = max(1, round(float(np.linalg.norm(gap)) / STEP_MM))
     return anchor + gap * (np.arange(count) / count)[:, None]
-
-

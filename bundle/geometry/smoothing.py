@@ -10,10 +10,12 @@ from bundle.geometry.offset import restore_volumes
 METHODS = ("sinc", "laplacian", "none")
 
 
-def windowed_sinc(mesh: pv.PolyData, iterations: int = 30, pass_band: float = 0.15) -> pv.PolyData:
+def windowed_sinc(mesh: pv.PolyData, iterations: int = 30, pass_band: float = 0.1) -> pv.PolyData:
     """Low-pass filter that keeps the volume (Taubin et al., ECCV 1996); takes off stair steps.
 
-    A pass band much below 0.1 eats thin vessels: 0.01 at 100 iterations takes a third of the volume.
+    Mean distance to the analytic wall of two phantoms with `restore_volumes` after it: pass band 0.15 .047,
+    0.1 .045, 0.05 at 50 iterations .054 mm. Much below 0.1 it eats thin vessels: 0.01 at 100 iterations takes
+    a third of the volume.
     """
     return mesh.smooth_taubin(
         n_iter=iterations,
@@ -36,7 +38,7 @@ def smooth_surface(
     mesh: pv.PolyData,
     method: str = "sinc",
     iterations: int | None = None,
-    pass_band: float = 0.15,
+    pass_band: float = 0.1,
     relaxation: float = 0.1,
     keep_volume: bool = True,
 ) -> tuple[pv.PolyData, dict]:

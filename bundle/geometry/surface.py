@@ -7,9 +7,8 @@ import pyvista as pv
 from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
 
-from bundle.geometry.coordinates import check_affine, voxel_to_world, voxel_volume_mm3
-from bundle.geometry.crop import region_of
-from bundle.geometry.lumen import clean_mask
+from bundle.geometry.coordinates import voxel_to_world
+from bundle.geometry.lumen import Vessels, find_vessels
 from bundle.geometry.mesh import keep_faces, make_mesh, part_of_vertices, signed_volumes_mm3, triangles
 from bundle.geometry.offset import shift_to_volume
 
@@ -84,6 +83,21 @@ def drop_specks(mesh: pv.PolyData, min_part_mm3: float) -> pv.PolyData:
     return mesh if keep.all() else keep_faces(mesh, keep[part[faces[:, 0]]])
 
 
+def vessel_surface(vessels: Vessels) -> pv.PolyData:
+    """The wall of `vessels` as a closed, outward-wound triangle mesh (float64 points, RAS mm).
+
+    A surface through the mid-points between the voxels of a binary mask cuts the corners off thin vessels;
+    without a probability the wall is therefore moved outwards by one distance, some hundredths of a voxel, so
+    that it encloses the volume of the mask's voxels.
+    """
+    field = level_set(vessels.mask, vessels.probability, vessels.level)
+    # A part of the mask that hangs on another by a corner only becomes a part of its own: too small, it goes.
+    mesh = drop_specks(zero_surface(field, vessels.affine), min_part_mm3=0.25)
+    if vessels.probability is None and mesh.n_cells:
+        return shift_to_volume(mesh, vessels.volume_mm3)
+    return mesh
+
+
 def extract_surface(
     mask: np.ndarray,
     affine: np.ndarray,
@@ -91,36 +105,9 @@ def extract_surface(
     level: float | None = None,
     min_part_mm3: float = 1.0,
 ) -> pv.PolyData:
-    """The vessel wall as a closed, outward-wound triangle mesh (float64 points, RAS mm).
+    """`vessel_surface` of the vessels in a scan; arguments and errors as in `find_vessels`.
 
-    Specks are dropped and cavities filled first. A surface through the mid-points between the voxels of a
-    binary mask cuts the corners off thin vessels; without a probability the wall is therefore moved outwards
-    by one distance, some hundredths of a voxel, so that it encloses the volume of the mask's voxels.
-
-    Args:
-        mask: (X, Y, Z), > 0 is lumen; a vessel that touches the border is capped there.
-        affine: (4, 4) voxel to RAS mm, also oblique, flipped, anisotropic or sheared.
-        probability: (X, Y, Z) in 0..1; places the wall between voxels (see `level_set`).
-        level: probability at the wall; None takes the threshold that made the mask.
-        min_part_mm3: connected parts of the mask that are smaller are dropped.
-
-    Returns:
-        the mesh; without points when the mask is empty or holds only specks.
-
-    Raises:
-        ValueError: wrong shapes or a bad affine.
+    The mesh has no points when the mask is empty or holds only specks.
     """
-    affine = check_affine(affine)
-    if mask.ndim != 3:
-        raise ValueError(f"the mask must be a volume of three axes; its shape is {mask.shape}")
-    if probability is not None and probability.shape != mask.shape:
-        raise ValueError(f"mask {mask.shape} and probability {probability.shape} are not on one grid")
-    region = region_of(mask)
-    if region is None:
-        return pv.PolyData()
-    lumen = clean_mask(region.take(mask), voxel_volume_mm3(affine), min_part_mm3)
-    field = level_set(lumen, None if probability is None else region.take(probability), level)
-    mesh = drop_specks(zero_surface(field, region.affine(affine)), 0.25 * min_part_mm3)
-    if probability is None and mesh.n_cells:
-        return shift_to_volume(mesh, np.count_nonzero(lumen) * voxel_volume_mm3(affine))
-    return mesh
+    vessels = find_vessels(mask, affine, probability, level, min_part_mm3)
+    return pv.PolyData() if vessels is None else vessel_surface(vessels)

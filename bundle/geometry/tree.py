@@ -86,9 +86,7 @@ class Tree:
         return [i for i, s in enumerate(self.segments) if s.parent == segment]
 
 
-def make_branch(
-    tree: Tree, segments: list[int], name: str, confidence: float, parent: int
-) -> Branch:
+def make_branch(tree: Tree, segments: list[int], name: str, confidence: float, parent: int) -> Branch:
     """A branch of consecutive `segments`, each the mother of the next."""
     parts = [tree.segments[i] for i in segments]
 

@@ -49,7 +49,8 @@ class CaseMetrics:
 
     Args:
         output_dir: folder of the results.
-        loader: has ``failures``, a list of ``{"case", "reason"}`` of the cases that could not be loaded.
+        loader: a `CaseLoader`; its ``failures`` are the cases without figures, those that cannot be measured
+            among them.
         pred_key, label_key: masks on the scan's grid.
         grid_pred_key, grid_label_key: masks on the network's grid.
     """
@@ -82,7 +83,11 @@ class CaseMetrics:
     def __call__(self, engine: Engine) -> None:
         """Measure the cases of this iteration."""
         for batch, output in zip(engine.state.batch, engine.state.output):
-            self.rows.append({"case": str(batch["case"]), **self._measure({**batch, **output})})
+            case = str(batch["case"])
+            try:
+                self.rows.append({"case": case, **self._measure({**batch, **output})})
+            except Exception as error:  # one broken case must not take the cohort with it
+                self.loader.note_failure(case, error)
         write_text(self.output_dir / "metrics.csv", to_csv(self.rows, COLUMNS))
 
     def _measure(self, item: dict) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class CaseSummary:
 
     Args:
         output_dir: folder of the results.
-        loader: has ``failures``, a list of ``{"case", "reason"}`` of the cases that could not be loaded.
+        loader: a `CaseLoader`; its ``failures`` are the cases that could not be loaded or predicted.
         geometry: the `GeometryExport` handler of the run, or None; its ``failures`` are failed cases too.
         pred_key: the mask, whose ``meta`` holds ``volume_mm3``, ``components``, ``threshold``, ``confidence``
             (`KeepComponents`, `AdaptiveThreshold`).
@@ -77,7 +77,7 @@ class CaseSummary:
         print(f"summary: {self.path}")
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row a case: those that were predicted, in their order, then those that could not be loaded."""
+        """A row a case: those that were predicted, in their order, then those that failed before."""
         broken = {} if self.geometry is None else {f["case"]: f["reason"] for f in self.geometry.failures}
         rows = []
         for row in self._done:

@@ -21,11 +21,11 @@ from bundle.geometry.write import write_json
 class GeometryExport:
     """Ignite handler that writes the geometry of each case into `output_dir/<case>/`.
 
-    It reads the decollated items of `engine.state.output` after post-processing: a mask (1, X, Y, Z) and, if
-    it is there, its probability on the same grid, both MetaTensors with a RAS affine. One worker thread makes
-    the files; at most `waiting` cases wait for it, each cropped to its vessels, and the engine's end waits
-    for them all. Beside the files of `bundle.geometry.export.export_case` it writes `<case>.json`:
-    provenance, volumes, warnings, timings.
+    It reads the decollated items of `engine.state.batch` and `.output` after post-processing: a mask
+    (1, X, Y, Z) and, if it is there, its probability on the same grid, both MetaTensors with a RAS affine.
+    One worker thread makes the files; at most `waiting` cases wait for it, each cropped to its vessels, and
+    the engine's end waits for them all. Beside the files of `bundle.geometry.export.export_case` it writes
+    `<case>.json`: provenance, volumes, warnings, timings.
 
     A case whose geometry fails is put in `failures` as {"case", "reason"}; the others go on.
 

@@ -36,7 +36,7 @@ def surface_distances(
     of the two directed 95th percentiles of the distance to the nearest surface voxel of the other mask,
     ``assd_mm`` the mean of all distances in both directions. MONAI takes them from distance transforms of the
     box around both masks and cannot give both from one; the nearest-neighbour trees here give the same
-    numbers, on sheared grids too, in a fraction of the time and memory (docs/benchmarks.md).
+    numbers, on sheared grids too, in 0.25 s instead of 5.8 s (a coronary tree in 512x512x244, two CPU cores).
 
     Empty masks: both empty gives NaN (nothing to measure); exactly one empty gives the length of the scan's
     diagonal in mm, so that a mean is finite and cannot be improved by predicting nothing.

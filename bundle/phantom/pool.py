@@ -63,7 +63,8 @@ def write_imagecas(
     """Phantoms in ImageCAS's layout with its split file, numbered from 1 in the order of `seeds`.
 
     Writes `<range>/<N>.img.nii.gz`, `<N>.label.nii.gz`, `<N>.truth.json` (tree, lesions, parameters) and
-    `imageCAS_data_split.xlsx`. Complete cases of this generator are kept, so a killed run goes on where it was.
+    `imageCAS_data_split.xlsx`. Complete cases of this generator are kept, so a killed run goes on where it
+    was.
 
     Args:
         seeds: one a case.

@@ -21,7 +21,7 @@ def keep_components(
 
     Voxels that touch by a face, edge or corner belong together (26-connected). Those of at least
     ``min_volume_mm3`` stay, or with ``largest_only`` the largest of them alone (the first in scan order where
-    two are equal). The mask is cropped first: 0.1 s for a coronary tree in 512x512x275.
+    two are equal). The mask is cropped first.
     """
     out = np.zeros(mask.shape, dtype=bool)
     box = bounding_box(mask)

@@ -86,6 +86,17 @@ def test_another_part_of_the_split_can_be_measured(imagecas_dir, tmp_path, weigh
     assert list(evaluate(imagecas_dir, tmp_path / "eval", weights, part="validation")) == ["4"]
 
 
+def test_a_whole_data_set_can_be_held_out(imagecas_dir, tmp_path, weights):
+    found = evaluate(imagecas_dir, tmp_path / "eval", weights, part="all", device="cpu", amp="false")
+    assert sorted(found) == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_a_part_that_there_is_not_is_named(imagecas_dir, tmp_path, weights):
+    with pytest.raises(RuntimeError) as caught:
+        evaluate(imagecas_dir, tmp_path / "eval", weights, part="tset")
+    assert "part is 'tset': it must be test, validation, train or all" in str(find_input_error(caught.value))
+
+
 def test_the_modes_lie_over_it(imagecas_dir, tmp_path, weights):
     """The paper's mode keeps one tube of two: the Dice says what that costs."""
     modes = [str(CONFIG), str(ROOT / "configs" / "modes" / "paper.yaml")]

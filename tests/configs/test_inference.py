@@ -84,6 +84,7 @@ def test_every_case_gets_its_files(tmp_path, weights):
         tube_case(tmp_path / "data", name)
     workflow(tmp_path / "data", tmp_path / "eval", weights).run()
     suffixes = ("seg.nii.gz", "prob.nii.gz", "mesh.stl", "mesh.ply", "mesh.vtp", "points.ply")
+    suffixes += ("centerline.vtp", "branches.csv", "stenoses.csv")
     for case in ("1", "2"):
         found = {path.name for path in (tmp_path / "eval" / case).iterdir()}
         assert found == {f"{case}_{suffix}" for suffix in suffixes} | {f"{case}.json"}
@@ -172,6 +173,22 @@ def test_broken_cases_are_listed_and_the_others_finish(tmp_path, weights):
     assert not (tmp_path / "eval" / "bad").exists()
 
 
+def test_a_case_that_cannot_be_saved_is_listed_and_the_others_finish(tmp_path, weights):
+    for name in ("1", "2", "3", "4"):
+        tube_case(tmp_path / "data", name, shape=(24, 24, 16))
+    (tmp_path / "eval").mkdir()
+    (tmp_path / "eval" / "2").write_text("a file where the folder should be")
+    run = workflow(tmp_path / "data", tmp_path / "eval", weights, spatial_size=[24, 24, 16])
+    with pytest.raises(RuntimeError) as caught:
+        run.run()
+    assert "1 of 4 cases failed, first '2'" in str(find_input_error(caught.value))
+    rows = table(tmp_path / "eval" / "summary.csv")
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "1": "ok", "2": "failed", "3": "ok", "4": "ok"
+    }  # fmt: skip
+    assert (tmp_path / "eval" / "4" / "4_mesh.stl").exists()
+
+
 def test_only_broken_cases_still_end_in_the_sentence(tmp_path, weights):
     (tmp_path / "bad.nii.gz").write_bytes(b"")
     run = workflow(tmp_path / "bad.nii.gz", tmp_path / "eval", weights)
@@ -199,6 +216,13 @@ def test_the_config_has_the_properties_that_other_tools_look_for(tmp_path, weigh
     tube_case(tmp_path / "data", "a", shape=(24, 24, 16))
     run = workflow(tmp_path / "data", tmp_path / "eval", weights)
     assert run.check_properties() == []
+
+
+def test_device_and_amp_as_a_command_line_gives_them(tmp_path, weights):
+    tube_case(tmp_path / "data", "a", shape=(24, 24, 16))
+    run = workflow(tmp_path / "data", tmp_path / "eval", weights, device="cpu", amp="false")
+    evaluator = run.parser.get_parsed_content("evaluator")
+    assert evaluator.amp is False and evaluator.state.device == torch.device("cpu")
 
 
 def test_without_a_gpu_nothing_runs_in_half_precision(tmp_path, weights):

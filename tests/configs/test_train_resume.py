@@ -14,7 +14,7 @@ from bundle.errors import find_input_error
 from bundle.handlers.training_log import read_curves
 from bundle.networks import save_weights
 
-EPOCHS = 6
+EPOCHS = 10
 DROPOUT = 0.2  # its random numbers must be the same too
 
 
@@ -23,7 +23,8 @@ def options(data, folder, **keys) -> dict:
 
 
 def losses(folder):
-    return [(row["epoch"], row["train_loss"], row["val_mean_dice"]) for row in read_curves(folder / "curves.csv")]
+    columns = ("epoch", "train_loss", "val_mean_dice")
+    return [tuple(row[name] for name in columns) for row in read_curves(folder / "curves.csv")]
 
 
 def wait_for_rows(path, count, process):

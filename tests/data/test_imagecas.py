@@ -110,6 +110,41 @@ def test_without_a_split_file_one_is_drawn(tmp_path):
     assert {part: len(items) for part, items in cases.items()} == {"train": 14, "validation": 2, "test": 4}
 
 
+def test_a_range_folder_keeps_the_split_of_the_whole_set(root):
+    """Its test cases must not come into training because somebody pointed at a part of the data."""
+    for n in (201, 202, 203):
+        for kind in ("img", "label"):
+            touch(root / f"201-400/{n}.{kind}.nii.gz")
+    more = [(201, "Training"), (202, "Testing"), (203, "Val")]
+    write_split(root / "imageCAS_data_split.xlsx", [*PARTS.items(), *more])
+    with pytest.warns(UserWarning, match="3 of the 9 cases in .* are not on disk: '201', '202', '203'"):
+        cases = find_cases(root / "1-200", val_fraction=0.5, test_fraction=0)
+    assert names(cases["train"]) == ["1", "2", "10"] and names(cases["test"]) == ["4", "5"]
+    os.symlink(root / "201-400", root / "1-200" / "link")
+    with pytest.warns(UserWarning, match="6 of the 9 cases"):
+        cases = find_cases(root / "1-200" / "link")
+    assert names(cases["train"]) == ["201"] and names(cases["test"]) == ["202"]
+
+
+def test_a_split_beside_the_folder_that_is_damaged_or_of_other_cases_is_an_error(tmp_path):
+    imagecas(tmp_path / "1-200")
+    touch(tmp_path / "split.xlsx", "not Excel")
+    with pytest.raises(InputError, match=r"split\.xlsx' is not an Excel file"):
+        find_cases(tmp_path / "1-200")
+    write_split(tmp_path / "split.xlsx", [(900, "Training")])
+    with pytest.raises(InputError, match=r"none of the 1 cases .* is on disk"):
+        find_cases(tmp_path / "1-200")
+
+
+def test_another_table_beside_the_folder_is_no_split(tmp_path):
+    imagecas(tmp_path / "scans", range(1, 21))
+    book = openpyxl.Workbook()
+    book.active.append(["patient", "age"])
+    book.save(tmp_path / "patients.xlsx")
+    with pytest.warns(UserWarning, match="no split file"):
+        assert len(find_cases(tmp_path / "scans")["train"]) == 14
+
+
 def test_hidden_files_are_no_cases(root):
     touch(root / "1-200/._3.img.nii.gz")
     touch(root / "1-200/.DS_Store")

@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 import pyvista as pv
 import trimesh
-from shapes import scan, torus
+from scipy.ndimage import gaussian_filter
+from shapes import scan, torus, tube
 
 from bundle.geometry.export import export_case
 
@@ -58,3 +60,24 @@ def test_a_sheared_scan_is_told(tmp_path):
     affine[1, 2] = 0.2
     report = export_case(mask, affine, tmp_path, "7", pictures=False)
     assert "sheared" in report["warnings"][0] and report["mesh"]["watertight"]
+
+
+def test_a_solver_model_is_written_on_request(tmp_path):
+    mask, affine, _ = scan((60, 30, 30), AXES, lambda p: tube(p, [[-12, 0, 0], [12, 1, 1]], 1.6))
+    report = export_case(mask, affine, tmp_path, "7", pictures=False, solver=True, extension_diameters=2.0)
+    kinds = [patch["kind"] for patch in report["solver_patches"]]
+    assert kinds == ["wall", "inlet", "outlet"]
+    assert pv.read(tmp_path / "7_solver.vtp").is_manifold
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_any_mask_gives_a_closed_mesh_or_a_sentence(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    smooth = gaussian_filter(rng.normal(size=rng.integers(8, 18, 3)), 0.4 + 0.4 * seed)
+    mask = smooth > np.quantile(smooth, 0.6 + 0.06 * seed)
+    affine = np.diag([*rng.uniform(0.3, 1.2, 3) * rng.choice([-1, 1], 3), 1.0])
+    report = export_case(mask, affine, tmp_path, "x", pictures=False, solver=True, extension_diameters=1.0)
+    if report["empty"]:
+        assert report["reason"] and not list(tmp_path.iterdir())
+    else:
+        assert report["mesh"]["watertight"] and trimesh.load(tmp_path / "x_mesh.stl").is_watertight

@@ -5,6 +5,7 @@ from PIL import Image
 
 from bundle.geometry import opengl
 from bundle.geometry.picture import ANTERIOR, BACKGROUND, LEFT, SUPERIOR, render_view, snapshot
+from bundle.geometry.turntable import turntable
 
 can_draw = pytest.mark.skipif(opengl.why_no_pictures() is not None, reason=str(opengl.why_no_pictures()))
 
@@ -50,6 +51,14 @@ def test_one_scale_and_nothing_cut_off(tmp_path):
     assert max(covers) - min(covers) < 0.05
 
 
+@can_draw
+def test_a_turntable_has_its_frames(tmp_path):
+    assert turntable(two_balls((-1, 0, 0)), tmp_path / "a.gif", frames=3, size=(80, 80)) is None
+    frames = Image.open(tmp_path / "a.gif")
+    assert frames.n_frames == 3 and frames.size == (80, 80)
+    assert weight(np.asarray(frames.convert("RGB")))[0] > 0.1
+
+
 def test_a_machine_without_opengl_gets_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr("bundle.geometry.picture.why_no_pictures", lambda: "no pictures: install libosmesa6")
     assert "libosmesa6" in snapshot(pv.Icosphere(), tmp_path / "a.png")
@@ -57,10 +66,10 @@ def test_a_machine_without_opengl_gets_a_sentence(tmp_path, monkeypatch):
 
 
 def test_a_probe_that_dies_names_the_package(monkeypatch):
-    opengl.why_no_pictures.cache_clear()
+    opengl._probe.cache_clear()
     monkeypatch.setattr(opengl, "_PROBE", "import os; os.abort()")
     assert "libosmesa6" in opengl.why_no_pictures()
-    opengl.why_no_pictures.cache_clear()
+    opengl._probe.cache_clear()
 
 
 def test_an_empty_mesh_cannot_be_drawn(tmp_path):

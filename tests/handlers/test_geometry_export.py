@@ -21,7 +21,12 @@ def item(case, radius, affine=None):
 
 
 def run(handler, *items):
-    engine = Engine(lambda engine, batch: [batch])
+    def step(engine, item):
+        """Leave decollated lists behind, the case's name in the batch, as MONAI's post-processing does."""
+        engine.state.batch = [{"case": item["case"]}]
+        return [{"pred": item["pred"], "prob": item["prob"]}]
+
+    engine = Engine(step)
     handler.attach(engine)
     engine.run(list(items), max_epochs=1)
 

@@ -86,10 +86,19 @@ def test_shapes_types_and_ranges_are_kept(step):
 def test_the_label_moves_with_the_image(step):
     image = ball(centre=(20.0, -10.0, 5.0))
     geometry = NONE | {"prob_affine": 1.0, "prob_elastic": 1.0, "extent_mm": EXTENT}
+    geometry["label_threshold"] = 0.5
     out_image, out_label = BatchAugment(**geometry)(image, (image >= 0.5).float(), step)
     assert out_label.sum() > 100
     differ = float(((out_image >= 0.5).float() - out_label).abs().sum())
     assert differ / float(out_label.sum()) < 0.08
+
+
+def test_a_thin_vessel_keeps_its_volume():
+    x, y, _ = torch.meshgrid(torch.arange(64), torch.arange(64), torch.arange(32), indexing="ij")
+    vessel = (torch.hypot(x - 31.5, y - 31.5) < 1.0)[None, None].float()  # two voxels wide
+    rigid = NONE | {"prob_affine": 1.0, "scale": (1.0, 1.0), "scale_axis": 0.0, "shear": 0.0}
+    volumes = [BatchAugment(**rigid)(vessel, vessel, step)[1].sum() / vessel.sum() for step in range(8)]
+    assert sum(volumes) / 8 == pytest.approx(1.0, abs=0.15)
 
 
 def test_rotation_keeps_the_shape_of_a_ball_though_voxels_are_not_cubes():
