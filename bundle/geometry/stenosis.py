@@ -1,0 +1,172 @@
+"""Narrowings of the lumen against the branch's own reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import binary_dilation, label
+
+from bundle.geometry.tree import Branch, Tree
+
+_WINDOW_MM = 10.0  # standard deviation of the weights of the local line
+_EDGE = 0.2  # a lesion reaches as far as the lumen is narrowed by this part
+_MIN_BRANCH_MM = 12.0
+_TIP_MM = 3.0
+_AHEAD_MM = 25.0
+_DISTAL = 1.25
+# CAD-RADS 2.0 (Cury et al., JCCT 2022), by percent diameter stenosis; research use, not a report.
+_GRADES = ((100.0, "CAD-RADS 5"), (70.0, "CAD-RADS 4"), (50.0, "CAD-RADS 3"), (25.0, "CAD-RADS 2"))
+
+
+@dataclass(frozen=True)
+class Stenosis:
+    """A lesion: branch index, place and length along it in mm, and how narrow it is."""
+
+    branch: int
+    at_mm: float
+    start_mm: float
+    end_mm: float
+    minimal_diameter_mm: float
+    reference_diameter_mm: float
+    point_ras_mm: np.ndarray
+
+    @property
+    def percent_diameter(self) -> float:
+        return 100.0 * (1.0 - self.minimal_diameter_mm / self.reference_diameter_mm)
+
+    @property
+    def grade(self) -> str:
+        return next((g for least, g in _GRADES if self.percent_diameter >= least), "CAD-RADS 1")
+
+    def as_dict(self, name: str) -> dict:
+        """Plain values with units in the keys."""
+        return {
+            "branch": name,
+            "branch_id": self.branch,
+            "at_mm": round(self.at_mm, 2),
+            "length_mm": round(self.end_mm - self.start_mm, 2),
+            "minimal_lumen_diameter_mm": round(self.minimal_diameter_mm, 3),
+            "minimal_lumen_area_mm2": round(np.pi / 4 * self.minimal_diameter_mm**2, 3),
+            "reference_diameter_mm": round(self.reference_diameter_mm, 3),
+            "percent_diameter_stenosis": round(self.percent_diameter, 1),
+            "severity_research_use": self.grade,
+            "x_ras_mm": round(float(self.point_ras_mm[0]), 2),
+            "y_ras_mm": round(float(self.point_ras_mm[1]), 2),
+            "z_ras_mm": round(float(self.point_ras_mm[2]), 2),
+        }
+
+
+def _local_line(along: np.ndarray, values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Locally weighted linear regression (Cleveland, JASA 1979) of values at `along`, (N,)."""
+    kernel = weight[None] * np.exp(-0.5 * ((along[:, None] - along[None]) / _WINDOW_MM) ** 2) + 1e-12
+    total = kernel.sum(axis=1)
+    middle = kernel @ along / total
+    mean = kernel @ values / total
+    spread = (kernel * (along[None] - middle[:, None]) ** 2).sum(axis=1)
+    slope = (kernel * (along[None] - middle[:, None]) * values[None]).sum(axis=1) / np.maximum(spread, 1e-9)
+    # A vessel does not widen distally, nor does a line outrun its data.
+    slope = np.clip(slope, -0.04, 0.0)
+    return mean + slope * (along - middle)
+
+
+def reference_radius(branch: Branch) -> np.ndarray:
+    """What the radius would be without lesions, (N,) mm: tapering, from the branch's own healthy parts.
+
+    A local line through the radius outside of bifurcations and gaps; stretches that lie clearly below it
+    are left out, and the line is drawn again, until nothing changes (at most six times).
+    """
+    along, radius = branch.along_mm, branch.radius
+    free = ~(branch.junction | branch.gap)
+    if free.sum() < 6:
+        free = ~branch.gap if (~branch.gap).sum() >= 6 else np.ones(len(radius), bool)
+    healthy = free.copy()
+    reference = _local_line(along, radius, healthy.astype(float))
+    for _ in range(6):
+        narrow = binary_dilation(free & (radius < 0.88 * reference), iterations=2)
+        wide = radius > 1.25 * reference
+        fresh = free & ~narrow & ~wide
+        if fresh.sum() < max(6, 0.25 * free.sum()) or np.array_equal(fresh, healthy):
+            break
+        healthy = fresh
+        reference = _local_line(along, radius, healthy.astype(float))
+    return np.maximum(reference, 0.05)
+
+
+def _through_gaps(branch: Branch, reference: np.ndarray, voxel_mm: float) -> np.ndarray:
+    """The radius (N,), where the lumen is lost in the middle of a narrowing: a third of a voxel.
+
+    A lumen thinner than a voxel disappears from the mask. A gap counts as that if it is at most 3 mm long and
+    the vessel is clearly narrowed beside it; any other gap is one of the mask and stays as it is.
+    """
+    radius, along = branch.radius.copy(), branch.along_mm
+    runs, count = label(branch.gap)
+    for run in range(1, count + 1):
+        own = np.flatnonzero(runs == run)
+        beside = (along > along[own[0]] - 1.5) & (along < along[own[-1]] + 1.5) & ~branch.gap
+        short = along[own[-1]] - along[own[0]] <= 3.0
+        if short and beside.any() and (radius / reference)[beside].min() < 0.75:
+            radius[own] = np.minimum(radius[own], voxel_mm / 3.0)
+    return radius
+
+
+def _behind(branch: Branch) -> np.ndarray:
+    """How wide the branch is over the next 25 mm (their 90th percentile), (N,) mm; infinite near its end.
+
+    Behind a big side branch the vessel is thinner and stays so: that step is no lesion.
+    """
+    along, free = branch.along_mm, ~(branch.junction | branch.gap)
+    wide = np.full(len(along), np.inf)
+    for place in range(len(along)):
+        ahead = free & (along > along[place] + 1.0) & (along <= along[place] + _AHEAD_MM)
+        if ahead.sum() >= 6:
+            wide[place] = np.percentile(branch.radius[ahead], 90)
+    return wide
+
+
+def find_stenoses(
+    tree: Tree,
+    voxel_mm: float,
+    min_percent: float = 50.0,
+    min_percent_large: float = 30.0,
+    large_mm: float = 1.5,
+    min_reference_voxels: float = 4.0,
+) -> list[Stenosis]:
+    """Lesions of all branches, by branch and place.
+
+    Args:
+        voxel_mm: size of the scan's voxels; the mean of the three edges.
+        min_percent: least percent diameter stenosis that is told in a small vessel.
+        min_percent_large: the same where the reference diameter is at least `large_mm`.
+        min_reference_voxels: no lesion is told where the reference diameter is less than this many voxels:
+            what such a scan shows of the lumen is too coarse to say.
+    """
+    found = []
+    for number, branch in enumerate(tree.branches):
+        if branch.length_mm < _MIN_BRANCH_MM:
+            continue
+        along = branch.along_mm
+        reference = np.minimum(reference_radius(branch), _DISTAL * _behind(branch))
+        radius = _through_gaps(branch, reference, voxel_mm)
+        narrowing = 1.0 - radius / reference
+        usable = ~branch.junction & (along < along[-1] - _TIP_MM)
+        usable &= ~branch.gap | (radius < branch.radius)
+        runs, count = label((narrowing > _EDGE) & (~branch.gap | (radius < branch.radius)))
+        for run in range(1, count + 1):
+            places = np.flatnonzero((runs == run) & usable)
+            extent = np.flatnonzero(runs == run)
+            # What never widens again is the end of the branch, not a lesion in it.
+            if len(places) == 0 or extent[0] == 0 or extent[-1] == len(along) - 1:
+                continue
+            worst = places[int(np.argmax(narrowing[places]))]
+            width = 2 * reference[worst]
+            least = min_percent_large if width >= large_mm else min_percent
+            if width < min_reference_voxels * voxel_mm or 100 * narrowing[worst] < least:
+                continue
+            found.append(
+                Stenosis(
+                    number, float(along[worst]), float(along[extent[0]]), float(along[extent[-1]]),
+                    float(2 * radius[worst]), float(width), branch.points[worst],
+                )
+            )  # fmt: skip
+    return found

@@ -1,0 +1,162 @@
+"""From vessel masks or probability maps of any tool to surfaces, centrelines, measurements and pictures.
+
+    python scripts/reconstruct.py MASK... --out DIR
+
+NIfTI, NRRD, MHA. Each file becomes a folder DIR/<name>/ with mesh, point cloud, centreline, tables, picture
+and <name>.json; a file that fails is told at the end and does not stop the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bundle.geometry.coordinates import check_affine, ras_to_lps
+from bundle.geometry.export import FORMATS, export_case
+from bundle.geometry.inputs import as_volume, read_mask
+from bundle.geometry.reformat import reformation_picture
+from bundle.geometry.smoothing import METHODS
+from bundle.geometry.treefile import read_branches
+from bundle.geometry.write import write_json
+
+_MAIN = ("LM", "LAD", "LCx", "RI", "RCA")
+_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
+
+
+def load(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The array in voxel order and its affine to RAS mm.
+
+    Raises:
+        ValueError: the file is missing, of another kind, or cannot be read.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: there is no such file")
+    if not path.name.lower().endswith(_ENDINGS):
+        raise ValueError(f"{path}: a mask is one of {', '.join(_ENDINGS)}")
+    try:
+        if ".nii" in path.name.lower():
+            image = nib.load(path)
+            return np.asanyarray(image.dataobj), image.affine
+        return _load_itk(path)
+    except (OSError, EOFError, RuntimeError, ValueError, nib.filebasedimages.ImageFileError) as error:
+        raise ValueError(f"{path}: cannot be read as an image ({str(error).splitlines()[-1]})") from error
+
+
+def _load_itk(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    import itk
+
+    image = itk.imread(str(path))
+    affine = np.eye(4)
+    direction = itk.array_from_matrix(image.GetDirection())
+    affine[:3, :3] = ras_to_lps((direction * np.asarray(image.GetSpacing())).T).T
+    affine[:3, 3] = ras_to_lps(np.asarray(image.GetOrigin()))
+    return itk.array_from_image(image).T, affine
+
+
+def name_of(path: Path) -> str:
+    """The file's name without its ending."""
+    return next((path.name[: -len(e)] for e in _ENDINGS if path.name.lower().endswith(e)), path.stem)
+
+
+def reconstruct(path: Path, out: Path, label: int | None, threshold: float, **options) -> dict:
+    """One file to its folder; returns the report of `export_case` with the remarks about the mask."""
+    array, affine = load(path)
+    try:
+        mask, probability, remarks = read_mask(array, label, threshold)
+        folder, name = out / name_of(path), name_of(path)
+        level = threshold if probability is not None else None
+        report = export_case(mask, check_affine(affine), folder, name, probability, level=level, **options)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    report["warnings"] = remarks + report["warnings"]
+    write_json(report | {"source": str(path)}, folder / f"{name}.json")
+    return report
+
+
+def reformations(image_path: Path, mask_path: Path, out: Path) -> list[str]:
+    """Pictures of the CT along the main branches of a case that is reconstructed; returns their names."""
+    name = name_of(mask_path)
+    lines = out / name / f"{name}_centerline.vtp"
+    if not lines.is_file():
+        raise ValueError(f"{mask_path}: no centreline was found, so there is nothing to reformat along")
+    image, affine = load(image_path)
+    image = as_volume(image)
+    written = []
+    for branch in read_branches(lines):
+        if branch.name in _MAIN:
+            file = out / name / f"{name}_reformation_{branch.name}.png"
+            reformation_picture(image, affine, branch, file)
+            written.append(file.name)
+    return written
+
+
+def _line(report: dict) -> str:
+    if report["empty"]:
+        return f"{report['case']}: {report['reason']}"
+    mesh, seconds = report["mesh"], sum(report["seconds"].values())
+    words = f"{report['case']}: {mesh['triangles']} triangles, {mesh['volume_mm3']:.0f} mm3, closed"
+    if "centerline_length_mm" in report:
+        names = [b["name"] for b in report["branches"] if b["name"] != "unknown"]
+        words += f", {report['centerline_length_mm']:.0f} mm of centreline ({', '.join(names) or 'no names'})"
+        words += f", {len(report['stenoses'])} stenoses"
+    return f"{words}, {seconds:.1f} s"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("masks", nargs="+", type=Path, metavar="MASK")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--label", type=int, help="take this label only (default: everything > 0)")
+    parser.add_argument("--threshold", type=float, default=0.5, help="of a probability map (default 0.5)")
+    parser.add_argument("--smoothing", choices=METHODS, default="sinc")
+    parser.add_argument("--formats", default="stl,ply,vtp", help=f"out of {','.join(FORMATS)}")
+    parser.add_argument("--point-spacing-mm", type=float, default=0.5)
+    parser.add_argument("--voxel-points", action="store_true", help="also the lumen's voxels as a cloud")
+    parser.add_argument("--solver", action="store_true", help="also a model with flat named ends")
+    parser.add_argument("--extension-diameters", type=float, default=0.0, help="tubes on the solver's ends")
+    parser.add_argument("--image", type=Path, help="the CT of a single mask: reformations along its vessels")
+    parser.add_argument("--no-pictures", action="store_true")
+    given = parser.parse_args(arguments)
+    names = [name_of(path) for path in given.masks]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        parser.error(f"two files are called {twice[0]}; their results would fall on each other")
+    if given.image is not None and len(given.masks) > 1:
+        parser.error("--image belongs to one mask; several were given")
+    failures = []
+    for path in given.masks:
+        try:
+            report = reconstruct(
+                path, given.out, given.label, given.threshold,
+                smoothing=given.smoothing, formats=tuple(given.formats.split(",")),
+                point_spacing_mm=given.point_spacing_mm, voxel_points=given.voxel_points,
+                solver=given.solver, extension_diameters=given.extension_diameters,
+                pictures=not given.no_pictures,
+            )  # fmt: skip
+        except ValueError as error:
+            failures.append(str(error))
+            continue
+        print(_line(report))
+        for warning in report["warnings"]:
+            print(f"  note: {warning}")
+    for failure in failures:
+        print(f"error: {failure}", file=sys.stderr)
+    if given.image is not None and not failures:
+        try:
+            print(f"reformations: {', '.join(reformations(given.image, given.masks[0], given.out))}")
+        except ValueError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+from shapes import ball, rotation, scan, torus, tube
+
+from bundle.geometry.centerline import centerline_tree
+from bundle.geometry.polyline import arc_length
+
+ISO = np.diag([0.4, 0.4, 0.4])
+STEPS = np.linspace(0, 1, 60)[:, None]
+# A trunk that bends and tapers from 1.8 to 1.1 mm, and a side branch of 0.9 mm from its middle.
+TRUNK = np.concatenate([[-11.0, 0, 0] + STEPS * [22.0, 0, 0], 3.0 * np.sin(np.pi * STEPS)], axis=1)[
+    :, [0, 1, 3]
+]
+TRUNK_RADIUS = np.linspace(1.8, 1.1, 60)
+SIDE = TRUNK[30] + STEPS * [5.0, 9.0, -3.0]
+SHAPE = (68, 44, 36)
+
+
+def y_shape(points):
+    return np.maximum(tube(points, TRUNK, TRUNK_RADIUS), tube(points, SIDE, 0.9))
+
+
+def two(a, b):
+    return lambda p: np.maximum(a(p), b(p))
+
+
+@pytest.fixture(scope="module")
+def y_tree():
+    mask, affine, _ = scan(SHAPE, ISO, y_shape)
+    return centerline_tree(mask, affine)
+
+
+def test_a_bifurcation_has_three_segments_and_one_root(y_tree):
+    assert [s.parent for s in y_tree.segments] == [-1, 0, 0]
+    mother = y_tree.segments[0]
+    for daughter in y_tree.segments[1:]:
+        np.testing.assert_array_equal(daughter.points[0], mother.points[-1])
+
+
+def test_it_starts_at_the_thick_end(y_tree):
+    assert np.linalg.norm(y_tree.segments[0].points[0] - TRUNK[0]) < 2.0
+
+
+def test_points_lie_on_the_axis_and_all_of_it_is_found(y_tree):
+    truth = np.concatenate([TRUNK, SIDE])
+    dense = np.concatenate([s.points for s in y_tree.segments])
+    off = cKDTree(truth).query(dense)[0]
+    assert off.mean() < 0.2 and off.max() < 0.7  # the truth's points are 0.4 mm apart
+    assert (cKDTree(dense).query(truth)[0] < 0.6).mean() > 0.97
+
+
+def test_radius_is_right_within_a_tenth_of_a_voxel(y_tree):
+    line = np.concatenate([s.points[~s.junction] for s in y_tree.segments])
+    radius = np.concatenate([s.radius[~s.junction] for s in y_tree.segments])
+    ball_radius = np.concatenate([s.inscribed[~s.junction] for s in y_tree.segments])
+    truth = np.concatenate([TRUNK, SIDE])
+    inner = (np.linalg.norm(line - TRUNK[0], axis=1) > 3) & (np.linalg.norm(line - TRUNK[-1], axis=1) > 3)
+    inner &= np.linalg.norm(line - SIDE[-1], axis=1) > 2
+    true_radius = np.concatenate([TRUNK_RADIUS, np.full(60, 0.9)])[cKDTree(truth).query(line)[1]]
+    assert np.abs(radius - true_radius)[inner].mean() < 0.04
+    assert (ball_radius <= radius + 0.1)[inner].all()
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        np.diag([-0.4, 0.4, 0.5]),
+        rotation((20, -30, 15)) @ np.diag([0.35, 0.4, 0.5]),
+        rotation((-10, 40, 70)) @ np.diag([0.4, -0.4, 0.4]),
+    ],
+    ids=["flipped", "oblique", "oblique and mirrored"],
+)
+def test_it_moves_with_the_patient_not_with_the_grid(y_tree, axes):
+    mask, affine, _ = scan((80, 80, 64), axes, y_shape)
+    other = centerline_tree(mask, affine)
+    assert len(other.segments) == 3
+    off = cKDTree(y_tree.points).query(other.points)[0]
+    assert off.mean() < 0.2 and np.percentile(off, 95) < 0.45  # points are 0.5 mm apart
+    assert other.segments[0].radius.mean() == pytest.approx(y_tree.segments[0].radius.mean(), abs=0.05)
+
+
+def test_a_probability_gives_the_radius_too():
+    mask, affine, probability = scan((44, 44, 40), ISO, lambda p: torus(p, 6.0, 1.2), edge_mm=0.25)
+    mask[:4] = 0
+    probability[:4] = 0
+    tree = centerline_tree(mask, affine, probability, level=0.5)
+    radius = tree.segments[0].radius
+    assert radius[5:-5].mean() == pytest.approx(1.2, abs=0.04)
+
+
+def test_a_ring_is_opened_once():
+    mask, affine, _ = scan((44, 44, 32), ISO, lambda p: torus(p, 6.0, 1.2))
+    tree = centerline_tree(mask, affine)
+    assert len(tree.segments) == 1
+    assert tree.segments[0].length_mm == pytest.approx(2 * np.pi * 6, abs=3.0)
+
+
+def test_a_gap_is_bridged_and_marked():
+    line = [-11.0, 0, 0] + STEPS * [22.0, 0, 0]
+    near, far = line[:28], line[34:]
+    mask, affine, _ = scan(SHAPE, ISO, two(lambda p: tube(p, near, 1.2), lambda p: tube(p, far, 1.0)))
+    tree = centerline_tree(mask, affine)
+    assert len(tree.segments) == 1
+    only = tree.segments[0]
+    assert only.length_mm == pytest.approx(22 + 2.2 - 1.1, abs=1.5)
+    assert 0 < arc_length(only.points[only.gap])[-1] < 3.0 if only.gap.sum() > 1 else only.gap.any()
+    assert np.abs(only.points[:, 1:]).max() < 0.5
+
+
+def test_vessels_that_touch_stay_two():
+    one = [-11.0, -1.15, 0] + STEPS * [22.0, 0, 0]
+    other = np.concatenate([-11.0 + STEPS * 22.0, 1.3 + 14 * (STEPS - 0.5) ** 2, 0 * STEPS], axis=1)
+    mask, affine, _ = scan(SHAPE, ISO, two(lambda p: tube(p, one, 1.3), lambda p: tube(p, other, 1.3)))
+    tree = centerline_tree(mask, affine)
+    for path in (one, other):
+        assert (cKDTree(tree.points).query(path)[0] < 0.8).mean() > 0.8
+
+
+def test_left_and_right_are_two_trees():
+    left, right = [[-11, -5, 0], [11, -5, 0]], [[-11, 5, 0], [11, 5, 0]]
+    mask, affine, _ = scan(SHAPE, ISO, two(lambda p: tube(p, left, 1.2), lambda p: tube(p, right, 1.2)))
+    tree = centerline_tree(mask, affine)
+    assert sorted(s.tree for s in tree.segments) == [0, 1]
+
+
+def test_a_bumpy_wall_grows_no_branches():
+    rng = np.random.default_rng(2)
+    mask, affine, _ = scan(SHAPE, ISO, lambda p: tube(p, TRUNK, 1.6) + rng.normal(0, 0.15, len(p)))
+    assert len(centerline_tree(mask, affine).segments) == 1
+
+
+def test_a_vessel_that_leaves_the_scan_ends_there():
+    mask, affine, _ = scan((40, 20, 20), ISO, lambda p: tube(p, [[-30, 0, 0], [30, 0, 0]], 1.5))
+    tree = centerline_tree(mask, affine)
+    assert len(tree.segments) == 1
+    assert tree.segments[0].length_mm == pytest.approx(16.0, abs=2.5)
+
+
+@pytest.mark.parametrize("kind", ["empty", "voxel", "block", "ball", "noise", "plate"])
+def test_masks_that_are_no_vessel_do_not_break_it(kind):
+    rng = np.random.default_rng(0)
+    affine = np.diag([0.4, 0.4, 0.4, 1.0])
+    mask = np.zeros((24, 24, 24), np.uint8)
+    if kind == "voxel":
+        mask[5, 5, 5] = 1
+    elif kind == "block":
+        mask[:] = 1
+    elif kind == "ball":
+        mask, affine, _ = scan((30, 30, 30), ISO, lambda p: ball(p, (0, 0, 0), 4.0))
+    elif kind == "noise":
+        mask = (rng.random((14, 14, 14)) > 0.65).astype(np.uint8)
+    elif kind == "plate":
+        mask[:, :, 10:12] = 1
+    tree = centerline_tree(mask, affine)
+    assert np.isfinite(tree.points).all() and np.isfinite(tree.radius).all()
+    if kind in ("empty", "voxel"):
+        assert tree.segments == []

@@ -1,0 +1,75 @@
+"""scripts/reconstruct.py, called as a person calls it."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import trimesh
+from shapes import rotation, scan, tube
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "reconstruct.py"
+AXES = rotation((10, 20, 30)) @ np.diag([0.5, -0.5, 0.6])
+
+
+@pytest.fixture(scope="module")
+def main():
+    spec = importlib.util.spec_from_file_location("reconstruct", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.fixture(scope="module")
+def vessel():
+    return scan((50, 40, 40), AXES, lambda p: tube(p, [[-8, -3, -4], [0, 2, 0], [7, 0, 5]], 1.5), 0.3)
+
+
+def test_nifti_and_nrrd_of_one_vessel_give_one_surface(main, vessel, tmp_path, capsys):
+    itk = pytest.importorskip("itk")
+    mask, affine, _ = vessel
+    nib.save(nib.Nifti1Image(mask, affine), tmp_path / "a.nii.gz")
+    itk.imwrite(itk.imread(str(tmp_path / "a.nii.gz")), str(tmp_path / "b.nrrd"))
+    out = tmp_path / "out"
+    assert (
+        main([str(tmp_path / "a.nii.gz"), str(tmp_path / "b.nrrd"), "--out", str(out), "--no-pictures"]) == 0
+    )
+    a, b = (trimesh.load(out / n / f"{n}_mesh.stl") for n in "ab")
+    np.testing.assert_allclose(a.bounds, b.bounds, atol=1e-3)
+    assert "closed" in capsys.readouterr().out
+    report = json.loads((out / "a" / "a.json").read_text())
+    assert report["centerline_length_mm"] == pytest.approx(22.0, abs=2.5)
+
+
+def test_a_probability_is_seen_as_one(main, vessel, tmp_path, capsys):
+    _, affine, probability = vessel
+    nib.save(nib.Nifti1Image(probability, affine), tmp_path / "p.nii.gz")
+    assert main([str(tmp_path / "p.nii.gz"), "--out", str(tmp_path / "out"), "--no-pictures"]) == 0
+    assert "read as a probability" in capsys.readouterr().out
+
+
+def test_bad_files_are_named_and_the_good_one_is_done(main, vessel, tmp_path, capsys):
+    mask, affine, _ = vessel
+    nib.save(nib.Nifti1Image(mask, affine), tmp_path / "good.nii.gz")
+    (tmp_path / "torn.nii.gz").write_bytes((tmp_path / "good.nii.gz").read_bytes()[:300])
+    (tmp_path / "text.nrrd").write_text("no image")
+    flat = nib.Nifti1Image(np.float32(np.random.default_rng(0).normal(size=(4, 4, 4))), affine)
+    nib.save(flat, tmp_path / "hu.nii.gz")
+    empty = nib.Nifti1Image(0 * mask, affine)
+    nib.save(empty, tmp_path / "empty.nii.gz")
+    names = ["torn.nii.gz", "text.nrrd", "hu.nii.gz", "none.nii.gz", "empty.nii.gz", "good.nii.gz"]
+    code = main([*(str(tmp_path / n) for n in names), "--out", str(tmp_path / "out"), "--no-pictures"])
+    said = capsys.readouterr()
+    assert code == 1
+    for name in names[:4]:
+        assert name in said.err
+    assert len(said.err.strip().splitlines()) == 4
+    assert "the mask is empty" in said.out and "good: " in said.out
+    assert (tmp_path / "out" / "good" / "good_mesh.stl").exists()
+
+
+def test_two_files_of_one_name_are_refused(main, tmp_path):
+    with pytest.raises(SystemExit):
+        main(["a/x.nii.gz", "b/x.nii.gz", "--out", str(tmp_path)])

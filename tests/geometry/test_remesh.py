@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+from shapes import scan, torus
+
+from bundle.geometry.mesh import check_mesh
+from bundle.geometry.remesh import decimate, mean_edge_mm, to_edge_length
+from bundle.geometry.smoothing import smooth_surface
+from bundle.geometry.surface import extract_surface
+
+UP = np.array([0, 0, 2.6])
+
+
+@pytest.fixture(scope="module")
+def rings():
+    mask, affine, _ = scan(
+        (46, 46, 44),
+        np.diag([0.4, 0.4, 0.4]),
+        lambda p: np.maximum(torus(p + UP, 6.0, 1.4), torus(p - UP, 6.0, 0.8)),
+    )
+    return smooth_surface(extract_surface(mask, affine))[0]
+
+
+def test_half_of_the_triangles_hold_the_same_volume_and_both_vessels(rings):
+    fewer = decimate(rings, 0.5)
+    before, after = check_mesh(rings), check_mesh(fewer)
+    assert after["watertight"] and after["parts"] == 2
+    assert after["triangles"] < 0.6 * before["triangles"]
+    assert after["volume_mm3"] == pytest.approx(before["volume_mm3"], rel=0.002)
+    wall = np.maximum(torus(fewer.points + UP, 6.0, 1.4), torus(fewer.points - UP, 6.0, 0.8))
+    assert np.abs(wall).mean() < 0.06
+
+
+def test_edges_get_the_length_that_was_asked_for(rings):
+    coarser = to_edge_length(rings, 0.6)
+    assert mean_edge_mm(coarser) == pytest.approx(0.6, rel=0.15)
+    assert check_mesh(coarser)["watertight"]
+
+
+@pytest.mark.parametrize(("edge", "words"), [(0.1, "cannot be made"), (0.0, "positive")])
+def test_detail_that_is_not_there_is_refused(rings, edge, words):
+    with pytest.raises(ValueError, match=words):
+        to_edge_length(rings, edge)
+
+
+def test_a_share_outside_0_to_1_is_refused(rings):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        decimate(rings, 1.5)
