@@ -11,12 +11,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from bundle.phantom import paths
 from bundle.phantom.chest import Chest
 from bundle.phantom.paths import STEP, Epicardium, lay
 
 FINET = 0.678
+ATTEMPTS = 6
+LEAVING = int(7 / STEP)
+"""Points of a daughter that may still lie in its mother."""
+SHORTEST = 12.0
+"""Length (mm) under which a side branch is not drawn."""
 
 
 @dataclass
@@ -76,12 +82,51 @@ class TreeMaker:
         self.branches: list[Branch] = []
 
     def lay(self, controls, radius, start=None, lift=0.0, dip=False):
-        jitter = self.rng.normal(0, [1.5, 2.5], (len(controls), 2))
+        """A course through heart coordinates, drawn again and straighter while it runs into an artery.
+
+        Returns:
+            the points (N, 3), and how many of them are clear.
+        """
         height = np.full(40, radius + self.gap + lift)
         if dip:  # a myocardial bridge
             at = self.rng.integers(12, 26)
             height[at : at + 6] = -self.rng.uniform(1.0, 3.0)
-        return lay(self.rng, self.heart, np.array(controls, float) + jitter, height, self.tortuosity, start)
+        best, most = None, -1.0
+        for attempt in range(ATTEMPTS):
+            jitter = self.rng.normal(0, [1.5, 2.5], (len(controls), 2))
+            tortuosity = self.tortuosity * 0.8**attempt
+            points = lay(self.rng, self.heart, np.array(controls, float) + jitter, height, tortuosity, start)
+            clear = self.clear_points(points, radius)
+            if clear / len(points) > most:
+                best, most, count = points, clear / len(points), clear
+            if clear == len(points):
+                break
+        return best, count
+
+    def vein(self, controls, radius, lift):
+        height = radius + self.gap + lift
+        return lay(self.rng, self.heart, np.array(controls, float), height, self.tortuosity)
+
+    def clear_points(self, points, radius) -> int:
+        """Points of a course before it meets another artery, or itself, past its first 7 mm."""
+        fold = int((4 * radius + 4) / STEP)
+        near = cKDTree(points).query_ball_point(points, 2 * radius + 0.6)
+        touched = np.array([max(n) - i > fold for i, n in enumerate(near)])
+        # Of two passes the later one is at fault.
+        met = [max(n) for n, hit in zip(near, touched) if hit]
+        first = min(met) if met else len(points)
+        if self.branches:
+            others = cKDTree(np.vstack([b.points for b in self.branches]))
+            radii = np.concatenate([b.radius for b in self.branches])
+            distance, which = others.query(points[LEAVING:])
+            hits = np.flatnonzero(distance < radii[which] + radius + 0.4)
+            if len(hits):
+                first = min(first, LEAVING + int(hits[0]))
+        return first
+
+    def main_course(self, controls, radius, start, length=None, dip=False):
+        points, _ = self.lay(controls, radius, start, dip=dip)
+        return points if length is None else self.trim(points, length)
 
     def trim(self, points, length):
         return points[: max(int(length / STEP) + 1, 8)]
@@ -108,11 +153,9 @@ class TreeMaker:
         """A daughter of `parent`; `targets` are heart-coordinate steps from the place where it leaves."""
         i = int(np.clip(at_mm / STEP, 4, len(parent.points) - 12))
         mother = parent.radius[i]
+        start = parent.points[i]
         ratio = self.rng.uniform(0.52, 0.76) if ratio is None else ratio
         daughter = ratio * mother
-        continuing = np.clip(mother / FINET - daughter, 0.72 * mother, 0.98 * mother) / mother
-        self.step_down(parent, i, continuing)
-        start = parent.points[i]
         z, phi = self.heart.coordinates(start)
         if inward:
             n = self.heart.normal(start[None])[0]
@@ -121,7 +164,12 @@ class TreeMaker:
             points = paths.spline([start, (start + goal) / 2 + self.rng.normal(0, 1, 3), goal])
         else:
             controls = [(z + dz, phi + dphi) for dz, dphi in targets]
-            points = self.trim(self.lay(controls, daughter, start=start[None]), length)
+            points, clear = self.lay(controls, daughter, start=start[None])
+            if clear * STEP < SHORTEST:  # no room for it here
+                return None
+            points = self.trim(points[:clear], length)
+        continuing = np.clip(mother / FINET - daughter, 0.72 * mother, 0.98 * mother) / mother
+        self.step_down(parent, i, continuing)
         tip = max(0.45, 0.55 * daughter)
         radius = np.interp(np.linspace(0, 1, len(points)), [0, 0.15, 1], [daughter, 0.95 * daughter, tip])
         return self.add(name, parent.name, points, np.maximum(radius, 0.42))
@@ -150,9 +198,8 @@ def _left_tree(rng, m: TreeMaker, dominance: str) -> None:
     lm_length = float(np.clip(rng.normal(10.5, 4.0), 4, 20))
     lm_radius = float(np.clip(m.size * rng.normal(4.5, 0.45), 3.2, 6.2)) / 2
     apex = [(66, 91), (82, 91), (90, 92)] + ([(93, -70), (84, -86)] if rng.random() < 0.6 else [])
-    whole = m.lay(
-        [(0, 106), (12, 99), (28, 95), (46, 92), *apex], lm_radius, m.stem("left"), dip=rng.random() < 0.2
-    )
+    courses = [(0, 106), (12, 99), (28, 95), (46, 92), *apex]
+    whole = m.main_course(courses, lm_radius, m.stem("left"), dip=rng.random() < 0.2)
     n = int(lm_length / STEP)
     whole = m.trim(whole, lm_length + size * np.clip(rng.normal(109.5, 14.5), 75, 150))
     lm, lad = whole[: n + 1], whole[n:]
@@ -164,10 +211,11 @@ def _left_tree(rng, m: TreeMaker, dominance: str) -> None:
     if dominance != "right":
         ring += [(-8, 228), (-7, 255)] + ([(-4, 276), (14, 275), (40, 274)] if dominance == "left" else [])
         length, factor = length + (85 if dominance == "left" else 40), 1.2 if dominance == "left" else 1.05
-    lcx = m.trim(m.lay(ring, 1.6, start=lm[-1:]), length)
+    lcx = m.main_course(ring, 1.6, lm[-1:], length)
     lcx = m.add("LCx", "LM", lcx, m.main_profile("LCx", STEP * (len(lcx) - 1), factor))
-    if rng.random() < 0.22:
-        points = m.trim(m.lay([(8, 116), (26, 126), (46, 134)], 1.1, start=lm[-1:]), rng.uniform(35, 75))
+    points, clear = m.lay([(8, 116), (26, 126), (46, 134)], 1.1, start=lm[-1:])
+    if rng.random() < 0.25 and clear * STEP > SHORTEST:
+        points = m.trim(points[:clear], rng.uniform(35, 75))
         r0 = 0.55 * lm_radius * rng.uniform(0.85, 1.1)
         m.add("RI", "LM", points, np.linspace(r0, max(0.5, 0.5 * r0), len(points)))
     at = rng.uniform(14, 30)
@@ -209,10 +257,10 @@ def _right_tree(rng, m: TreeMaker, dominance: str) -> None:
     size = m.chest.scale
     controls = [(-4, 46), (-6, 24), (-7, 0), (-8, -28), (-8, -56)]
     if dominance == "left":
-        points = m.trim(m.lay(controls, 1.4, m.stem("right")), size * rng.uniform(60, 95))
+        points = m.main_course(controls, 1.4, m.stem("right"), size * rng.uniform(60, 95))
         rca = m.add("RCA", None, points, m.main_profile("RCA", STEP * (len(points) - 1), 0.74))
     else:
-        points = m.lay([*controls, (-7, -84)], 1.7, m.stem("right"))
+        points = m.main_course([*controls, (-7, -84)], 1.7, m.stem("right"))
         rca = m.add("RCA", None, points, m.main_profile("RCA", STEP * (len(points) - 1)))
         crux = rca.length - rng.uniform(2, 8)
         if dominance == "right":
@@ -226,9 +274,8 @@ def _right_tree(rng, m: TreeMaker, dominance: str) -> None:
                 )
         # The posterior descending artery carries the RCA on past the crux.
         start = rca.points[-1:]
-        pda = m.trim(
-            m.lay([(4, -86), (22, -86), (44, -87), (64, -88)], 1.1, start=start), rng.uniform(35, 70) * size
-        )
+        points, clear = m.lay([(4, -86), (22, -86), (44, -87), (64, -88)], 1.1, start=start)
+        pda = m.trim(points[: max(clear, LEAVING)], rng.uniform(35, 70) * size)
         r0 = 0.92 * rca.radius[-1]
         m.add("PDA", "RCA", pda, np.linspace(r0, max(0.5, 0.55 * r0), len(pda)))
     for k in range(1, 1 + rng.choice([1, 2], p=[0.65, 0.35])):
@@ -256,7 +303,7 @@ def _veins(rng, m: TreeMaker) -> list[tuple[np.ndarray, np.ndarray]]:
     """Great cardiac vein, coronary sinus, middle and lateral veins: bright tubes beside the arteries."""
     veins = []
     wide = rng.uniform(0.7, 1.3)
-    great = m.lay(
+    great = m.vein(
         [
             (68, 97),
             (46, 99),
@@ -275,13 +322,13 @@ def _veins(rng, m: TreeMaker) -> list[tuple[np.ndarray, np.ndarray]]:
     veins.append(
         (great, wide * np.interp(np.linspace(0, 1, len(great)), [0, 0.45, 0.75, 1], [0.6, 1.5, 2.4, 4.6]))
     )
-    middle = m.lay([(66, -94), (40, -93), (16, -92), (-4, -94), (-12, -100)], 1.6, lift=rng.uniform(0.3, 2))
+    middle = m.vein([(66, -94), (40, -93), (16, -92), (-4, -94), (-12, -100)], 1.6, lift=rng.uniform(0.3, 2))
     veins.append((middle, wide * np.linspace(0.7, 2.2, len(middle))))
     for _ in range(rng.integers(0, 3)):
         phi = rng.uniform(140, 215)
-        lateral = m.lay([(56, phi + 4), (34, phi), (12, phi), (-10, phi - 4)], 1.2, lift=rng.uniform(0.2, 2))
+        lateral = m.vein([(56, phi + 4), (34, phi), (12, phi), (-10, phi - 4)], 1.2, lift=rng.uniform(0.2, 2))
         veins.append((lateral, wide * np.linspace(0.6, 1.6, len(lateral))))
     if rng.random() < 0.5:
-        small = m.lay([(-9, 5), (-10, -30), (-11, -62), (-13, -88)], 1.2, lift=rng.uniform(1, 3))
+        small = m.vein([(-9, 5), (-10, -30), (-11, -62), (-13, -88)], 1.2, lift=rng.uniform(1, 3))
         veins.append((small, wide * np.linspace(0.6, 1.5, len(small))))
     return veins

@@ -97,7 +97,10 @@ def lay(rng, heart: Epicardium, controls, height, tortuosity: float, start=None)
     points = [heart.place(z, phi) for z, phi in controls]
     points = heart.press(np.array(points), float(np.mean(height)), rounds=16)
     if start is not None:
-        points = np.vstack([start, points])
+        # A landmark beside the origin would bend the course back on itself.
+        away = np.linalg.norm(points - start[-1], axis=1) > 15
+        away[-1] = True
+        points = np.vstack([start, points[away]])
     line = spline(points)
     height = np.interp(np.linspace(0, 1, len(line)), np.linspace(0, 1, np.size(height)), np.ravel(height))
     free = 0 if start is None else 6

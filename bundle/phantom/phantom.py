@@ -10,14 +10,15 @@ from bundle.phantom import render, scanner
 from bundle.phantom.anatomy import draw_chest
 from bundle.phantom.contrast import draw_contrast
 from bundle.phantom.coronary import draw_coronaries
-from bundle.phantom.fields import Grid
+from bundle.phantom.fields import Grid, sample
 from bundle.phantom.lesions import add_disease
+from bundle.phantom.tubes import STEP
 
 SMALL = (128, 128, 64)
 """The small form: the same field of view in the voxels that the paper's network takes."""
 
 
-GENERATOR = 2
+GENERATOR = 3
 """Raised whenever the same seed gives another phantom, so that files of an older generator are made anew."""
 
 
@@ -90,7 +91,7 @@ def make_phantom(
     centre = (grid.origin + grid.far_corner) / 2
     affine[:3, :3] = rotation * grid.spacing
     affine[:3, 3] = place + rotation @ (grid.origin - centre)
-    truth = _truth(tree, grid, protocol, rotation, place - rotation @ centre)
+    truth = _truth(tree, chest, grid, protocol, rotation, place - rotation @ centre)
     image, label, affine = _reorient(image.T, label.T, affine, orientation or protocol.orientation)
     return Phantom(
         image,
@@ -101,22 +102,27 @@ def make_phantom(
     )
 
 
-def _truth(tree, grid: Grid, protocol, rotation, shift) -> dict:
+def _truth(tree, chest, grid: Grid, protocol, rotation, shift) -> dict:
     """The vessels in the world (RAS mm), cut where they leave the scan."""
     low, high = grid.origin - grid.spacing / 2, grid.far_corner + grid.spacing / 2
     branches = []
     for branch in tree.branches:
-        points = scanner.move_points(branch.points, protocol.slab_steps)
+        # A tree begins where it leaves the aorta.
+        begin = int(np.argmax(sample(chest.aorta, chest.grid, branch.points) > 0)) if not branch.parent else 0
+        points = scanner.move_points(branch.points, protocol.slab_steps)[begin:]
         inside = ((points >= low) & (points <= high)).all(axis=1)
         branches.append(
             {
                 "name": branch.name,
                 "parent": branch.parent,
                 "points_ras_mm": points[inside] @ rotation.T + shift,
-                "radius_mm": branch.radius[inside],
-                "reference_radius_mm": branch.reference[inside],
+                "radius_mm": branch.radius[begin:][inside],
+                "reference_radius_mm": branch.reference[begin:][inside],
                 "complete": bool(inside.all()),
-                "lesions": branch.lesions,
+                "lesions": [
+                    {**x, **{k: max(x[k] - begin * STEP, 0.0) for k in ("start_mm", "at_mm")}}
+                    for x in branch.lesions
+                ],
             }
         )
     return {"dominance": tree.dominance, "branches": branches}
