@@ -1,6 +1,6 @@
 """A picture of a segmentation's outline on slices of its scan.
 
-    python scripts/show_overlay.py scan.nii.gz eval/scan/scan_seg.nii.gz --out overlay.png
+python scripts/show_overlay.py scan.nii.gz eval/scan/scan_seg.nii.gz --out overlay.png
 """
 
 from __future__ import annotations
@@ -34,10 +34,14 @@ def main() -> None:
     parser.add_argument("--slices", type=int, default=10)
     parser.add_argument("--columns", type=int, default=5)
     parser.add_argument("--margin", type=float, default=45.0, help="mm shown around the segmentation")
-    parser.add_argument("--window", type=float, nargs=2, default=(-200, 700), metavar=("LOW", "HIGH"), help="HU")
+    parser.add_argument(
+        "--window", type=float, nargs=2, default=(-200, 700), metavar=("LOW", "HIGH"), help="HU"
+    )
     arguments = parser.parse_args()
 
-    scan, mask = (nib.as_closest_canonical(nib.load(path)) for path in (arguments.scan, arguments.segmentation))
+    scan, mask = (
+        nib.as_closest_canonical(nib.load(path)) for path in (arguments.scan, arguments.segmentation)
+    )
     spacing = np.array(scan.header.get_zooms()[:3])
     image, mask = np.asarray(scan.dataobj), np.asarray(mask.dataobj) > 0
     if image.shape != mask.shape:
@@ -58,14 +62,26 @@ def main() -> None:
     for axis, k in zip(axes.ravel(), slices):
         # Radiological view: the patient's right on the left, anterior up.
         part = (slice(low[0], high[0]), slice(low[1], high[1]), k)
-        axis.imshow(image[part].T[::-1, ::-1], cmap="gray", vmin=arguments.window[0], vmax=arguments.window[1],
-                    aspect=spacing[1] / spacing[0])
+        axis.imshow(
+            image[part].T[::-1, ::-1],
+            cmap="gray",
+            vmin=arguments.window[0],
+            vmax=arguments.window[1],
+            aspect=spacing[1] / spacing[0],
+        )
         if mask[part].any():
             axis.contour(mask[part].T[::-1, ::-1], [0.5], colors="#ff4d3d", linewidths=1.2)
-        axis.text(0.02, 0.97, f"{k * spacing[2]:.0f} mm", transform=axis.transAxes, color="white", va="top",
-                  fontsize=8)
+        axis.text(
+            0.02,
+            0.97,
+            f"{k * spacing[2]:.0f} mm",
+            transform=axis.transAxes,
+            color="white",
+            va="top",
+            fontsize=8,
+        )
     figure.subplots_adjust(0, 0, 1, 1, 0.01, 0.01)
-    figure.savefig(arguments.out, dpi=100, facecolor="black")
+    figure.savefig(arguments.out, dpi=80, facecolor="black")
     print(arguments.out)
 
 

@@ -117,10 +117,10 @@ def add_heart(rng, chest: Chest, p, rough, contrast: Contrast) -> None:
     atrial_wall, artery_wall = rng.uniform(1.2, 2.5), rng.uniform(1.0, 2.0)
     valve = f.union(
         np.maximum(
-            np.abs(size * f.half_space(p, h.at(-1, 0, 0), h.a)) - 1.0,
+            np.abs(size * f.half_space(p, h.at(-1, 0, 0), h.a)) - 1.5,
             size * f.ellipsoid(p, h.at(-1, -12, -2), [6, 18, 20], h.axes),
         ),
-        np.maximum(np.abs(size * f.half_space(p, annulus + 4 * up, up)) - 0.6, aorta),
+        np.maximum(np.abs(size * f.half_space(p, annulus + 4 * up, up)) - 1.5, aorta),
     )
     rv_cavity = f.without(rv_cavity, aorta - 2.5)
     chest.organs = [

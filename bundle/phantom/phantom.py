@@ -18,7 +18,7 @@ SMALL = (128, 128, 64)
 """The small form: the same field of view in the voxels that the paper's network takes."""
 
 
-GENERATOR = 3
+GENERATOR = 4
 """Raised whenever the same seed gives another phantom, so that files of an older generator are made anew."""
 
 

@@ -42,7 +42,7 @@ def add_surroundings(rng, chest: Chest, p, rough, contrast: Contrast) -> None:
     lungs = np.maximum.reduce([thorax, -mediastinum, -(diaphragm - 1.0), apex])
     chest.lungs, chest.abdomen = lungs, np.maximum(diaphragm + 2.5, thorax)
 
-    pericardium = np.abs(sac) - rng.uniform(0.4, 0.9)
+    pericardium = rng.uniform(0.4, 0.9)  # half of its thickness, fluid included
     spine = f.union(cylinder(np.array([18.0, 16.0]), (20, -98)))
     discs = np.abs(((p[..., 2] + rng.uniform(0, 30)) % 28) - 14) - 11.0
     vertebrae = np.maximum(spine, discs)
@@ -119,8 +119,9 @@ def add_surroundings(rng, chest: Chest, p, rough, contrast: Contrast) -> None:
         Organ("descending aorta", descending, c.aorta * 0.98, 5),
         Organ("azygos vein", azygos, c.vein * 0.8),
         Organ("mammary arteries", mammary, c.aorta * 0.85),
-        Organ("pericardial sac", sac, c.epicardial_fat, 12),
-        Organ("pericardium", pericardium, c.muscle - rng.uniform(0, 40)),
+        # A sheet thinner than the grid is painted as two solids: its outside, then what it holds.
+        Organ("pericardium", sac - pericardium, c.muscle - rng.uniform(0, 40)),
+        Organ("pericardial fat", sac + pericardium, c.epicardial_fat, 12),
     ]
     if rng.random() < 0.12:
         effusion = np.maximum(sac, -(sac + rng.uniform(2, 7) * (1 + wide)))
