@@ -6,6 +6,7 @@ import os
 
 # Before NumPy is imported: on arrays this small its threads only wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path
 

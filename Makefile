@@ -1,0 +1,45 @@
+# make demo    a synthetic CT angiogram through the whole chain
+# make test    the quick tests
+# Each makes .venv on its first run. Another interpreter: make demo PYTHON=python3.12
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+TESTS ?= tests
+QUICK := not slow and not gpu and not label and not browser
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint clean
+
+help:
+	@echo "make demo    make a synthetic CT angiogram, segment it, and list what was written"
+	@echo "make test    run the quick tests"
+	@echo "make lint    check the code with ruff"
+	@echo "make clean   remove .venv, caches and the demo's files"
+
+demo: $(VENV)/installed
+	@$(RUN) scripts/demo.py
+
+test: $(VENV)/installed-test
+	$(RUN) -m pytest -m "$(QUICK)" $(TESTS)
+
+lint: $(VENV)/installed-dev
+	$(RUN) -m ruff check .
+
+clean:
+	rm -rf $(VENV) *.egg-info build data/demo eval/demo .pytest_cache .ruff_cache .hypothesis
+	find bundle scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp for each set of extras, every one with the base; pip only runs again when a requirement changes.
+$(VENV)/installed: EXTRAS :=
+$(VENV)/installed-test: EXTRAS := [test]
+$(VENV)/installed-dev: EXTRAS := [dev]
+
+$(VENV)/installed $(VENV)/installed-test $(VENV)/installed-dev: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 10) <= v < (3, 14) else \
+	  "error: Python 3.10 to 3.13 is needed and $(PYTHON) is %d.%d; try make PYTHON=python3.11" % v[:2])'
+	@echo "Installing into $(VENV): a few minutes the first time."
+	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --quiet --disable-pip-version-check -c constraints.txt -e '.$(EXTRAS)'
+	@touch $(VENV)/installed $@

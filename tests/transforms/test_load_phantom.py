@@ -1,0 +1,34 @@
+"""Phantoms of a pool as tensors."""
+
+import numpy as np
+import pytest
+import torch
+
+from bundle.errors import InputError
+from bundle.transforms.load_phantom import LoadPhantomd, pool_cases
+
+
+@pytest.fixture
+def pool(tmp_path):
+    for seed in (10, 9):
+        image = np.full((4, 4, 2), seed, np.int16)
+        image[0], image[1], image[2] = -1000, 250, 3000
+        np.savez(tmp_path / f"{seed}.npz", image=image, label=(image > 1000).astype(np.uint8))
+    (tmp_path / "11.part123").write_bytes(b"being written")
+    return tmp_path
+
+
+def test_cases_are_the_finished_files_in_the_order_of_their_seeds(pool):
+    assert [case["case"] for case in pool_cases(pool)] == ["9", "10"]
+
+
+def test_hu_are_clipped_and_scaled_and_the_mask_stays_a_mask(pool):
+    case = LoadPhantomd()(pool_cases(pool)[0])
+    assert case["image"].shape == (1, 4, 4, 2) and case["image"].dtype == torch.float32
+    assert [float(case["image"][0, i, 0, 0]) for i in range(3)] == [0.0, 0.5, 1.0]
+    assert case["label"].dtype == torch.uint8 and int(case["label"].sum()) == 8
+
+
+def test_an_empty_pool_is_said(tmp_path):
+    with pytest.raises(InputError, match="holds no phantoms"):
+        pool_cases(tmp_path)
