@@ -11,6 +11,7 @@ All arrays in this package are indexed (z, y, x), so that a scanner's slices are
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from scipy import ndimage
@@ -153,13 +154,17 @@ def half_space(points, origin, normal):
 
 
 def union(*fields):
-    return np.minimum.reduce(fields)
+    return reduce(np.minimum, fields)
 
 
 def smooth_union(a, b, k):
     """Union whose crease is rounded over about k mm (polynomial smooth minimum)."""
-    h = np.maximum(k - np.abs(a - b), 0) / k
-    return np.minimum(a, b) - h * h * (k / 4)
+    h = np.abs(a - b)
+    np.subtract(k, h, out=h)
+    np.maximum(h, 0, out=h)
+    h *= h
+    h *= 1 / (4 * k)
+    return np.subtract(np.minimum(a, b), h, out=h)
 
 
 def smooth_intersection(a, b, k):
