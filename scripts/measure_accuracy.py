@@ -52,9 +52,9 @@ are 1 to 4 mm wide. So
 - a vessel that is thin over a stretch comes apart there: more pieces, so a Betti-0 error.
 
 The table below leaves the network out: the labels themselves go to the network's grid and back to the scan's
-({mode}, threshold {level}, the best of tenths for both). A network that answers yes or no a voxel at this grid is
-held to about the first row; one that answered with the share of lumen in the voxel would come to the second.
-More needs a finer grid.
+({mode}, threshold {level}, the best of tenths for both). A network that answers yes or no a voxel at this
+grid is held to about the first row; one that answered with the share of lumen in the voxel would come to the
+second. More needs a finer grid.
 """
 
 

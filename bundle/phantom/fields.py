@@ -150,7 +150,7 @@ def _quadric(q, r):
 def half_space(points, origin, normal):
     """Negative on the side that `normal` points away from."""
     normal = np.asarray(normal, np.float32) / np.linalg.norm(normal)
-    return (points - np.asarray(origin, np.float32)) @ normal
+    return points @ normal.astype(np.float32) - np.float32(origin @ normal)
 
 
 def union(*fields):
@@ -176,13 +176,13 @@ def without(a, b):
     return np.maximum(a, -b)
 
 
-def thick_path(grid: Grid, path, radii, reach=12.0):
+def thick_path(grid: Grid, path, radii, reach=12.0, out=None):
     """Signed distance on a coarse grid to a tube of changing radius along a path of points (N, 3).
 
-    Exact within `reach` mm of the tube and `FAR` beyond it.
+    Exact within `reach` mm of the tube and `FAR` beyond it. With `out`, the union with that field, in place.
     """
     path, radii = np.asarray(path, float), np.broadcast_to(np.asarray(radii, float), len(path))
-    out = np.full(grid.zyx, FAR, np.float32)
+    out = np.full(grid.zyx, FAR, np.float32) if out is None else out
     axes = [grid.axis(i) for i in range(3)]
     for p, q, rp, rq in zip(path[:-1], path[1:], radii[:-1], radii[1:]):
         pad = max(rp, rq) + reach

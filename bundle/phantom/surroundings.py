@@ -39,7 +39,7 @@ def add_surroundings(rng, chest: Chest, p, rough, contrast: Contrast) -> None:
     front = cylinder(np.array([rng.uniform(10, 26), 22.0]), (14, 58))
     mediastinum = f.smooth_union(f.smooth_union(sac - 0.5, column, 15), front, 12)
     apex = size * f.ellipsoid(p, [22, -38, -20], [170, 130, 160])  # the lungs end at the collar bones
-    lungs = np.maximum.reduce([thorax, -mediastinum, -(diaphragm - 1.0), apex])
+    lungs = np.maximum(np.maximum(thorax, -mediastinum), np.maximum(1.0 - diaphragm, apex))
     chest.lungs, chest.abdomen = lungs, np.maximum(diaphragm + 2.5, thorax)
 
     pericardium = rng.uniform(0.4, 0.9)  # half of its thickness, fluid included
@@ -50,7 +50,7 @@ def add_surroundings(rng, chest: Chest, p, rough, contrast: Contrast) -> None:
         cylinder(np.array([26.0, 24.0]), (20, -118)), -cylinder(np.array([9.0, 8.0]), (20, -117))
     )
     sternum = size * f.ellipsoid(p, [22, body_axes[1] - fat_under_skin - 38 - 10, 0], [17, 6.0, 110])
-    ribs = []
+    ribs = None
     for side in (-1, 1):
         for level in np.arange(-170, 200, rng.uniform(21, 26)):
             angle = np.linspace(-1.35, 1.25, 14)
@@ -63,8 +63,7 @@ def add_surroundings(rng, chest: Chest, p, rough, contrast: Contrast) -> None:
                 ],
                 -1,
             )
-            ribs.append(f.thick_path(grid, chest.to_scanner(ring), size * 4.8, 6.0))
-    ribs = f.union(*ribs)
+            ribs = f.thick_path(grid, chest.to_scanner(ring), size * 4.8, 6.0, out=ribs)
     descending = chest.tube(
         [[-14, -60, 100], [-12, -72, 60], [-8, -76, 0], [2, -78, -120], [8, -74, -220]],
         [13, 12.5, 12, 11, 10],

@@ -26,12 +26,12 @@ class TubeRaster:
     def __init__(self, grid: Grid, supersample: tuple[int, int, int] = (1, 1, 1)):
         self.grid = grid
         self.row_of = np.full(int(np.prod(grid.shape)), -1, np.int32).reshape(grid.zyx)
-        offsets = [((np.arange(n) + 0.5) / n - 0.5) * s for n, s in zip(supersample, grid.spacing)]
-        z, y, x = np.meshgrid(offsets[2], offsets[1], offsets[0], indexing="ij")
-        self.offsets = np.stack([x.ravel(), y.ravel(), z.ravel()]).astype(np.float32)
-        self.share = np.full(self.offsets.shape[1], 1 / self.offsets.shape[1], np.float32)
+        self.supersample = supersample
+        self.axis_offsets = [((np.arange(n) + 0.5) / n - 0.5) * s for n, s in zip(supersample, grid.spacing)]
+        samples = int(np.prod(supersample))
+        self.share = np.full(samples, 1 / samples, np.float32)
         self.edge = float(np.prod(grid.spacing / supersample) ** (1 / 3))
-        self.distance = np.empty((0, self.offsets.shape[1]), np.float32)
+        self.distance = np.empty((0, samples), np.float32)
         self.value = np.empty(0, np.float32)
         self.nearest = np.empty(0, np.float32)
         self.voxels = np.empty(0, np.int64)
@@ -85,31 +85,41 @@ class TubeRaster:
     def _segment(self, start, end, low, high) -> None:
         p, q = start[:3], end[:3]
         rp, rq, vp, vq = np.float32([start[3], end[3], start[4], end[4]])
+        count = high - low
         rows = self.row_of[low[2] : high[2], low[1] : high[1], low[0] : high[0]].ravel()
-        origin = self.grid.origin + low * self.grid.spacing - p
-        nx, ny, nz = high - low
-        dx = (origin[0] + self.grid.spacing[0] * np.arange(nx)).astype(np.float32)
-        dy = (origin[1] + self.grid.spacing[1] * np.arange(ny)).astype(np.float32)
-        dz = (origin[2] + self.grid.spacing[2] * np.arange(nz)).astype(np.float32)
-        centre = np.empty((nz, ny, nx, 3), np.float32)
-        centre[..., 0], centre[..., 1], centre[..., 2] = dx, dy[:, None], dz[:, None, None]
-        centre = centre.reshape(-1, 3)
+        # The samples of a box are a regular grid themselves: squares and products are sums over its axes.
         along = (q - p).astype(np.float32)
         length2 = np.float32(max(float(along @ along), 1e-9))
-        # |w + o - t along|^2 from products of the voxel centre w and the sample offset o, without an array
-        # of (rows, samples, 3).
-        t = (centre @ along)[:, None] + (along @ self.offsets)[None, :]
-        square = (centre * centre).sum(1)[:, None] + (self.offsets**2).sum(0)[None, :]
-        square = square + 2 * (centre @ self.offsets)
+        x, y, z = (
+            (self.grid.origin[i] - p[i] + self.grid.spacing[i] * np.arange(low[i], high[i]))[:, None]
+            + self.axis_offsets[i]
+            for i in range(3)
+        )
+        x, y, z = (np.asarray(a, np.float32).ravel() for a in (x, y, z))
+        square = (z * z)[:, None, None] + ((y * y)[:, None] + x * x)
+        t = (along[2] * z)[:, None, None] + ((along[1] * y)[:, None] + along[0] * x)
         u = np.clip(t / length2, 0, 1)
-        square += u * (u * length2 - 2 * t)
-        distance = np.sqrt(np.maximum(square, 0)) - (rp + u * (rq - rp))
+        t *= -2
+        t += u * length2
+        t *= u
+        square += t
+        np.maximum(square, 0, out=square)
+        np.sqrt(square, out=square)
+        square -= rp
+        square -= u * (rq - rp)
+        distance, u = self._by_voxel(square, count), self._by_voxel(u, count)
         self.distance[rows] = np.minimum(self.distance[rows], distance)
         middle = distance @ self.share
         closer = middle < self.nearest[rows]
         rows = rows[closer]
         self.nearest[rows] = middle[closer]
         self.value[rows] = vp + (u[closer] @ self.share) * (vq - vp)
+
+    def _by_voxel(self, samples, count) -> np.ndarray:
+        """Samples of a box (z, y, x) as (voxels, samples a voxel)."""
+        sx, sy, sz = self.supersample
+        parts = samples.reshape(count[2], sz, count[1], sy, count[0], sx).transpose(0, 2, 4, 1, 3, 5)
+        return parts.reshape(-1, sx * sy * sz)
 
     def coverage(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(flat voxel indices, filled part in [0, 1], value) of the voxels that any tube touches."""
