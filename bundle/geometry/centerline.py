@@ -9,7 +9,7 @@ import numpy as np
 import pyvista as pv
 from scipy.spatial import cKDTree
 
-from bundle.geometry.coordinates import voxel_to_world
+from bundle.geometry.coordinates import voxel_to_world, voxels_of
 from bundle.geometry.gaps import bridge_gaps
 from bundle.geometry.graph import Chain, forest
 from bundle.geometry.lumen import Vessels, find_vessels
@@ -149,7 +149,7 @@ def vessel_tree(vessels: Vessels, wall: pv.PolyData, spur_mm: float = 2.0, max_g
     field = vessels.mask if soft else level_set(vessels.mask, vessels.probability, vessels.level)
     lumen = Lumen(np.asarray(field, np.float32), vessels.affine, soft)
     lines: list[_Line | None] = []
-    inside = voxel_to_world(np.argwhere(vessels.mask), vessels.affine)
+    inside = voxel_to_world(voxels_of(vessels.mask), vessels.affine)
     for chain in forest(skeleton, inside, aorta_wall=vessels.aorta_wall):
         lines.append(_refine_chain(skeleton, chain, lines, lumen))
     return Tree(_segments(_without_twins(lines), wall))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.ndimage import median_filter
+from scipy.spatial import cKDTree
 
 from bundle.geometry.coordinates import voxel_size_mm, world_to_voxel
 from bundle.geometry.polyline import arc_length, resample, smooth, tangents
@@ -85,15 +86,19 @@ def attach(
 ) -> int:
     """Index of the parent's point (M, 3) where a branch that leaves its lumen at `start` comes from.
 
-    The branch goes back along its own direction by the parent's radius; the nearest parent point is taken,
-    within a radius and a half of the skeleton's `junction` (3,), and never the parent's first or last.
+    The branch goes straight back along its own direction, over at most three radii of the parent. Of the
+    parent's points that this line passes closest to (within 0.2 mm of the least) the last one is taken,
+    within three radii of the skeleton's `junction` (3,), and never the parent's first or last. A branch that
+    leaves at an acute angle thus begins well upstream of the place where it leaves its parent's lumen.
     """
-    near = int(np.argmin(np.linalg.norm(parent - start, axis=1)))
-    origin = start - direction * parent_radius[near]
+    beside = int(np.argmin(np.linalg.norm(parent - start, axis=1)))
+    way = np.arange(0.0, 3.0 * parent_radius[beside], 0.1)
+    passes = cKDTree(start - direction * way[:, None]).query(parent)[0]
     away = np.linalg.norm(parent - junction, axis=1)
-    near = away <= max(float(away.min()), 1.5 * float(parent_radius[np.argmin(away)]))
-    nearest = int(np.argmin(np.where(near, np.linalg.norm(parent - origin, axis=1), np.inf)))
-    return min(max(nearest, 1), len(parent) - 2)
+    near = away <= max(float(away.min()), 3.0 * float(parent_radius[np.argmin(away)]))
+    passes = np.where(near, passes, np.inf)
+    origin = int(np.flatnonzero(passes <= passes.min() + 0.2)[-1])
+    return min(max(origin, 1), len(parent) - 2)
 
 
 def join(points: np.ndarray, anchor: np.ndarray) -> np.ndarray:

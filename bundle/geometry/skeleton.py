@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial import cKDTree
 from skimage.morphology import skeletonize
 
-from bundle.geometry.coordinates import voxel_size_mm, voxel_to_world
+from bundle.geometry.coordinates import voxel_size_mm, voxel_to_world, voxels_of
 
 
 @dataclass
@@ -42,7 +42,7 @@ def wall_distance_mm(mask: np.ndarray, affine: np.ndarray, points: np.ndarray) -
     than a distance transform of the whole box.
     """
     lumen = mask > 0
-    wall = voxel_to_world(np.argwhere(_shell(lumen)), affine)
+    wall = voxel_to_world(voxels_of(_shell(lumen)), affine)
     return np.maximum(cKDTree(wall).query(points)[0] - 0.5 * voxel_size_mm(affine).mean(), 0.05)
 
 
@@ -58,7 +58,7 @@ def _left_out(part: np.ndarray, thin: np.ndarray, wall: cKDTree) -> float:
     """Share of a part's voxels further than two radii and two voxels from its skeleton `thin` (N, 3)."""
     if len(thin) == 0:
         return 1.0
-    voxels = np.argwhere(part)
+    voxels = voxels_of(part)
     voxels = voxels[:: len(voxels) // 20000 + 1]
     distance, nearest = cKDTree(thin).query(voxels)
     return float((distance > 2.0 * wall.query(thin)[0][nearest] + 2.0).mean())
@@ -71,12 +71,12 @@ def _thin(part: np.ndarray) -> np.ndarray:
     from its end. If the skeleton leaves out a stretch of the part, the part made one voxel thicker to one
     side is thinned too, and what covers most is taken.
     """
-    thin = np.argwhere(skeletonize(part))
-    wall = cKDTree(np.argwhere(_shell(part)))
+    thin = voxels_of(skeletonize(part))
+    wall = cKDTree(voxels_of(_shell(part)))
     missed = _left_out(part, thin, wall)
     for axis in range(3) if missed > 0.005 else ():
         thicker = part | np.roll(part, 1, axis=axis)
-        other = np.argwhere(skeletonize(thicker) & part)
+        other = voxels_of(skeletonize(thicker) & part)
         left = _left_out(part, other, wall)
         if left < missed:
             thin, missed = other, left

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import binary_dilation, label
+from scipy.ndimage import binary_closing, binary_dilation, gaussian_filter1d, label, median_filter
 
 from bundle.geometry.tree import Branch, Tree
 
@@ -14,6 +14,9 @@ _EDGE = 0.2  # a lesion reaches as far as the lumen is narrowed by this part
 _MIN_BRANCH_MM = 12.0
 _TIP_MM = 3.0
 _AHEAD_MM = 25.0
+_ROUGH = 0.065  # voxels: radius noise over which the wall counts as rough
+_ROUGH_WINDOW, _EVEN_WINDOW = 7, 3  # samples of the running median: 3.5 and 1.5 mm
+_ONE_LESION = 3  # samples: narrowings no further apart are one lesion
 _DISTAL = 1.25
 # CAD-RADS 2.0 (Cury et al., JCCT 2022), by percent diameter stenosis; research use, not a report.
 _GRADES = ((100.0, "CAD-RADS 5"), (70.0, "CAD-RADS 4"), (50.0, "CAD-RADS 3"), (25.0, "CAD-RADS 2"))
@@ -110,6 +113,29 @@ def _through_gaps(branch: Branch, reference: np.ndarray, voxel_mm: float) -> np.
     return radius
 
 
+def roughness_mm(tree: Tree) -> float:
+    """Noise of the radius: its median distance, outside of bifurcations, from its running median of 5 mm.
+
+    On phantoms at 0.4 mm 0.018 from an exact mask, 0.041 from a probability with 0.13 mm rms at the wall.
+    """
+    off = [np.zeros(0)]
+    for branch in tree.branches:
+        free = ~(branch.junction | branch.gap)
+        off.append(np.abs(branch.radius - median_filter(branch.radius, 11, mode="nearest"))[free])
+    every = np.concatenate(off)
+    return float(np.median(every)) / 0.6745 if len(every) else 0.0
+
+
+def without_dips(radius: np.ndarray, rough: bool) -> np.ndarray:
+    """The radius (N,), every 0.5 mm, without the dips and bumps of a millimetre that a rough wall makes.
+
+    A running median, over 1.5 mm, or over 3.5 mm where the wall is rough, and a little smoothing. The wide
+    one takes half the depth of a rounded narrowing only 4 mm long, a seventh at 8 mm, nothing of a plateau.
+    """
+    window = _ROUGH_WINDOW if rough else _EVEN_WINDOW
+    return gaussian_filter1d(median_filter(radius, window, mode="nearest"), 0.5, mode="nearest")
+
+
 def _behind(branch: Branch) -> np.ndarray:
     """How wide the branch is over the next 25 mm (their 90th percentile), (N,) mm; infinite near its end.
 
@@ -129,8 +155,8 @@ def find_stenoses(
     voxel_mm: float,
     min_percent: float = 50.0,
     min_percent_large: float = 30.0,
-    large_mm: float = 1.5,
-    min_reference_voxels: float = 4.0,
+    large_mm: float = 1.6,
+    min_reference_voxels: float = 3.0,
 ) -> list[Stenosis]:
     """Lesions of all branches, by branch and place.
 
@@ -142,16 +168,19 @@ def find_stenoses(
             what such a scan shows of the lumen is too coarse to say.
     """
     found = []
+    rough = roughness_mm(tree) > _ROUGH * voxel_mm
     for number, branch in enumerate(tree.branches):
         if branch.length_mm < _MIN_BRANCH_MM:
             continue
         along = branch.along_mm
         reference = np.minimum(reference_radius(branch), _DISTAL * _behind(branch))
-        radius = _through_gaps(branch, reference, voxel_mm)
+        lost = _through_gaps(branch, reference, voxel_mm)
+        seen = ~branch.gap | (lost < branch.radius)
+        radius = without_dips(lost, rough)
         narrowing = 1.0 - radius / reference
-        usable = ~branch.junction & (along < along[-1] - _TIP_MM)
-        usable &= ~branch.gap | (radius < branch.radius)
-        runs, count = label((narrowing > _EDGE) & (~branch.gap | (radius < branch.radius)))
+        usable = ~branch.junction & (along < along[-1] - _TIP_MM) & seen
+        narrow = (narrowing > _EDGE) & seen
+        runs, count = label(narrow | binary_closing(narrow, np.ones(_ONE_LESION + 1)))
         for run in range(1, count + 1):
             places = np.flatnonzero((runs == run) & usable)
             extent = np.flatnonzero(runs == run)

@@ -156,3 +156,16 @@ def test_masks_that_are_no_vessel_do_not_break_it(kind):
     assert np.isfinite(tree.points).all() and np.isfinite(tree.radius).all()
     if kind in ("empty", "voxel"):
         assert tree.segments == []
+
+
+@pytest.mark.parametrize("angle_deg", [40, 60, 80])
+def test_a_branch_begins_where_it_leaves_its_mothers_axis_at_any_angle(angle_deg):
+    turn = np.radians(angle_deg)
+    trunk = [-12.0, -4.0, 0.2] + STEPS * [24.0, 0.5, 0.3]
+    side = trunk[18] + STEPS * 14.0 * [np.cos(turn), np.sin(turn), 0.05]
+    mask, affine, _ = scan(
+        (76, 56, 24), ISO, two(lambda p: tube(p, trunk, 1.7), lambda p: tube(p, side, 1.0))
+    )
+    tree = centerline_tree(mask, affine)
+    (start,) = {tuple(s.points[0]) for s in tree.segments if s.parent >= 0}
+    assert np.linalg.norm(np.array(start) - trunk[18]) < 1.2

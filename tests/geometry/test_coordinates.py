@@ -9,6 +9,7 @@ from bundle.geometry.coordinates import (
     voxel_size_mm,
     voxel_to_world,
     voxel_volume_mm3,
+    voxels_of,
     world_to_voxel,
 )
 
@@ -61,3 +62,9 @@ def test_shear_is_measured_in_degrees():
 def test_an_impossible_affine_is_named(affine, words):
     with pytest.raises(ValueError, match=words):
         check_affine(affine)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_voxels_are_listed_in_the_order_of_the_indices(order):
+    mask = np.asarray(np.random.default_rng(0).random((5, 7, 6)) > 0.6, order=order)
+    np.testing.assert_array_equal(voxels_of(mask), np.argwhere(mask))

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 from shapes import scan, tube
 
 from bundle.geometry.centerline import centerline_tree
@@ -102,3 +103,38 @@ def test_measurements_of_a_cone():
     assert row["taper_mm_per_10mm"] == pytest.approx(0.25, abs=1e-3)
     assert row["min_diameter_mm"] == pytest.approx(2.0) and row["mean_diameter_mm"] == pytest.approx(3.0)
     assert row["proximal_diameter_mm"] == pytest.approx(3.875, abs=0.02)
+
+
+def rough(radius, seed, rms_mm):
+    """The radius with the dips and bumps of a millimetre that noise at the wall makes."""
+    noise = gaussian_filter1d(np.random.default_rng(seed).normal(size=len(radius)), 0.8)
+    return radius + noise * rms_mm / noise.std()
+
+
+def test_a_rough_wall_is_no_stenosis():
+    healthy = np.linspace(1.2, 0.75, 400)
+    seen = [find_stenoses(straight(rough(healthy, seed, 0.1)), voxel_mm=0.4) for seed in range(10)]
+    assert sum(map(len, seen)) <= 1
+
+
+def test_a_stenosis_in_a_rough_wall_keeps_its_degree():
+    _, radius = narrowed(60, length_mm=14)
+    found = [find_stenoses(straight(rough(radius, seed, 0.1)), voxel_mm=0.4) for seed in range(10)]
+    assert [len(lesions) for lesions in found] == [1] * 10
+    assert np.mean([lesions[0].percent_diameter for lesions in found]) == pytest.approx(60, abs=7)
+
+
+def test_a_lumen_lost_in_the_middle_of_a_narrowing_leaves_one_lesion():
+    _, radius = narrowed(95, length_mm=16)
+    tree = straight(radius)
+    tree.branches[0].gap[:] = np.abs(ALONG - 40) < 0.6
+    (lesion,) = find_stenoses(tree, voxel_mm=0.4)
+    assert lesion.percent_diameter > 75
+
+
+def test_a_severe_stenosis_is_told_in_a_vessel_of_three_to_four_voxels():
+    _, radius = narrowed(65, start=0.75, end=0.68)
+    (lesion,) = find_stenoses(straight(radius), voxel_mm=0.4)
+    assert lesion.percent_diameter == pytest.approx(65, abs=5)
+    _, radius = narrowed(40, start=0.75, end=0.68)
+    assert find_stenoses(straight(radius), voxel_mm=0.4) == []
