@@ -1,0 +1,60 @@
+"""A real patient's aorta and coronary trees: our surface and centrelines against the given ones.
+
+`../shared/data/narco119` (multimoda-rs, MIT) holds the closed surface, its mask at 0.5 mm, and VMTK's
+centrelines.
+"""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import pyvista as pv
+from scipy.spatial import cKDTree
+
+from bundle.geometry.aorta import without_aorta
+from bundle.geometry.centerline import vessel_tree
+from bundle.geometry.coordinates import ras_to_lps
+from bundle.geometry.lumen import find_vessels
+from bundle.geometry.mesh import check_mesh
+from bundle.geometry.smoothing import smooth_surface
+from bundle.geometry.surface import vessel_surface
+
+DATA = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "narco119"
+pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="shared/data/narco119 is not beside the checkout")
+
+
+@pytest.fixture(scope="module")
+def vessels():
+    image = nib.load(DATA / "NARCO_119_mask_0p5mm.nii.gz")
+    return find_vessels(np.asarray(image.dataobj), image.affine)
+
+
+def distance_to(points, surface):
+    """Distance (mm) of points to the triangles of a surface."""
+    measured = pv.PolyData(points).compute_implicit_distance(surface)
+    return np.abs(measured["implicit_distance"])
+
+
+def test_surface_is_the_patients(vessels):
+    truth = pv.read(DATA / "NARCO_119.stl").clean().triangulate()
+    mesh, _ = smooth_surface(vessel_surface(vessels))
+    assert check_mesh(mesh)["watertight"]
+    assert mesh.volume == pytest.approx(truth.volume, rel=0.02)
+    ours = pv.PolyData(ras_to_lps(np.asarray(mesh.points)), mesh.faces)
+    distance = np.concatenate([distance_to(ours.points, truth), distance_to(truth.points, ours)])
+    assert distance.mean() < 0.06
+    assert np.percentile(distance, 95) < 0.15
+
+
+@pytest.mark.parametrize("name", ["lca", "rca"])
+def test_centerline_follows_vmtk(vessels, name):
+    mesh, _ = smooth_surface(vessel_surface(vessels))
+    tree = vessel_tree(without_aorta(vessels), mesh)
+    ours = ras_to_lps(np.vstack([segment.points for segment in tree.segments]))
+    given = pv.read(DATA / f"{name}_cl.vtp")
+    radius = np.asarray(given["MaximumInscribedSphereRadius"])
+    coronary = np.asarray(given.points)[radius < 2.5]  # VMTK's paths begin in the aorta
+    distance = cKDTree(ours).query(coronary)[0]
+    assert np.median(distance) < 0.5
+    assert (distance < 1.0).mean() > 0.9
