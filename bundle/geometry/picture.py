@@ -154,6 +154,17 @@ class _Page:
         self.text((right + 0.5 * self.unit, y), f"{limits[1]:.{digits}f}", anchor="lm", size=1.1)
 
 
+def why_not_drawn(mesh: pv.PolyData) -> str | None:
+    """None where `mesh` can be drawn, or the sentence that says why no picture can be made here.
+
+    Raises:
+        ValueError: the mesh is empty.
+    """
+    if mesh.n_cells == 0:
+        raise ValueError("there is no surface to draw: the mesh is empty")
+    return why_no_pictures()
+
+
 def snapshot(
     mesh: pv.PolyData,
     path: str | os.PathLike,
@@ -176,9 +187,7 @@ def snapshot(
     Raises:
         ValueError: the mesh is empty.
     """
-    if mesh.n_cells == 0:
-        raise ValueError("there is no surface to draw: the mesh is empty")
-    reason = why_no_pictures()
+    reason = why_not_drawn(mesh)
     if reason is not None:
         return reason
     limits = limits or (nice_limits(values) if values is not None else None)

@@ -10,8 +10,7 @@ import pyvista as pv
 from PIL import Image
 
 from bundle.geometry.colors import nice_limits, warm
-from bundle.geometry.opengl import why_no_pictures
-from bundle.geometry.picture import View, render_view
+from bundle.geometry.picture import View, render_view, why_not_drawn
 from bundle.geometry.write import replacing
 
 
@@ -34,9 +33,7 @@ def turntable(
     Raises:
         ValueError: the mesh is empty.
     """
-    if mesh.n_cells == 0:
-        raise ValueError("there is no surface to draw: the mesh is empty")
-    reason = why_no_pictures()
+    reason = why_not_drawn(mesh)
     if reason is not None:
         return reason
     reach = np.diff(np.asarray(mesh.bounds).reshape(3, 2)).ravel()

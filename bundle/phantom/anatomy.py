@@ -34,5 +34,5 @@ def draw_chest(rng: np.random.Generator, scan: f.Grid, contrast: Contrast, step:
 
     rough = f.smooth_noise(rng, grid, 8.0)
     add_heart(rng, chest, points, rough, contrast)
-    add_surroundings(rng, chest, points, rough, contrast)
+    add_surroundings(rng, chest, points, contrast)
     return chest

@@ -57,7 +57,6 @@ class Chest:
     """Signed distance to the outside of heart, aortic root and pulmonary trunk: what coronaries run on."""
     core: np.ndarray | None = None
     """Signed distance to chambers and great vessels inside the pericardium."""
-    left_ventricle: np.ndarray | None = None
     aorta: np.ndarray | None = None
     lungs: np.ndarray | None = None
     abdomen: np.ndarray | None = None

@@ -109,7 +109,7 @@ def add_heart(rng, chest: Chest, p, rough, contrast: Contrast) -> None:
         f.smooth_union(ventricles, f.union(la_all, ra_all) - 1.5, 4), f.union(aorta, pulmonary) - 1.5, 3
     )
     chest.core = f.smooth_union(f.smooth_union(ventricles, f.union(la, ra), 12), f.union(aorta, trunk), 8)
-    chest.left_ventricle, chest.aorta = lv_epi, aorta
+    chest.aorta = aorta
     for name in chest.ostia:
         chest.ostia[name] = _on_wall(chest, *chest.ostia[name])
 

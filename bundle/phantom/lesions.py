@@ -47,16 +47,17 @@ def add_disease(rng: np.random.Generator, tree: Coronaries, contrast: Contrast) 
         branch.outer = branch.radius + wall * np.clip(branch.radius / 1.5, 0.5, 1.1)
         if branch.name not in MAIN or branch.length < 12:
             continue
+        frame = frame_along(branch.vessel)
         for _ in range(rng.poisson(0.28 * burden)):
-            _stenosis(rng, branch, contrast, deposits)
+            _stenosis(rng, branch, frame, contrast, deposits)
         for _ in range(rng.poisson(0.35 * burden)):
-            _spot(rng, branch, contrast, deposits)
+            _spot(rng, branch, frame, contrast, deposits)
     if burden and rng.random() < 0.08:
         _stent(rng, tree[str(rng.choice(["LAD", "LCx", "RCA"]))], contrast, deposits)
     return deposits
 
 
-def _stenosis(rng, branch: Branch, contrast: Contrast, deposits: Deposits) -> None:
+def _stenosis(rng, branch: Branch, frame, contrast: Contrast, deposits: Deposits) -> None:
     length = rng.uniform(4, np.clip(0.4 * branch.length, 5, 22))
     start = rng.uniform(2, max(min(branch.length - length - 2, 0.75 * branch.length), 2.5))
     if any(
@@ -77,7 +78,7 @@ def _stenosis(rng, branch: Branch, contrast: Contrast, deposits: Deposits) -> No
     remodel = rng.uniform(0.0, 0.25)
     branch.outer = branch.outer * (1 + remodel * profile)
     eccentricity = rng.uniform(0, 0.95) if rng.random() < 0.7 else 0.0
-    side, up = frame_along(branch.vessel)
+    side, up = frame
     turn = rng.uniform(0, 2 * np.pi)
     toward = np.cos(turn) * side + np.sin(turn) * up
     branch.points = branch.points + (eccentricity * (before - branch.radius))[:, None] * toward
@@ -100,12 +101,12 @@ def _stenosis(rng, branch: Branch, contrast: Contrast, deposits: Deposits) -> No
         part = 1.0 if kind == "calcified" else rng.uniform(0.25, 0.6)
         count = max(int(part * length / 2.0), 1)
         for i in rng.choice(inside, count):
-            _arc(rng, branch, int(i), turn + np.pi + rng.normal(0, 0.6), contrast, deposits)
+            _arc(rng, branch, frame, int(i), turn + np.pi + rng.normal(0, 0.6), contrast, deposits)
 
 
-def _arc(rng, branch: Branch, i: int, angle: float, contrast: Contrast, deposits: Deposits) -> None:
+def _arc(rng, branch: Branch, frame, i: int, angle: float, contrast: Contrast, deposits: Deposits) -> None:
     """A shell of calcium between lumen and outer wall around point i, on the side `angle`."""
-    side, up = frame_along(branch.vessel)
+    side, up = frame
     gap = branch.outer[i] - branch.radius[i]
     lumen_shift = np.linalg.norm(branch.points[i] - branch.vessel[i])
     thick = np.clip(gap + lumen_shift, 0.4, 2.2) / 2 * rng.uniform(0.55, 1.0)
@@ -120,9 +121,9 @@ def _arc(rng, branch: Branch, i: int, angle: float, contrast: Contrast, deposits
     deposits.calcium.append((points, radii, contrast.calcium * rng.uniform(0.6, 1.3)))
 
 
-def _spot(rng, branch: Branch, contrast: Contrast, deposits: Deposits) -> None:
+def _spot(rng, branch: Branch, frame, contrast: Contrast, deposits: Deposits) -> None:
     i = int(rng.integers(4, max(int(0.7 * len(branch.points)), 6)))
-    _arc(rng, branch, i, rng.uniform(0, 2 * np.pi), contrast, deposits)
+    _arc(rng, branch, frame, i, rng.uniform(0, 2 * np.pi), contrast, deposits)
 
 
 def _stent(rng, branch: Branch, contrast: Contrast, deposits: Deposits) -> None:

@@ -79,8 +79,10 @@ def make_phantom(
     lumen = render.paint_vessels(patient, image, chest, grid, contrast, tree, deposits)
     label = (lumen >= 0.5).astype(np.uint8)
     if protocol.slab_steps:
-        image = scanner.shift_slabs(image, grid, protocol.slab_steps, fill=-1000.0)
-        label = (scanner.shift_slabs(lumen, grid, protocol.slab_steps, fill=0.0) >= 0.5).astype(np.uint8)
+        image = scanner.shift_slabs(image, grid, protocol.slab_steps, mode="nearest")
+        label = (scanner.shift_slabs(lumen, grid, protocol.slab_steps, mode="constant") >= 0.5).astype(
+            np.uint8
+        )
     del lumen
     image = scanner.acquire(machine, image, grid, protocol, workers)
     np.clip(np.rint(image, out=image), -1024, 3071, out=image)

@@ -13,7 +13,6 @@ import numpy as np
 from bundle.phantom.phantom import GENERATOR, SMALL, Phantom, make_phantom
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-SPLIT_PARTS = ("Training", "Val", "Testing")
 
 
 def make_pool(count: int, first_seed: int, folder: str | Path, processes: int | None = None) -> list[Path]:

@@ -12,7 +12,7 @@ from bundle.phantom.chest import Chest
 from bundle.phantom.contrast import Contrast
 from bundle.phantom.coronary import Coronaries
 from bundle.phantom.lesions import Deposits
-from bundle.phantom.tubes import TubeRaster
+from bundle.phantom.tubes import STEP, TubeRaster
 
 EDGE_MARGIN = 3.0
 
@@ -118,7 +118,7 @@ def paint_vessels(
     paint(walls)
     lumens = []
     for branch in tree.branches:
-        from_ostium = np.arange(len(branch.points)) * 0.5 + _distance_to_origin(tree, branch)
+        from_ostium = np.arange(len(branch.points)) * STEP + _distance_to_origin(tree, branch)
         hu = contrast.coronary * (1 - contrast.distal_loss * from_ostium / 100)
         lumens.append((branch.points, branch.radius, np.maximum(hu, 0.35 * contrast.coronary)))
     voxels, filled = paint(lumens)
@@ -143,6 +143,6 @@ def _distance_to_origin(tree: Coronaries, branch) -> float:
     while branch.parent:
         parent = tree[branch.parent]
         at = np.argmin(np.linalg.norm(parent.vessel - branch.vessel[0], axis=1))
-        total += 0.5 * float(at)
+        total += STEP * float(at)
         branch = parent
     return total

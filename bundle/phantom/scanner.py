@@ -83,36 +83,31 @@ def draw_protocol(rng: np.random.Generator) -> Protocol:
     )
 
 
-def shift_slabs(image: np.ndarray, grid: Grid, steps, fill: float, first: int = 0) -> np.ndarray:
-    """Move every slice above each step's height sideways by (dx, dy) mm: misaligned table positions.
-
-    `image` is (z, y, x) with any number of slices from slice `first` of the grid.
-    """
-    if not steps:
-        return image
-    z = grid.origin[2] + grid.spacing[2] * (first + np.arange(len(image)))
+def slab_moves(z: np.ndarray, steps) -> np.ndarray:
+    """Displacement (dx, dy) mm at heights z (N,). Each slab has its own place: offsets do not add up."""
     moves = np.zeros((len(z), 2))
     for height, dx, dy in steps:
-        moves[z > height] = (dx, dy)  # each slab has its own place; offsets do not add up
+        moves[z > height] = (dx, dy)
+    return moves
+
+
+def shift_slabs(image: np.ndarray, grid: Grid, steps, mode: str) -> np.ndarray:
+    """A (z, y, x) image whose slabs are misaligned; `mode` fills what moves in, as for `ndimage.shift`."""
+    moves = slab_moves(grid.axis(2), steps)
     out = image.copy()
     for move in np.unique(moves, axis=0):
         if not move.any():
             continue
         chosen = (moves == move).all(axis=1)
         shift = (0, move[1] / grid.spacing[1], move[0] / grid.spacing[0])
-        out[chosen] = ndimage.shift(
-            image[chosen], shift, order=1, mode="nearest" if fill != 0 else "constant"
-        )
+        out[chosen] = ndimage.shift(image[chosen], shift, order=1, mode=mode)
     return out
 
 
 def move_points(points: np.ndarray, steps) -> np.ndarray:
     """The same slab shifts applied to centreline points (N, 3)."""
     points = points.copy()
-    moves = np.zeros((len(points), 2))
-    for height, dx, dy in steps:
-        moves[points[:, 2] > height] = (dx, dy)
-    points[:, :2] += moves
+    points[:, :2] += slab_moves(points[:, 2], steps)
     return points
 
 

@@ -9,7 +9,7 @@ from bundle.phantom.chest import Chest, Organ
 from bundle.phantom.contrast import Contrast
 
 
-def add_surroundings(rng, chest: Chest, p, rough, contrast: Contrast) -> None:
+def add_surroundings(rng, chest: Chest, p, contrast: Contrast) -> None:
     """Everything outside the heart, painted before it."""
     grid, size, c = chest.grid, chest.scale, contrast
     wide = f.smooth_noise(rng, grid, 30.0)
@@ -43,7 +43,7 @@ def add_surroundings(rng, chest: Chest, p, rough, contrast: Contrast) -> None:
     chest.lungs, chest.abdomen = lungs, np.maximum(diaphragm + 2.5, thorax)
 
     pericardium = rng.uniform(0.4, 0.9)  # half of its thickness, fluid included
-    spine = f.union(cylinder(np.array([18.0, 16.0]), (20, -98)))
+    spine = cylinder(np.array([18.0, 16.0]), (20, -98))
     discs = np.abs(((p[..., 2] + rng.uniform(0, 30)) % 28) - 14) - 11.0
     vertebrae = np.maximum(spine, discs)
     arch = np.maximum(

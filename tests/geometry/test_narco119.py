@@ -30,15 +30,19 @@ def vessels():
     return find_vessels(np.asarray(image.dataobj), image.affine)
 
 
+@pytest.fixture(scope="module")
+def mesh(vessels):
+    return smooth_surface(vessel_surface(vessels))[0]
+
+
 def distance_to(points, surface):
     """Distance (mm) of points to the triangles of a surface."""
     measured = pv.PolyData(points).compute_implicit_distance(surface)
     return np.abs(measured["implicit_distance"])
 
 
-def test_surface_is_the_patients(vessels):
+def test_surface_is_the_patients(mesh):
     truth = pv.read(DATA / "NARCO_119.stl").clean().triangulate()
-    mesh, _ = smooth_surface(vessel_surface(vessels))
     assert check_mesh(mesh)["watertight"]
     assert mesh.volume == pytest.approx(truth.volume, rel=0.02)
     ours = pv.PolyData(ras_to_lps(np.asarray(mesh.points)), mesh.faces)
@@ -48,8 +52,7 @@ def test_surface_is_the_patients(vessels):
 
 
 @pytest.mark.parametrize("name", ["lca", "rca"])
-def test_centerline_follows_vmtk(vessels, name):
-    mesh, _ = smooth_surface(vessel_surface(vessels))
+def test_centerline_follows_vmtk(vessels, mesh, name):
     tree = vessel_tree(without_aorta(vessels), mesh)
     ours = ras_to_lps(np.vstack([segment.points for segment in tree.segments]))
     given = pv.read(DATA / f"{name}_cl.vtp")

@@ -76,7 +76,7 @@ def test_slab_steps_move_slices_and_centerlines_alike():
     image = np.zeros(grid.zyx, np.float32)
     image[:, 20, 20] = 1.0
     steps = [(9.5, 3.0, -2.0)]
-    moved = scanner.shift_slabs(image, grid, steps, fill=0.0)
+    moved = scanner.shift_slabs(image, grid, steps, mode="constant")
     points = scanner.move_points(np.array([[20.0, 20, 5], [20, 20, 15]]), steps)
     for z, point in ((5, points[0]), (15, points[1])):
         y, x = ndimage.center_of_mass(moved[z])
