@@ -124,7 +124,7 @@ def measure(network, folder: Path, device, hu_range) -> dict:
         with torch.inference_mode():
             # Past torch.compile, which would compile anew for this size of batch.
             predicted = network.forward(case["image"][None])[0, 0] > 0
-        truth = case["label"][0] > 0
+        truth = case["label"][0] >= 0.5
         total = int(predicted.sum() + truth.sum())
         row = {"case": item["case"], "dice": 2 * int((predicted & truth).sum()) / max(total, 1)}
         if centerline_dice is not None:

@@ -21,6 +21,9 @@ FINET = 0.678
 ATTEMPTS = 6
 LEAVING = int(7 / STEP)
 """Points of a daughter that may still lie in its mother."""
+TAKEOFF = (35.0, 85.0)
+"""Smallest and largest angle (degrees) between a side branch's first piece and its mother's onward direction.
+With its own limits LCx parts from LAD at 78 +- 29 degrees; 75 +- 23 in Medrano-Gracia et al. (2016)."""
 SHORTEST = 12.0
 """Length (mm) under which a side branch is not drawn."""
 
@@ -82,7 +85,9 @@ class TreeMaker:
         self.branches: list[Branch] = []
 
     def lay(self, controls, radius, start=None, lift=0.0, dip=False):
-        """A course through heart coordinates, drawn again and straighter while it runs into an artery.
+        """A course through heart coordinates, drawn again and straighter while it meets an artery or itself.
+
+        The last attempts leave out the first landmark, which may lie behind the origin.
 
         Returns:
             the points (N, 3), and how many of them are clear.
@@ -93,9 +98,12 @@ class TreeMaker:
             height[at : at + 6] = -self.rng.uniform(1.0, 3.0)
         best, most = None, -1.0
         for attempt in range(ATTEMPTS):
-            jitter = self.rng.normal(0, [1.5, 2.5], (len(controls), 2))
+            marks = np.array(
+                controls[1:] if attempt >= ATTEMPTS - 3 and len(controls) > 3 else controls, float
+            )
+            marks += self.rng.normal(0, [1.5, 2.5], marks.shape)
             tortuosity = self.tortuosity * 0.8**attempt
-            points = lay(self.rng, self.heart, np.array(controls, float) + jitter, height, tortuosity, start)
+            points = lay(self.rng, self.heart, marks, height, tortuosity, start)
             clear = self.clear_points(points, radius)
             if clear / len(points) > most:
                 best, most, count = points, clear / len(points), clear
@@ -136,6 +144,11 @@ class TreeMaker:
         ostium, out = self.chest.ostia[side]
         return np.array([ostium - 2.0 * out, ostium - 0.5 * out, ostium + 2.0 * out, ostium + 4.0 * out])
 
+    def leave(self, mother, at, target, reach, angles):
+        """The first `reach` mm of a daughter of `mother` (N, 3) at point `at`, towards heart coordinates."""
+        goal = self.heart.press(self.heart.place(*target)[None], self.gap)[0]
+        return paths.takeoff(mother, at, goal, reach, angles)
+
     def main_profile(self, name, length, factor=1.0):
         shift = self.rng.normal(0, 0.6)
         d = [factor * self.size * (m + sd * (shift + self.rng.normal(0, 0.35))) for m, sd in CONTROLS[name]]
@@ -164,7 +177,8 @@ class TreeMaker:
             points = paths.spline([start, (start + goal) / 2 + self.rng.normal(0, 1, 3), goal])
         else:
             controls = [(z + dz, phi + dphi) for dz, dphi in targets]
-            points, clear = self.lay(controls, daughter, start=start[None])
+            first = self.leave(parent.points, i, controls[1], 1.2 * (mother + daughter), TAKEOFF)
+            points, clear = self.lay(controls, daughter, start=first)
             if clear * STEP < SHORTEST:  # no room for it here
                 return None
             points = self.trim(points[:clear], length)
@@ -211,13 +225,15 @@ def _left_tree(rng, m: TreeMaker, dominance: str) -> None:
     if dominance != "right":
         ring += [(-8, 228), (-7, 255)] + ([(-4, 276), (14, 275), (40, 274)] if dominance == "left" else [])
         length, factor = length + (85 if dominance == "left" else 40), 1.2 if dominance == "left" else 1.05
-    lcx = m.main_course(ring, 1.6, lm[-1:], length)
+    lcx = m.main_course(ring, 1.6, m.leave(lm, len(lm) - 1, ring[0], lm_radius + 1.6, (35, 62)), length)
     lcx = m.add("LCx", "LM", lcx, m.main_profile("LCx", STEP * (len(lcx) - 1), factor))
-    points, clear = m.lay([(8, 116), (26, 126), (46, 134)], 1.1, start=lm[-1:])
-    if rng.random() < 0.25 and clear * STEP > SHORTEST:
-        points = m.trim(points[:clear], rng.uniform(35, 75))
-        r0 = 0.55 * lm_radius * rng.uniform(0.85, 1.1)
-        m.add("RI", "LM", points, np.linspace(r0, max(0.5, 0.5 * r0), len(points)))
+    if rng.random() < 0.3:
+        controls = [(8, 116), (26, 126), (46, 134)]
+        points, clear = m.lay(controls, 1.1, start=m.leave(lm, len(lm) - 1, controls[1], lm_radius, (25, 70)))
+        if clear * STEP > SHORTEST:
+            points = m.trim(points[:clear], rng.uniform(35, 75))
+            r0 = 0.55 * lm_radius * rng.uniform(0.85, 1.1)
+            m.add("RI", "LM", points, np.linspace(r0, max(0.5, 0.5 * r0), len(points)))
     at = rng.uniform(14, 30)
     for k in range(1, 1 + rng.choice([1, 2, 3], p=[0.2, 0.5, 0.3])):
         if at > lad.length - 25:
@@ -273,8 +289,9 @@ def _right_tree(rng, m: TreeMaker, dominance: str) -> None:
                     rng.uniform(25, 60) * size,
                 )
         # The posterior descending artery carries the RCA on past the crux.
-        start = rca.points[-1:]
-        points, clear = m.lay([(4, -86), (22, -86), (44, -87), (64, -88)], 1.1, start=start)
+        controls = [(4, -86), (22, -86), (44, -87), (64, -88)]
+        first = m.leave(rca.points, len(rca.points) - 1, controls[1], 4.0, (0, 80))
+        points, clear = m.lay(controls, 1.1, start=first)
         pda = m.trim(points[: max(clear, LEAVING)], rng.uniform(35, 70) * size)
         r0 = 0.92 * rca.radius[-1]
         m.add("PDA", "RCA", pda, np.linspace(r0, max(0.5, 0.55 * r0), len(pda)))

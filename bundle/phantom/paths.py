@@ -82,6 +82,28 @@ def spline(points: np.ndarray) -> np.ndarray:
     return resample(curve(np.linspace(0, s[-1], max(int(s[-1] / STEP), 8))))
 
 
+def takeoff(mother: np.ndarray, at: int, goal: np.ndarray, reach: float, angles: tuple[float, float]):
+    """The first `reach` mm of a daughter: straight, towards `goal` as far as an angle in `angles` allows.
+
+    Args:
+        mother: (N, 3) points of the vessel that it leaves at point `at`.
+        goal: (3,) where it will go.
+        angles: smallest and largest angle (degrees) to the mother's onward direction.
+
+    Returns:
+        (3, 3) points, the first on the mother.
+    """
+    here = mother[at]
+    onward = mother[min(at + 4, len(mother) - 1)] - mother[max(at - 6, 0)]
+    onward = onward / np.linalg.norm(onward)
+    away = goal - here
+    side = away - (away @ onward) * onward
+    side /= max(np.linalg.norm(side), 1e-9)
+    angle = np.clip(np.arctan2(away @ side, away @ onward), *np.deg2rad(angles))
+    heading = np.cos(angle) * onward + np.sin(angle) * side
+    return here + reach * np.array([[0.0], [0.5], [1.0]]) * heading
+
+
 def meander(rng: np.random.Generator, length: float, count: int, strength: float) -> np.ndarray:
     """Sideways displacement (mm) of a tortuous vessel: waves of 14 to 60 mm, zero at the start."""
     s = np.linspace(0, length, count)
@@ -93,7 +115,10 @@ def meander(rng: np.random.Generator, length: float, count: int, strength: float
 
 
 def lay(rng, heart: Epicardium, controls, height, tortuosity: float, start=None) -> np.ndarray:
-    """A vessel through heart coordinates [(z, phi), ...], `height` mm above the surface, from `start`."""
+    """A vessel through heart coordinates [(z, phi), ...], `height` mm above the surface.
+
+    `start` (N, 3) is its first piece, which stays where it is.
+    """
     points = [heart.place(z, phi) for z, phi in controls]
     points = heart.press(np.array(points), float(np.mean(height)), rounds=16)
     if start is not None:
@@ -103,14 +128,20 @@ def lay(rng, heart: Epicardium, controls, height, tortuosity: float, start=None)
         points = np.vstack([start, points[away]])
     line = spline(points)
     height = np.interp(np.linspace(0, 1, len(line)), np.linspace(0, 1, np.size(height)), np.ravel(height))
-    free = 0 if start is None else 6
-    line = smooth(heart.press(line, height, fixed=free), 3.0)
+    free = 0 if start is None else max(int(arc_length(start)[-1] / STEP), 6)
+    # The first piece keeps its heading; what follows is let go over 5 mm.
+    loose = (
+        1.0 if start is None else np.clip((np.arange(len(line)) * STEP / 5) - free * STEP / 5, 0, 1)[:, None]
+    )
+    line = line + loose * (smooth(heart.press(line, height, fixed=free), 3.0) - line)
     tangent = np.gradient(line, axis=0)
     tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-9)
     normal = heart.normal(line)
     side = np.cross(normal, tangent)
     length = len(line) * STEP
-    line = line + meander(rng, length, len(line), tortuosity)[:, None] * side
-    line = line + meander(rng, length, len(line), 0.3 * tortuosity)[:, None] * normal
-    line = heart.press(line, height + 0.5 * meander(rng, length, len(line), tortuosity), fixed=free, rounds=4)
-    return resample(smooth(line, 1.5))
+    wave = [loose * meander(rng, length, len(line), s * tortuosity)[:, None] for s in (1, 0.3)]
+    line = line + wave[0] * side + wave[1] * normal
+    pressed = heart.press(
+        line, height + 0.5 * meander(rng, length, len(line), tortuosity), fixed=free, rounds=4
+    )
+    return resample(smooth(line + loose * (pressed - line), 1.5))

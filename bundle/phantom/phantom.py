@@ -18,8 +18,12 @@ SMALL = (128, 128, 64)
 """The small form: the same field of view in the voxels that the paper's network takes."""
 
 
-GENERATOR = 4
+GENERATOR = 5
 """Raised whenever the same seed gives another phantom, so that files of an older generator are made anew."""
+
+
+WHOLE = 255
+"""`Phantom.share` of a voxel that is lumen altogether."""
 
 
 @dataclass
@@ -29,6 +33,7 @@ class Phantom:
     Attributes:
         image: int16 HU, indexed (x, y, z) in the case's own axis order.
         label: uint8, 1 where at least half of the voxel is coronary lumen.
+        share: uint8, the part of the voxel that is coronary lumen, in 255ths.
         affine: (4, 4), voxel index to RAS mm.
         tree: the truth about the vessels, ready for JSON: `dominance` and `branches`, each with `name`,
             `parent`, `points_ras_mm` (N, 3), `radius_mm` (N,), `reference_radius_mm` (N,) and `lesions`.
@@ -37,6 +42,7 @@ class Phantom:
 
     image: np.ndarray
     label: np.ndarray
+    share: np.ndarray
     affine: np.ndarray
     tree: dict
     parameters: dict
@@ -77,12 +83,11 @@ def make_phantom(
     shading = render.streaks(patient, chest, protocol.streak_hu)
     image = render.paint_organs(patient, chest, grid, shading, workers)
     lumen = render.paint_vessels(patient, image, chest, grid, contrast, tree, deposits)
-    label = (lumen >= 0.5).astype(np.uint8)
     if protocol.slab_steps:
         image = scanner.shift_slabs(image, grid, protocol.slab_steps, mode="nearest")
-        label = (scanner.shift_slabs(lumen, grid, protocol.slab_steps, mode="constant") >= 0.5).astype(
-            np.uint8
-        )
+        lumen = scanner.shift_slabs(lumen, grid, protocol.slab_steps, mode="constant")
+    label = (lumen >= 0.5).view(np.uint8)
+    share = np.rint(WHOLE * np.clip(lumen, 0, 1, out=lumen), out=lumen).astype(np.uint8)
     del lumen
     image = scanner.acquire(machine, image, grid, protocol, workers)
     np.clip(np.rint(image, out=image), -1024, 3071, out=image)
@@ -94,10 +99,13 @@ def make_phantom(
     affine[:3, :3] = rotation * grid.spacing
     affine[:3, 3] = place + rotation @ (grid.origin - centre)
     truth = _truth(tree, chest, grid, protocol, rotation, place - rotation @ centre)
-    image, label, affine = _reorient(image.T, label.T, affine, orientation or protocol.orientation)
+    (image, label, share), affine = _reorient(
+        (image.T, label.T, share.T), affine, orientation or protocol.orientation
+    )
     return Phantom(
         image,
         label,
+        share,
         affine,
         truth,
         {"generator": GENERATOR, "seed": seed, "contrast": asdict(contrast), "protocol": protocol.as_dict()},
@@ -130,7 +138,7 @@ def _truth(tree, chest, grid: Grid, protocol, rotation, shift) -> dict:
     return {"dominance": tree.dominance, "branches": branches}
 
 
-def _reorient(image, label, affine, codes: str):
+def _reorient(arrays, affine, codes: str):
     """Permute and flip RAS-ordered arrays so that their axes point along `codes`; the affine follows."""
     names = {"R": (0, 1), "L": (0, -1), "A": (1, 1), "P": (1, -1), "S": (2, 1), "I": (2, -1)}
     try:
@@ -146,8 +154,7 @@ def _reorient(image, label, affine, codes: str):
     for new, (old, sign) in enumerate(zip(axes, signs)):
         step[old, new] = sign
         if sign < 0:
-            step[old, 3] = image.shape[old] - 1
+            step[old, 3] = arrays[0].shape[old] - 1
     flips = tuple(slice(None, None, sign) for sign in signs)
     # Files are written with the first axis fastest.
-    turn = lambda array: np.asfortranarray(array.transpose(axes)[flips])  # noqa: E731
-    return turn(image), turn(label), affine @ step
+    return [np.asfortranarray(array.transpose(axes)[flips]) for array in arrays], affine @ step

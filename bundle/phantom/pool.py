@@ -18,8 +18,8 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 def make_pool(count: int, first_seed: int, folder: str | Path, processes: int | None = None) -> list[Path]:
     """Small-form phantoms of seeds first_seed, first_seed + 1, ... as `<seed>.npz` in `folder`.
 
-    Each file holds `image` int16 HU (128, 128, 64), `label` uint8 and `affine` (4, 4); the axes are R, A, S.
-    Files of this generator are kept, so a killed run goes on where it was.
+    Each file holds `image` int16 HU (128, 128, 64), `label` uint8, the share of lumen in 255ths
+    (`Phantom.share`), and `affine` (4, 4); the axes are R, A, S. Files of this generator are kept, so a killed run goes on where it was.
 
     Returns:
         The paths in the order of their seeds.
@@ -47,7 +47,7 @@ def _pool_case(job) -> None:
     phantom = make_phantom(seed, SMALL, orientation="RAS")
     part = path.with_suffix(f".part{os.getpid()}")
     with open(part, "wb") as stream:
-        np.savez(stream, generator=GENERATOR, image=phantom.image, label=phantom.label, affine=phantom.affine)
+        np.savez(stream, generator=GENERATOR, image=phantom.image, label=phantom.share, affine=phantom.affine)
     os.replace(part, path)
 
 

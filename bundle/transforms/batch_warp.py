@@ -58,13 +58,13 @@ def warp_batch(
     shift_mm: torch.Tensor,
     controls_mm: torch.Tensor | None,
     extent_mm: Sequence[float],
-    label_threshold: float = 0.5,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Read image and label at moved positions, outside of the volume at its border.
 
     Args:
         image: (B, C, X, Y, Z) float, interpolated linearly.
-        label: (B, D, X, Y, Z) of {0, 1}, interpolated linearly as a float, then >= ``label_threshold``.
+        label: (B, D, X, Y, Z) float, the share of each voxel that is lumen; interpolated linearly too,
+            so that image and label blur alike.
         matrices: (B, 3, 3) from `affine_matrices`, about the centre of the volume, in millimetres.
         shift_mm: (B, 3) along X, Y, Z.
         controls_mm: (B, 3, CX, CY, CZ) displacement in mm at the control points of a cubic B-spline, or None.
@@ -92,7 +92,7 @@ def warp_batch(
     both = torch.cat([image.float(), label.float()], dim=1)
     both = F.grid_sample(both, grid, mode="bilinear", padding_mode="border", align_corners=False)
     moved_image, moved_label = both.split([image.shape[1], label.shape[1]], dim=1)
-    return moved_image.to(image.dtype), (moved_label >= label_threshold).to(label.dtype)
+    return moved_image.to(image.dtype), moved_label.to(label.dtype)
 
 
 def gaussian_taps(sigma: torch.Tensor, radius: int) -> torch.Tensor:

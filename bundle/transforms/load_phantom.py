@@ -12,6 +12,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
 from bundle.errors import InputError
+from bundle.phantom.phantom import WHOLE
 
 __all__ = ["LoadPhantomd", "pool_cases"]
 
@@ -38,12 +39,12 @@ class LoadPhantomd(MapTransform):
     scaling and resizing.
 
     Args:
-        keys: arrays of the file; "image" holds HU, every other one a mask.
+        keys: arrays of the file; "image" holds HU, every other one a share in 255ths.
         hu_range: (low, high), scaled to 0 and 1.
         device: where the tensors stay.
 
     Returns:
-        for each key (1, X, Y, Z): the image float32, a mask uint8.
+        for each key (1, X, Y, Z) float32 in [0, 1].
     """
 
     def __init__(
@@ -61,7 +62,6 @@ class LoadPhantomd(MapTransform):
         for key in self.key_iterator(loaded):
             with np.load(data[key]) as arrays:
                 tensor = torch.from_numpy(arrays[key])[None].to(self.device)
-            if key == "image":
-                tensor = ((tensor.float() - self.low) / (self.high - self.low)).clamp(0, 1)
-            loaded[key] = tensor
+            low, high = (self.low, self.high) if key == "image" else (0, WHOLE)
+            loaded[key] = ((tensor.float() - low) / (high - low)).clamp(0, 1)
         return loaded

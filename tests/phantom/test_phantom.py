@@ -134,7 +134,7 @@ def test_orientation_moves_the_array_not_the_patient(codes):
 
 def test_lesions_narrow_the_lumen_by_what_they_say():
     seen = 0
-    for seed in range(6):
+    for seed in range(10):
         for branch in make_phantom(seed, TINY).tree["branches"]:
             for lesion in branch["lesions"]:
                 if lesion["stent"] or not branch["complete"]:

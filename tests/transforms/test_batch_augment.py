@@ -74,23 +74,20 @@ def test_items_of_a_batch_differ():
 @pytest.mark.parametrize("step", range(6))
 def test_shapes_types_and_ranges_are_kept(step):
     image, label = batch(3)
-    label = label.to(torch.uint8)
     out_image, out_label = BatchAugment()(image, label, step)
     assert out_image.shape == image.shape and out_image.dtype == image.dtype
     assert out_label.shape == label.shape and out_label.dtype == label.dtype
     assert out_image.min() >= 0 and out_image.max() <= 1
-    assert set(out_label.unique().tolist()) <= {0, 1}
+    assert out_label.min() >= 0 and out_label.max() <= 1
 
 
 @pytest.mark.parametrize("step", range(4))
 def test_the_label_moves_with_the_image(step):
     image = ball(centre=(20.0, -10.0, 5.0))
     geometry = NONE | {"prob_affine": 1.0, "prob_elastic": 1.0, "extent_mm": EXTENT}
-    geometry["label_threshold"] = 0.5
-    out_image, out_label = BatchAugment(**geometry)(image, (image >= 0.5).float(), step)
+    out_image, out_label = BatchAugment(**geometry)(image, image.clone(), step)
     assert out_label.sum() > 100
-    differ = float(((out_image >= 0.5).float() - out_label).abs().sum())
-    assert differ / float(out_label.sum()) < 0.08
+    torch.testing.assert_close(out_image, out_label)
 
 
 def test_a_thin_vessel_keeps_its_volume():
@@ -98,13 +95,13 @@ def test_a_thin_vessel_keeps_its_volume():
     vessel = (torch.hypot(x - 31.5, y - 31.5) < 1.0)[None, None].float()  # two voxels wide
     rigid = NONE | {"prob_affine": 1.0, "scale": (1.0, 1.0), "scale_axis": 0.0, "shear": 0.0}
     volumes = [BatchAugment(**rigid)(vessel, vessel, step)[1].sum() / vessel.sum() for step in range(8)]
-    assert sum(volumes) / 8 == pytest.approx(1.0, abs=0.15)
+    assert sum(volumes) / 8 == pytest.approx(1.0, abs=0.03)
 
 
 def test_rotation_keeps_the_shape_of_a_ball_though_voxels_are_not_cubes():
     image = ball(centre=(30.0, 0.0, 0.0))
     matrices = affine_matrices(torch.tensor([[0.0, 0.0, torch.pi / 2]]), torch.ones(1, 3), torch.zeros(1, 3))
-    out, _ = warp_batch(image, image >= 0.5, matrices, torch.zeros(1, 3), None, EXTENT)
+    out, _ = warp_batch(image, (image >= 0.5).float(), matrices, torch.zeros(1, 3), None, EXTENT)
     found = centre_mm(out)
     assert abs(found[0]) < 0.5 and abs(abs(found[1]) - 30) < 0.5 and abs(found[2]) < 0.5
     assert out.sum() == pytest.approx(float(image.sum()), rel=0.02)
@@ -112,7 +109,7 @@ def test_rotation_keeps_the_shape_of_a_ball_though_voxels_are_not_cubes():
     # About Y, from the fine X axis onto the coarse Z axis: 15 mm stay 15 mm.
     image = ball(centre=(15.0, 0.0, 0.0))
     matrices = affine_matrices(torch.tensor([[0.0, torch.pi / 2, 0.0]]), torch.ones(1, 3), torch.zeros(1, 3))
-    out, _ = warp_batch(image, image >= 0.5, matrices, torch.zeros(1, 3), None, EXTENT)
+    out, _ = warp_batch(image, (image >= 0.5).float(), matrices, torch.zeros(1, 3), None, EXTENT)
     found = centre_mm(out)
     assert abs(found[0]) < 0.5 and abs(abs(found[2]) - 15) < 0.5
 
@@ -120,14 +117,16 @@ def test_rotation_keeps_the_shape_of_a_ball_though_voxels_are_not_cubes():
 def test_scale_two_makes_a_ball_eight_times_as_large():
     image = ball()
     matrices = affine_matrices(torch.zeros(1, 3), torch.full((1, 3), 2.0), torch.zeros(1, 3))
-    _, label = warp_batch(image, image >= 0.5, matrices, torch.zeros(1, 3), None, EXTENT)
+    _, label = warp_batch(image, (image >= 0.5).float(), matrices, torch.zeros(1, 3), None, EXTENT)
     assert float(label.sum() / (image >= 0.5).sum()) == pytest.approx(8.0, rel=0.05)
 
 
 def test_shift_is_in_millimetres():
     image = ball()
     identity = torch.eye(3)[None]
-    out, _ = warp_batch(image, image >= 0.5, identity, torch.tensor([[12.0, -8.0, 6.0]]), None, EXTENT)
+    out, _ = warp_batch(
+        image, (image >= 0.5).float(), identity, torch.tensor([[12.0, -8.0, 6.0]]), None, EXTENT
+    )
     assert centre_mm(out) == pytest.approx([-12.0, 8.0, -6.0], abs=0.3)
 
 
@@ -135,7 +134,9 @@ def test_equal_control_points_are_a_shift_along_their_axis():
     image = ball()
     controls = torch.zeros(1, 3, 9, 9, 7)
     controls[:, 0], controls[:, 2] = 10.0, -4.0
-    out, _ = warp_batch(image, image >= 0.5, torch.eye(3)[None], torch.zeros(1, 3), controls, EXTENT)
+    out, _ = warp_batch(
+        image, (image >= 0.5).float(), torch.eye(3)[None], torch.zeros(1, 3), controls, EXTENT
+    )
     assert centre_mm(out) == pytest.approx([-10.0, 0.0, 4.0], abs=0.3)
 
 
@@ -149,7 +150,7 @@ def test_bsplines_sum_to_one_and_reproduce_a_line():
 def test_outside_of_the_volume_the_border_goes_on():
     image = torch.full((1, 1, 16, 16, 8), 0.4)
     away = torch.tensor([[500.0, 0.0, 0.0]])
-    out, _ = warp_batch(image, image >= 0.5, torch.eye(3)[None], away, None, EXTENT)
+    out, _ = warp_batch(image, (image >= 0.5).float(), torch.eye(3)[None], away, None, EXTENT)
     torch.testing.assert_close(out, image)
 
 

@@ -13,7 +13,7 @@ def pool(tmp_path):
     for seed in (10, 9):
         image = np.full((4, 4, 2), seed, np.int16)
         image[0], image[1], image[2] = -1000, 250, 3000
-        np.savez(tmp_path / f"{seed}.npz", image=image, label=(image > 1000).astype(np.uint8))
+        np.savez(tmp_path / f"{seed}.npz", image=image, label=np.where(image > 1000, 51, 0).astype(np.uint8))
     (tmp_path / "11.part123").write_bytes(b"being written")
     return tmp_path
 
@@ -22,11 +22,11 @@ def test_cases_are_the_finished_files_in_the_order_of_their_seeds(pool):
     assert [case["case"] for case in pool_cases(pool)] == ["9", "10"]
 
 
-def test_hu_are_clipped_and_scaled_and_the_mask_stays_a_mask(pool):
+def test_hu_are_clipped_and_scaled_and_the_label_is_the_share_of_lumen(pool):
     case = LoadPhantomd()(pool_cases(pool)[0])
     assert case["image"].shape == (1, 4, 4, 2) and case["image"].dtype == torch.float32
     assert [float(case["image"][0, i, 0, 0]) for i in range(3)] == [0.0, 0.5, 1.0]
-    assert case["label"].dtype == torch.uint8 and int(case["label"].sum()) == 8
+    assert case["label"].dtype == torch.float32 and float(case["label"].sum()) == pytest.approx(8 * 0.2)
 
 
 def test_an_empty_pool_is_said(tmp_path):
