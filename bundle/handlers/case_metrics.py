@@ -74,6 +74,7 @@ class CaseMetrics:
         """Register with an evaluator."""
         engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.publish)
         engine.add_event_handler(Events.COMPLETED, self.completed)
 
     def start(self, _: Engine) -> None:
@@ -106,6 +107,10 @@ class CaseMetrics:
             "volume_mm3": np.count_nonzero(mask) * voxel_volume_mm3,
             "true_volume_mm3": np.count_nonzero(truth) * voxel_volume_mm3,
         }
+
+    def publish(self, engine: Engine) -> None:
+        """Leave the means in the engine's metrics, where handlers such as that of mlflow look for them."""
+        engine.state.metrics |= {row["metric"]: row["mean"] for row in summarise(self.rows) if row["n"]}
 
     def completed(self, _: Engine) -> None:
         """Write the summary and print it."""

@@ -29,13 +29,18 @@ def read_curves(path: str | os.PathLike) -> list[dict[str, float | None]]:
 
 
 class TrainingLog:
-    """Log the loss of every iteration, and a line an epoch with the mean loss and the validation.
+    """Log the numbers of every iteration, and a line an epoch with the mean loss and the validation.
 
-    Reading a number from a GPU makes the host wait until the GPU is idle. So the losses stay there and are
-    read ``every`` iterations in one go; every one of them reaches TensorBoard all the same.
+    Reading a number from a GPU makes the host wait until the GPU is idle. So they stay there and are read
+    ``every`` iterations in one go; every one of them reaches TensorBoard all the same. MONAI's
+    ``TensorBoardStatsHandler`` reads one at each iteration, steps by epoch and iteration in turn, and opens
+    its file before it is known where a resumed run starts.
 
-    Writes the scalars ``train/loss``, ``train/loss_epoch``, ``train/learning_rate``, ``val/mean_dice``, and a
-    row an epoch to ``curves.csv``. A resumed run first drops the rows after its checkpoint.
+    Writes every number of the trainer's output as ``train/<name>`` (``loss``, and what `TrainingLossParts`
+    and `GradientNorm` add), ``train/learning_rate``, ``train/loss_epoch``, every metric of the validation
+    without its prefix ``val_`` as ``val/<name>``, the best of the key metric so far as ``val/best_<name>``,
+    and a row an epoch to ``curves.csv``. A number that is not finite is written for the loss only. A resumed
+    run first drops the rows after its checkpoint.
 
     Args:
         run_dir: folder of curves.csv.
@@ -64,7 +69,7 @@ class TrainingLog:
         self.validator = validator
         self.every = int(every)
         self.key_metric = key_metric
-        self._waiting: list[torch.Tensor] = []
+        self._waiting: list[dict[str, torch.Tensor]] = []
         self._epoch_losses: list[float] = []
         self._epoch_start = 0.0
 
@@ -82,12 +87,13 @@ class TrainingLog:
         self._epoch_losses = []
 
     def iteration_completed(self, engine: Engine) -> None:
-        self._waiting.append(engine.state.output["loss"].detach())
-        if len(self._waiting) >= self.every:
+        output = engine.state.output
+        numbers = {k: v.detach() for k, v in output.items() if isinstance(v, torch.Tensor) and v.ndim == 0}
+        self._waiting.append(numbers)
+        if len(self._waiting) >= self.every or engine.state.iteration % engine.state.epoch_length == 0:
             self._read(engine)
 
     def epoch_completed(self, engine: Engine) -> None:
-        self._read(engine)
         finite = [loss for loss in self._epoch_losses if math.isfinite(loss)]
         if not finite:
             raise RuntimeError(
@@ -98,12 +104,14 @@ class TrainingLog:
             logger.warning("%d losses were not finite", len(self._epoch_losses) - len(finite))
         step, loss = engine.state.iteration, sum(finite) / len(finite)
         lr = self.optimizer.param_groups[0]["lr"]
-        dice = self._validation(engine)
+        dice = self._validation(engine).get(self.key_metric)
         seconds = time.monotonic() - self._epoch_start
         self.writer.scalar("train/loss_epoch", loss, step)
-        self.writer.scalar("train/learning_rate", lr, step)
+        for name, value in self._validation(engine).items():
+            self.writer.scalar(f"val/{name.removeprefix('val_')}", value, step)
         if dice is not None:
-            self.writer.scalar("val/mean_dice", dice, step)
+            best = f"val/best_{self.key_metric.removeprefix('val_')}"
+            self.writer.scalar(best, float(self.validator.state.best_metric), step)
         self.writer.flush()
         cells = [engine.state.epoch, step, repr(loss), repr(lr), "" if dice is None else repr(dice)]
         with open(self.path, "a") as file:
@@ -117,22 +125,30 @@ class TrainingLog:
             seconds,
         )
 
-    def _validation(self, engine: Engine) -> float | None:
+    def _validation(self, engine: Engine) -> dict[str, float]:
+        """The metrics of this epoch's validation; none where it did not run."""
         state = self.validator.state
-        ran = state.epoch == engine.state.epoch and self.key_metric in state.metrics
-        return float(state.metrics[self.key_metric]) if ran else None
+        if state.epoch != engine.state.epoch:
+            return {}
+        return {name: float(value) for name, value in state.metrics.items()}
 
     def _read(self, engine: Engine) -> None:
-        """Fetch the waiting losses from the device."""
-        if not self._waiting:
-            return
-        losses = torch.stack(self._waiting).tolist()
+        """Fetch the waiting numbers from the device, in one go."""
+        stacked = torch.stack([value.float() for numbers in self._waiting for value in numbers.values()])
+        values = iter(stacked.tolist())
+        first = engine.state.iteration - len(self._waiting) + 1
+        for step, numbers in enumerate(self._waiting, start=first):
+            for name in numbers:
+                value = next(values)
+                if name == "loss":
+                    self._epoch_losses.append(value)
+                if name == "loss" or math.isfinite(value):
+                    self.writer.scalar(f"train/{name}", value, step)
         self._waiting = []
-        first = engine.state.iteration - len(losses) + 1
-        for step, loss in enumerate(losses, start=first):
-            self.writer.scalar("train/loss", loss, step)
-        self._epoch_losses += losses
-        engine.state.metrics["loss"] = losses[-1]  # for the progress bar
+        self.writer.scalar(
+            "train/learning_rate", self.optimizer.param_groups[0]["lr"], engine.state.iteration
+        )
+        engine.state.metrics["loss"] = self._epoch_losses[-1]  # for the progress bar
 
     def _keep_rows(self, before_epoch: int) -> None:
         """Begin the table, or cut it back to the epochs before ``before_epoch``."""

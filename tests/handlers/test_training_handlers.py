@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from ignite.engine import Engine, Events
 from monai.data import MetaTensor
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from bundle.handlers.overlay_images import BOTH, PREDICTION, TRUTH, overlay_projections
 from bundle.handlers.reproducible import AugmentedBatch, Reproducible
 from bundle.handlers.run_writer import RunWriter
 from bundle.handlers.stop import EarlyStop
 from bundle.handlers.training_log import TrainingLog, read_curves
 from bundle.transforms.batch_augment import BatchAugment
-
-
-def test_projections_are_as_a_radiologist_sees_them():
-    # RAS: the patient's right is at high x, the front at high y, the head at high z.
-    image = np.zeros((8, 6, 4), np.float32)
-    image[7, 5, 3] = 1.0
-    none = np.zeros(image.shape, bool)
-    pictures = overlay_projections(image, none, none)
-    assert {name: rgb.shape for name, rgb in pictures.items()} == {
-        "sagittal": (4, 6, 3),
-        "coronal": (4, 8, 3),
-        "axial": (6, 8, 3),
-    }
-    for rgb in pictures.values():
-        assert rgb.dtype == np.uint8
-    # What lies right, in front and at the head is seen at the upper left in all three.
-    assert all(np.argwhere(rgb[..., 0] == 255).tolist() == [[0, 0]] for rgb in pictures.values())
-
-
-def test_truth_is_green_prediction_red_and_both_yellow():
-    image = np.full((4, 4, 4), 0.5, np.float32)
-    truth, prediction = np.zeros(image.shape, bool), np.zeros(image.shape, bool)
-    truth[0], prediction[1] = True, True
-    truth[2], prediction[2] = True, True
-    picture = overlay_projections(image, truth, prediction)["axial"]
-    colours = {tuple(colour) for colour in picture.reshape(-1, 3).tolist()}
-    assert colours == {TRUTH, PREDICTION, BOTH, (127, 127, 127)}
 
 
 def test_a_batch_becomes_plain_float_tensors():
@@ -113,6 +85,19 @@ def test_resuming_drops_the_rows_after_the_checkpoint(tmp_path):
         file.write("5,10,0.")  # a kill cut this line short
     log_losses(tmp_path, [5.0, 7.0], start_epoch=2, epochs=3)
     assert [row["train_loss"] for row in read_curves(tmp_path / "curves.csv")] == [2.0, 2.0, 6.0]
+
+
+def test_every_number_of_the_output_is_written_at_its_own_step(tmp_path):
+    engine = Engine(lambda e, b: {"loss": torch.tensor(2.0 * b), "part": torch.tensor(1.0 * b), "pred": [0]})
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
+    TrainingLog(tmp_path, RunWriter(tmp_path), optimizer, Engine(lambda e, b: None), every=2).attach(engine)
+    engine.run([1, 2, float("inf")])
+    events = EventAccumulator(str(tmp_path)).Reload()
+    points = {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in ("train/loss", "train/part")}
+    assert points == {
+        "train/loss": [(1, 2.0), (2, 4.0), (3, float("inf"))],
+        "train/part": [(1, 1.0), (2, 2.0)],  # no point where it is not finite
+    }
 
 
 def test_a_run_without_any_finite_loss_ends_with_a_reason(tmp_path):
