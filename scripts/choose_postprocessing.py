@@ -41,10 +41,10 @@ FIRST_SEED = 2_000_000
 ORDERS, MODES = ("probability", "logit"), ("linear", "spline")
 THRESHOLDS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6)
 VOLUMES_MM3 = (0, 10, 30, 60, 100)
-VOLUME_ERROR, PIECES = 0.1, 2.0
+VOLUME_ERROR, PIECES = 0.1, 0.4
 RULE = (
     "Rule: of the settings whose volume is within 10 % of the truth (diameters are measured on the result) "
-    "and whose Betti-0 error is at most 2 (each one is a break in the tree, or a speck beside it), the one "
+    "and whose Betti-0 error is at most 0.4 (each one is a break in the tree, or a speck beside it), the one "
     "with the highest mean of Dice and clDice."
 )
 COLUMNS = ("case", "order", "mode", "threshold", "min_mm3", "dice", "cldice", "volume_ratio", "betti0_error",

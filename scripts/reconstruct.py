@@ -17,12 +17,16 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bundle.geometry.coordinates import check_affine, ras_to_lps
-from bundle.geometry.export import FORMATS, export_case
+from bundle.geometry.coordinates import check_affine, ras_to_lps, voxel_size_mm
+from bundle.geometry.export import export_case
+from bundle.geometry.export_options import CLOUD_FORMATS, COLOURS, FORMATS, ExportOptions
 from bundle.geometry.inputs import as_volume, read_mask
 from bundle.geometry.reformat import reformation_picture
 from bundle.geometry.smoothing import METHODS
+from bundle.geometry.stenosis import find_stenoses
+from bundle.geometry.tree import Tree
 from bundle.geometry.treefile import read_branches
+from bundle.geometry.volume_mesh import why_no_mesher
 from bundle.geometry.write import write_json
 
 _MAIN = ("LM", "LAD", "LCx", "RI", "RCA")
@@ -88,10 +92,13 @@ def reformations(image_path: Path, mask_path: Path, out: Path) -> list[str]:
     image, affine = load(image_path)
     image = as_volume(image)
     written = []
-    for branch in read_branches(lines):
+    tree = Tree(branches=read_branches(lines))
+    lesions = find_stenoses(tree, float(voxel_size_mm(load(mask_path)[1]).mean()))
+    for number, branch in enumerate(tree.branches):
         if branch.name in _MAIN:
             file = out / name / f"{name}_reformation_{branch.name}.png"
-            reformation_picture(image, affine, branch, file)
+            own = [lesion for lesion in lesions if lesion.branch == number]
+            reformation_picture(image, affine, branch, file, own)
             written.append(file.name)
     return written
 
@@ -108,6 +115,32 @@ def _line(report: dict) -> str:
     return f"{words}, {seconds:.1f} s"
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    """The settings of `ExportOptions`, under their own names and with its defaults."""
+    default = ExportOptions()
+    add = parser.add_argument_group("surface").add_argument
+    add("--smoothing", choices=METHODS, default=default.smoothing)
+    add("--edge-length-mm", type=float, metavar="MM", help="mean edge of the triangles")
+    add("--keep-triangles", type=float, default=1.0, metavar="SHARE", help="decimate to this share, 0 to 1")
+    add("--formats", type=_words, default=default.formats, help=f"out of {','.join(FORMATS)}")
+    add = parser.add_argument_group("point clouds").add_argument
+    add("--point-spacing-mm", type=float, default=default.point_spacing_mm)
+    add("--voxel-points", action="store_true", help="also the lumen's voxels as a cloud")
+    add("--cloud-formats", type=_words, default=default.cloud_formats, help=",".join(CLOUD_FORMATS))
+    add("--colour-by", choices=COLOURS, help="default: the probability, without one the distance")
+    add = parser.add_argument_group("flow solver").add_argument
+    add("--solver", action="store_true", help="also a model with flat named ends")
+    add("--extension-diameters", type=float, default=0.0, metavar="N", help="tubes on the model's ends")
+    add("--volume-mesh", action="store_true", help="also the model filled with tetrahedra (needs gmsh)")
+    add = parser.add_argument_group("pictures").add_argument
+    add("--turntable", type=int, default=0, metavar="N", help="also an animation of N frames")
+    add("--no-pictures", dest="pictures", action="store_false")
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -116,14 +149,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--label", type=int, help="take this label only (default: everything > 0)")
     parser.add_argument("--threshold", type=float, default=0.5, help="of a probability map (default 0.5)")
-    parser.add_argument("--smoothing", choices=METHODS, default="sinc")
-    parser.add_argument("--formats", default="stl,ply,vtp", help=f"out of {','.join(FORMATS)}")
-    parser.add_argument("--point-spacing-mm", type=float, default=0.5)
-    parser.add_argument("--voxel-points", action="store_true", help="also the lumen's voxels as a cloud")
-    parser.add_argument("--solver", action="store_true", help="also a model with flat named ends")
-    parser.add_argument("--extension-diameters", type=float, default=0.0, help="tubes on the solver's ends")
+    _add_options(parser)
     parser.add_argument("--image", type=Path, help="the CT of a single mask: reformations along its vessels")
-    parser.add_argument("--no-pictures", action="store_true")
     given = parser.parse_args(arguments)
     names = [name_of(path) for path in given.masks]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -131,16 +158,18 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"two files are called {twice[0]}; their results would fall on each other")
     if given.image is not None and len(given.masks) > 1:
         parser.error("--image belongs to one mask; several were given")
+    settings = vars(given)
+    options = {name: settings[name] for name in settings if name in ExportOptions.__dataclass_fields__}
+    try:
+        ExportOptions(**options)
+    except ValueError as error:
+        parser.error(str(error))
+    if given.volume_mesh and why_no_mesher() is not None:
+        parser.error(why_no_mesher())
     failures = []
     for path in given.masks:
         try:
-            report = reconstruct(
-                path, given.out, given.label, given.threshold,
-                smoothing=given.smoothing, formats=tuple(given.formats.split(",")),
-                point_spacing_mm=given.point_spacing_mm, voxel_points=given.voxel_points,
-                solver=given.solver, extension_diameters=given.extension_diameters,
-                pictures=not given.no_pictures,
-            )  # fmt: skip
+            report = reconstruct(path, given.out, given.label, given.threshold, **options)
         except ValueError as error:
             failures.append(str(error))
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,13 +12,20 @@ from scipy.spatial import cKDTree
 from bundle.geometry.coordinates import voxel_to_world, voxels_of
 from bundle.geometry.gaps import bridge_gaps
 from bundle.geometry.graph import Chain, forest
+from bundle.geometry.kissing import part_kissing, unparted
 from bundle.geometry.lumen import Vessels, find_vessels
 from bundle.geometry.polyline import tangents
+from bundle.geometry.ramp import radius_from_integral, wall_excess
 from bundle.geometry.refine import STEP_MM, attach, drop_start, in_lumen, join, reach_wall, recentre
+from bundle.geometry.sampling import sample_volume
 from bundle.geometry.sections import Lumen, cut
 from bundle.geometry.skeleton import Skeleton, prune, skeletonise
 from bundle.geometry.surface import level_set, vessel_surface
 from bundle.geometry.tree import Segment, Tree
+
+_LEAST_MM = 0.3  # radius from which a section is looked for
+_SEEN_MM, _SEEN = 0.1, 0.15  # radius and probability in the middle of the least lumen that a map shows
+_PARTINGS = 3  # rounds in which touching vessels are parted
 
 
 @dataclass
@@ -27,6 +34,8 @@ class _Line:
 
     points: np.ndarray
     radius: np.ndarray
+    whole: np.ndarray  # radius by the integral of the probability, or of the mask
+    centre: np.ndarray  # probability in the middle
     parent: int
     start: int
     own: int  # first point that lies outside the parent's lumen
@@ -34,7 +43,9 @@ class _Line:
     gap: np.ndarray
 
 
-def _refine_chain(skeleton: Skeleton, chain: Chain, lines: list[_Line | None], lumen: Lumen) -> _Line | None:
+def _refine_chain(
+    skeleton: Skeleton, chain: Chain, lines: list[_Line | None], lumen: Lumen, occupancy: Lumen
+) -> _Line | None:
     points, expected = skeleton.points[chain.nodes], skeleton.radius[chain.nodes]
     parent = lines[chain.parent] if chain.parent >= 0 else None
     if chain.parent >= 0 and parent is None:
@@ -53,24 +64,42 @@ def _refine_chain(skeleton: Skeleton, chain: Chain, lines: list[_Line | None], l
         ends[0] = ends[0][:0]
     gap = ~in_lumen(lumen, points)
     inner = over_gaps(sections.radius, gap)
+    whole = cut(occupancy, points, tangents(points), np.maximum(inner, _LEAST_MM)).radius
+    centre = sample_volume(occupancy.field, occupancy.affine, points)
     points = np.concatenate([ends[0][::-1], points, ends[1]])
     gap = np.pad(gap, (len(ends[0]), len(ends[1])))
-    radius = np.concatenate([np.full(len(ends[0]), inner[0]), inner, np.full(len(ends[1]), inner[-1])])
+    pad = (len(ends[0]), len(ends[1]))
+    radius, whole, centre = (np.pad(r, pad, "edge") for r in (inner, whole, centre))
     if len(ends[0]):
         # An ostium is often cut flat: sections there are whole, unlike at a round tip.
         count = len(ends[0])
         across = np.repeat(tangents(points)[:1], count, axis=0)
+        whole[:count] = cut(occupancy, points[:count], across, radius[:count]).radius
         radius[:count] = cut(lumen, points[:count], across, radius[:count]).radius
     if parent is None:
-        return _Line(points, radius, -1, 0, 0, chain.tree, gap)
+        return _Line(points, radius, whole, centre, -1, 0, 0, chain.tree, gap)
     direction = points[min(6, len(points) - 1)] - points[0]
     direction = direction / max(np.linalg.norm(direction), 1e-9)
     junction = skeleton.points[chain.nodes[0]]
     start = attach(points[0], direction, junction, parent.points, parent.radius)
     bridge = join(points, parent.points[start])
-    radius = np.concatenate([np.full(len(bridge), radius[0]), radius])
+    radius, whole, centre = (np.pad(r, (len(bridge), 0), "edge") for r in (radius, whole, centre))
     points, gap = np.concatenate([bridge, points]), np.pad(gap, (len(bridge), 0))
-    return _Line(points, radius, chain.parent, start, len(bridge), chain.tree, gap)
+    return _Line(points, radius, whole, centre, chain.parent, start, len(bridge), chain.tree, gap)
+
+
+def _measure_by_integral(lines: list[_Line]) -> None:
+    """The lines' radius from the whole of the probability; where that shows a lumen there is no gap."""
+    if not lines:
+        return
+    own = [~line.gap & (np.arange(len(line.gap)) >= line.own) for line in lines]
+    pick = lambda name: np.concatenate([getattr(x, name)[free] for x, free in zip(lines, own)])  # noqa: E731
+    excess = wall_excess(pick("radius"), pick("whole"), pick("centre"))
+    for line in lines:
+        radius = radius_from_integral(line.whole, line.centre, excess)
+        seen = (radius > _SEEN_MM) & (line.centre > _SEEN)
+        line.gap = line.gap & ~seen
+        line.radius = np.where(seen, radius, line.radius)
 
 
 def over_gaps(values: np.ndarray, gap: np.ndarray) -> np.ndarray:
@@ -141,18 +170,40 @@ def vessel_tree(vessels: Vessels, wall: pv.PolyData, spur_mm: float = 2.0, max_g
     Returns:
         a `Tree` with segments and no branches; without segments where nothing is longer than 3 mm.
     """
-    skeleton = skeletonise(vessels.mask, vessels.affine)
-    prune(skeleton, spur_mm)
+    skeleton, vessels, touching = _parted_skeleton(vessels, spur_mm)
     if max_gap_mm > 0:
         bridge_gaps(skeleton, max_gap_mm)
     soft = vessels.probability is None
     field = vessels.mask if soft else level_set(vessels.mask, vessels.probability, vessels.level)
     lumen = Lumen(np.asarray(field, np.float32), vessels.affine, soft)
+    occupancy = Lumen(
+        np.asarray(vessels.mask if soft else vessels.probability, np.float32), vessels.affine, True
+    )
     lines: list[_Line | None] = []
     inside = voxel_to_world(voxels_of(vessels.mask), vessels.affine)
     for chain in forest(skeleton, inside, aorta_wall=vessels.aorta_wall):
-        lines.append(_refine_chain(skeleton, chain, lines, lumen))
-    return Tree(_segments(_without_twins(lines), wall))
+        lines.append(_refine_chain(skeleton, chain, lines, lumen, occupancy))
+    if not soft:
+        _measure_by_integral([line for line in lines if line is not None])
+    return Tree(_segments(_without_twins(lines), wall), warnings=touching)
+
+
+def _parted_skeleton(vessels: Vessels, spur_mm: float) -> tuple[Skeleton, Vessels, list[str]]:
+    """The pruned skeleton, the vessels with walls between those that touch, and warnings about them."""
+    told, whole = [], vessels.mask
+    for _ in range(_PARTINGS):
+        skeleton = skeletonise(vessels.mask, vessels.affine, whole & ~vessels.mask)
+        prune(skeleton, spur_mm)
+        parted, found = part_kissing(skeleton, vessels.mask, vessels.affine)
+        if not found:
+            break
+        told += [f"two vessels touch over {length:.0f} mm and were parted there" for length in found]
+        vessels = replace(vessels, mask=parted)
+    for length in unparted(skeleton, vessels.mask, vessels.affine):
+        told.append(
+            f"two vessels may run side by side as one over {length:.0f} mm: look at the surface there"
+        )
+    return skeleton, vessels, told
 
 
 def centerline_tree(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 # Crimson over orange to pale yellow: the paper's red and orange, legible on dark and ordered in grey.
@@ -31,3 +33,20 @@ def nice_limits(values: np.ndarray) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = np.percentile(values, [2, 98])
     return (float(low), float(high)) if high > low else (float(low) - 0.5, float(low) + 0.5)
+
+
+# Okabe and Ito's colours, which colour-blind people can tell apart; the main vessels always have the same.
+_VESSELS = {
+    "LM": (240, 228, 66),
+    "LAD": (213, 94, 0),
+    "LCx": (86, 180, 233),
+    "RI": (204, 121, 167),
+    "RCA": (0, 158, 115),
+}
+_OTHERS = [(230, 159, 0), (0, 114, 178), (170, 170, 170), (148, 103, 189), (140, 196, 90), (255, 152, 150)]
+
+
+def branch_colors(names: Sequence[str]) -> np.ndarray:
+    """A colour for each branch by its name, (N, 3) uint8; side branches take turns among six."""
+    rows = [_VESSELS.get(name, _OTHERS[number % len(_OTHERS)]) for number, name in enumerate(names)]
+    return np.array(rows, np.uint8).reshape(-1, 3)

@@ -118,10 +118,15 @@ def cut_end(
     faces = np.concatenate([faces[~crossing], np.asarray(kept, np.int64).reshape(-1, 3)])
     patch = np.concatenate([patch[~crossing], np.asarray(kept_patch, patch.dtype)])
     points = np.concatenate([points, np.asarray(extra).reshape(-1, 3)])
-    return points, faces, patch, _rim(faces)
+    return points, faces, patch, rim_of(faces)
 
 
-def _rim(faces: np.ndarray) -> np.ndarray:
+def rim_of(faces: np.ndarray) -> np.ndarray:
+    """The open rim of a mesh with one hole, as vertex indices in the order in which a cap has to run.
+
+    Raises:
+        NoEnd: there is no hole, or more than one.
+    """
     start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
     size = int(faces.max()) + 1
     open_ = np.setdiff1d(start * size + end, end * size + start, assume_unique=True)

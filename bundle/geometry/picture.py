@@ -9,17 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyvista as pv
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from vtkmodules.vtkCommonCore import vtkLogger
 
 from bundle.geometry.colors import nice_limits, warm
 from bundle.geometry.mesh import triangles, vertex_normals
 from bundle.geometry.opengl import why_no_pictures
+from bundle.geometry.page import BACKGROUND, FAINT, Page, scale_bar_mm
 from bundle.geometry.write import replacing
 
-BACKGROUND = (14, 18, 27)
-_INK = (232, 234, 240)
-_FAINT = (138, 147, 166)
 _CORAL = (0.90, 0.38, 0.30)
 
 
@@ -111,49 +109,6 @@ def _extent_mm(mesh: pv.PolyData, view: View) -> tuple[float, float]:
     return float(size @ np.cross(up, forward).__abs__()), float(size @ up)
 
 
-def _scale_bar_mm(panel_mm: float) -> int:
-    return max((length for length in (1, 2, 5, 10, 20, 50, 100) if length <= 0.4 * panel_mm), default=1)
-
-
-class _Page:
-    """The picture in the making: panels side by side over a legend strip."""
-
-    def __init__(self, width: int, height: int, strip: int):
-        self.image = Image.new("RGB", (width, height + strip), BACKGROUND)
-        self.draw = ImageDraw.Draw(self.image)
-        self.unit = height / 40
-
-    def text(self, at, words, anchor="mm", size=1.0, fill=_INK):
-        font = ImageFont.load_default(size=round(size * self.unit))
-        self.draw.text(at, words, fill=fill, font=font, anchor=anchor)
-
-    def panel(self, pixels: np.ndarray, left: int, view: View) -> None:
-        height, width = pixels.shape[:2]
-        self.image.paste(Image.fromarray(pixels), (left, 0))
-        gap = 1.2 * self.unit
-        self.text((left + gap, gap), view.title, anchor="lt", size=1.35)
-        spots = ((left + gap, height / 2, "lm"), (left + width - gap, height / 2, "rm"))
-        spots += ((left + width / 2, gap, "mt"), (left + width / 2, height - gap, "mb"))
-        for (x, y, anchor), letter in zip(spots, view.edges):
-            self.text((x, y), letter, anchor=anchor, size=1.35, fill=_FAINT)
-
-    def scale_bar(self, left: float, y: float, length_mm: int, mm_per_pixel: float) -> None:
-        end = left + length_mm / mm_per_pixel
-        self.draw.line((left, y, end, y), fill=_INK, width=max(2, round(self.unit / 6)))
-        for x in (left, end):
-            self.draw.line((x, y - self.unit / 3, x, y + self.unit / 3), fill=_INK, width=2)
-        self.text((end + 0.6 * self.unit, y), f"{length_mm} mm", anchor="lm", size=1.1)
-
-    def legend(self, right: float, y: float, width: float, title: str, limits: tuple[float, float]) -> None:
-        left, half = right - width, round(self.unit / 2)
-        ramp = warm(np.linspace(*limits, round(width)), limits)
-        bar = np.broadcast_to(ramp, (2 * half, *ramp.shape))
-        self.image.paste(Image.fromarray(np.ascontiguousarray(bar)), (round(left), round(y) - half))
-        digits = 2 if limits[1] - limits[0] < 2 else 1 if limits[1] - limits[0] < 20 else 0
-        self.text((left - 0.5 * self.unit, y), f"{title}   {limits[0]:.{digits}f}", anchor="rm", size=1.1)
-        self.text((right + 0.5 * self.unit, y), f"{limits[1]:.{digits}f}", anchor="lm", size=1.1)
-
-
 def why_not_drawn(mesh: pv.PolyData) -> str | None:
     """None where `mesh` can be drawn, or the sentence that says why no picture can be made here.
 
@@ -195,12 +150,13 @@ def snapshot(
     extents = [_extent_mm(mesh, view) for view in views]
     mm_per_pixel = 1.18 * max(max(w / panel[0], h / panel[1]) for w, h in extents)
     strip = round(panel[1] * 0.085)
-    page = _Page(panel[0] * len(views), panel[1], strip)
+    page = Page(panel[0] * len(views), panel[1], strip)
     for number, view in enumerate(views):
-        page.panel(render_view(mesh, view, panel, mm_per_pixel, rgb), number * panel[0], view)
+        pixels = render_view(mesh, view, panel, mm_per_pixel, rgb)
+        page.panel(pixels, number * panel[0], view.title, view.edges)
     baseline = panel[1] + 0.40 * strip
-    page.scale_bar(1.2 * page.unit, baseline, _scale_bar_mm(panel[0] * mm_per_pixel), mm_per_pixel)
-    page.text((page.image.width / 2, baseline), title, size=1.1, fill=_FAINT)
+    page.scale_bar(1.2 * page.unit, baseline, scale_bar_mm(panel[0] * mm_per_pixel), mm_per_pixel)
+    page.text((page.image.width / 2, baseline), title, size=1.1, fill=FAINT)
     if values is not None:
         page.legend(page.image.width - 4 * page.unit, baseline, 0.42 * panel[0], legend, limits)
     with replacing(path) as temporary:

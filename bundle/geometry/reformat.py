@@ -94,14 +94,15 @@ def reformation_picture(
     panels = [p.resize((p.width * scale, p.height * scale), Image.Resampling.BICUBIC) for p in panels]
     plot_height, gap, left = 150, 22, 90
     height = sum(p.height + gap for p in panels) + plot_height + 2 * gap
-    page = Image.new("RGB", (left + panels[0].width + 20, height), (14, 18, 27))
+    page = Image.new("RGB", (left + max(panels[0].width + 20, 170), height), (14, 18, 27))
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(size=14)
     top = gap
     for panel, title in zip(panels, ("straight 0°", "straight 90°", "curved")):
         page.paste(panel.convert("RGB"), (left, top))
         draw.text((8, top + panel.height / 2), title, fill=(232, 234, 240), font=font, anchor="lm")
         top += panel.height + gap
-    draw.text((left, 4), branch.name, fill=(232, 234, 240), font=font)
+    draw.text((left, 4), f"{branch.name}, ostium on the left", fill=(232, 234, 240), font=font)
+    draw.text((8, top - 8), "diameter", fill=(232, 234, 240), font=font, anchor="lb")
     _plot_diameter(draw, font, branch, lesions, (left, top, panels[0].width, plot_height))
     with replacing(path) as temporary:
         page.save(temporary, format="PNG")
@@ -122,5 +123,10 @@ def _plot_diameter(draw, font, branch: Branch, lesions: Sequence[Stenosis], box)
         draw.rectangle((first, top, last, top + height), outline=(240, 190, 90))
         words = f"{lesion.percent_diameter:.0f} %"
         draw.text(((first + last) / 2, top - 4), words, fill=(240, 190, 90), font=font, anchor="mb")
+    for place in range(0, int(along[-1]) + 1, 10 if along[-1] < 60 else 20):
+        x = left + width * place / along[-1]
+        draw.line((x, top + height, x, top + height + 5), fill=(138, 147, 166))
+        words = f"{place} mm" if place == 0 else str(place)
+        draw.text((x, top + height + 8), words, fill=(138, 147, 166), font=font, anchor="mt")
     line = list(zip((left + np.arange(width)).tolist(), (top + height * (1 - diameter / most)).tolist()))
     draw.line(line, fill=(240, 110, 80), width=3)

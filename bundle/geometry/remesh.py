@@ -1,4 +1,4 @@
-"""Fewer triangles, where a viewer or a printer wants them."""
+"""Fewer triangles for a viewer or a printer, or edges of a wanted length for a solver."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from bundle.geometry.mesh import (
     volume_mm3,
 )
 from bundle.geometry.offset import restore_volumes
+
+_MOST = 5_000_000  # triangles
 
 
 def mean_edge_mm(mesh: pv.PolyData) -> float:
@@ -65,17 +67,30 @@ def _decimated(mesh: pv.PolyData, share: float) -> pv.PolyData:
 
 
 def to_edge_length(mesh: pv.PolyData, edge_mm: float) -> pv.PolyData:
-    """A closed mesh whose edges are about `edge_mm` long, by decimation.
+    """A closed mesh of the same shape whose edges are about `edge_mm` long.
+
+    Where its edges are too long, every triangle is divided into four, as often as it takes; then decimation
+    brings their number down.
 
     Raises:
-        ValueError: the edges are longer already, or `edge_mm` is not positive: a coarser mesh has no more
-            detail to give.
+        ValueError: `edge_mm` is not positive, or so short that there would be more than 5 million triangles.
     """
-    now = mean_edge_mm(mesh)
     if not edge_mm > 0:
         raise ValueError(f"an edge length is positive, in mm; it is {edge_mm}")
-    if edge_mm < 0.95 * now:
-        raise ValueError(f"edges of {now:.2f} mm cannot be made as short as {edge_mm:g} mm by decimation")
     area = float(areas_mm2(mesh.points, triangles(mesh)).sum())
     wanted = area / (np.sqrt(3) / 4 * edge_mm**2)
+    if wanted > _MOST:
+        raise ValueError(f"edges of {edge_mm:g} mm would take {wanted / 1e6:.0f} million triangles")
+    while edge_mm < 0.95 * mean_edge_mm(mesh):
+        mesh = make_mesh(*_divided(np.asarray(mesh.points), triangles(mesh)))
     return decimate(mesh, min(1.0, wanted / mesh.n_cells))
+
+
+def _divided(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each triangle as four, with the middles of its edges as new vertices."""
+    edges = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], axis=2).reshape(-1, 2), axis=1)
+    unique, at = np.unique(edges, axis=0, return_inverse=True)
+    (a, b, c), (ab, bc, ca) = faces.T, (len(points) + at.reshape(-1, 3)).T
+    quarters = [(a, ab, ca), (b, bc, ab), (c, ca, bc), (ab, bc, ca)]
+    fine = np.concatenate([np.stack(q, axis=1) for q in quarters])
+    return np.concatenate([points, points[unique].mean(axis=1)]), fine

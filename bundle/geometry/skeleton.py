@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import cc3d
 import numpy as np
@@ -14,6 +14,8 @@ from scipy.spatial import cKDTree
 from skimage.morphology import skeletonize
 
 from bundle.geometry.coordinates import voxel_size_mm, voxel_to_world, voxels_of
+
+_AXES = [axes for count in (1, 2, 3) for axes in combinations(range(3), count)]
 
 
 @dataclass
@@ -68,14 +70,18 @@ def _thin(part: np.ndarray) -> np.ndarray:
     """Voxels (N, 3) of the skeleton of one connected part (Lee et al., CVGIP 1994).
 
     Where a vessel runs along the grid and is an even number of voxels thick, scikit-image's thinning eats it
-    from its end. If the skeleton leaves out a stretch of the part, the part made one voxel thicker to one
-    side is thinned too, and what covers most is taken.
+    from its end. If the skeleton leaves out a stretch of the part, the part made one voxel thicker along one
+    or more axes is thinned too, until one covers all, and what covers most is taken.
     """
     thin = voxels_of(skeletonize(part))
     wall = cKDTree(voxels_of(_shell(part)))
     missed = _left_out(part, thin, wall)
-    for axis in range(3) if missed > 0.005 else ():
-        thicker = part | np.roll(part, 1, axis=axis)
+    for axes in _AXES:
+        if missed <= 0.005:
+            break
+        thicker = part
+        for axis in axes:
+            thicker = thicker | np.roll(thicker, 1, axis=axis)
         other = voxels_of(skeletonize(thicker) & part)
         left = _left_out(part, other, wall)
         if left < missed:
@@ -95,13 +101,14 @@ def skeleton_voxels(mask: np.ndarray) -> np.ndarray:
     return np.concatenate(found)
 
 
-def skeletonise(mask: np.ndarray, affine: np.ndarray) -> Skeleton:
-    """The skeleton of a bool mask (X, Y, Z) with a free border as a forest.
+def skeletonise(mask: np.ndarray, affine: np.ndarray, wall: np.ndarray | None = None) -> Skeleton:
+    """The skeleton of a bool mask (X, Y, Z) with a free border as a forest, not through `wall` (X, Y, Z).
 
     Of every loop the thinnest link goes (a maximal spanning tree over the wall distance): where two vessels
     touch, that is the place of contact, because the lumen is narrowest there.
     """
-    index = skeleton_voxels(fill_pits(mask))
+    filled = fill_pits(mask)
+    index = skeleton_voxels(filled if wall is None else filled & ~wall)
     if len(index) == 0:
         return Skeleton(np.zeros((0, 3)), np.zeros(0), [])
     points = voxel_to_world(index, affine)

@@ -64,10 +64,14 @@ class Branch:
 
 @dataclass
 class Tree:
-    """All coronary trees of a case. Parents stand before their children in both lists."""
+    """All coronary trees of a case. Parents stand before their children in both lists.
+
+    warnings: what the user of the tree has to know, in sentences.
+    """
 
     segments: list[Segment] = field(default_factory=list)
     branches: list[Branch] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def points(self) -> np.ndarray:

@@ -17,16 +17,22 @@ from bundle.geometry.pointcloud import PointCloud
 
 # 3D Slicer reads this in the header of STL, in comments of PLY and OBJ, in a field called SPACE of VTP.
 SPACE = "SPACE=LPS"
+UNFINISHED = ".unfinished-"  # how the names of temporary files begin
 
 
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
-    """A temporary path in the same folder that takes the name `path` when the block ends without an error."""
+    """A temporary path in the same folder that takes the name `path` when the block ends without an error.
+
+    A kill, or a machine that goes down, leaves the old file or the new one, never a part of it.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    temporary = path.with_name(f"{UNFINISHED}{os.getpid()}-{path.name}")
     try:
         yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -108,28 +114,31 @@ def write_vtp(data: pv.PolyData, path: str | os.PathLike) -> None:
         out.save(temporary)
 
 
-def write_cloud_vtp(cloud: PointCloud, path: str | os.PathLike) -> None:
-    """VTP of a RAS point cloud with its normals and values."""
+def write_cloud_vtp(cloud: PointCloud, path: str | os.PathLike, rgb: np.ndarray | None = None) -> None:
+    """VTP of a RAS point cloud with its normals, values and colours (N, 3) uint8."""
     data = pv.PolyData(np.asarray(cloud.points))
     if cloud.normals is not None:
         data.point_data["Normals"] = cloud.normals
     for name, column in cloud.values.items():
         data.point_data[name] = column
+    if rgb is not None:
+        data.point_data["RGB"] = np.asarray(rgb, np.uint8)
     write_vtp(data, path)
 
 
 def write_json(content: dict, path: str | os.PathLike) -> None:
     """Indented JSON; NumPy numbers and arrays are taken, NaN becomes null."""
     with replacing(path) as temporary:
-        text = json.dumps(_plain(content), indent=2, ensure_ascii=False)
+        text = json.dumps(plain_values(content), indent=2, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def _plain(value):
+def plain_values(value):
+    """`value` as JSON can hold it: no NumPy types, NaN and infinity as None."""
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): plain_values(v) for k, v in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(v) for v in value]
+        return [plain_values(v) for v in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not np.isfinite(value):

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
 
-import numpy as np
 from ignite.engine import Engine, Events
 
-import bundle
-from bundle.geometry.crop import region_of
-from bundle.geometry.export import export_case
-from bundle.geometry.write import write_json
+from bundle.geometry.export_options import ExportOptions
+from bundle.transforms.export_geometry import CaseGeometry, case_geometry, failure_reason, write_geometry
 
 
 class GeometryExport:
@@ -34,7 +30,8 @@ class GeometryExport:
         pred_key, prob_key, case_key: keys of mask, probability and case name in the items.
         provenance: what the report shall say of the run (weights, config ...), plain values.
         waiting: cases in the queue before the engine waits.
-        **options: passed to `export_case`, e.g. smoothing="laplacian", point_spacing_mm=0.5.
+        **options: settings of `bundle.geometry.export_options.ExportOptions`, e.g. smoothing="laplacian",
+            turntable=36, colour_by="branch".
 
     Attributes:
         results: report of every finished case by its name, in the order of the run.
@@ -55,12 +52,12 @@ class GeometryExport:
         self.pred_key, self.prob_key, self.case_key = pred_key, prob_key, case_key
         self.provenance = dict(provenance or {})
         self.options = options
+        ExportOptions(**options)  # a setting that cannot be is told before the first case, not by each
         self.results: dict[str, dict] = {}
         self.failures: list[dict[str, str]] = []
         self._places = BoundedSemaphore(waiting + 1)
         self._pool: ThreadPoolExecutor | None = None
         self._jobs: list[Future] = []
-        self._logger = logging.getLogger(__name__)
 
     def attach(self, engine: Engine) -> None:
         """Register with an evaluator whose post-processing has run by ITERATION_COMPLETED."""
@@ -81,36 +78,17 @@ class GeometryExport:
 
     def _submit(self, item: dict) -> None:
         case = str(item[self.case_key])
-        pred = item[self.pred_key]
-        mask = np.asarray(pred[0].detach().cpu()) > 0
-        affine = np.asarray(pred.affine, dtype=np.float64)
-        probability = item.get(self.prob_key)
-        about = {"shape": list(mask.shape), "affine_ras_mm": affine.tolist()}
-        about |= {key: float(pred.meta[key]) for key in ("threshold", "confidence") if key in pred.meta}
-        region = region_of(mask)
-        if region is not None:
-            mask, affine = region.take(mask), region.affine(affine)
-            if probability is not None:
-                probability = region.take(np.asarray(probability[0].detach().cpu()))
-        else:
-            probability = None
+        geometry = case_geometry(item[self.pred_key], item.get(self.prob_key))
         self._places.acquire()
-        self._jobs.append(self._pool.submit(self._export, case, mask, affine, probability, about))
+        self._jobs.append(self._pool.submit(self._export, case, geometry))
 
-    def _export(self, case: str, mask, affine, probability, about: dict) -> None:
+    def _export(self, case: str, geometry: CaseGeometry) -> None:
         try:
-            folder = self.output_dir / case
-            level = about.get("threshold") if probability is not None else None
-            report = export_case(mask, affine, folder, case, probability, level=level, **self.options)
-            versions = {"bundle": bundle.__version__}
-            report |= {"scan": about, "provenance": versions | self.provenance}
-            write_json(report, folder / f"{case}.json")
-            self.results[case] = report
+            self.results[case] = write_geometry(
+                geometry, self.output_dir, case, self.provenance, self.options
+            )
         except Exception as error:  # one broken case must not take the cohort with it
-            known = isinstance(error, ValueError)
-            if not known:
-                self._logger.exception("geometry of case %s failed", case)
-            self.failures.append({"case": case, "reason": str(error) if known else repr(error)})
+            self.failures.append({"case": case, "reason": failure_reason(error, case)})
         finally:
             self._places.release()
 

@@ -71,11 +71,13 @@ class LoadCTAd(LoadImaged):
         path = str(Path(path).expanduser())
         _check_file(path)
         try:
-            return self._loader(path, reader_for(path, is_label))
+            loaded = self._loader(path, reader_for(path, is_label))
         except InputError:
             raise
         except _UNREADABLE as error:
             raise InputError(_why_unreadable(path, error)) from error
+        # MONAI Label sets image_only to False on the loader of every LoadImaged: then it is (image, meta).
+        return loaded if isinstance(loaded, MetaTensor) else loaded[0]
 
 
 def _check_file(path: str) -> None:

@@ -169,3 +169,93 @@ def test_a_branch_begins_where_it_leaves_its_mothers_axis_at_any_angle(angle_deg
     tree = centerline_tree(mask, affine)
     (start,) = {tuple(s.points[0]) for s in tree.segments if s.parent >= 0}
     assert np.linalg.norm(np.array(start) - trunk[18]) < 1.2
+
+
+def line_length(path):
+    return float(arc_length(np.asarray(path))[-1])
+
+
+@pytest.mark.parametrize("overlap_mm", [0.1, 0.3])
+@pytest.mark.parametrize("contact_mm", [4.0, 8.0, 14.0])
+def test_vessels_that_touch_over_some_mm_stay_two_with_their_lengths(contact_mm, overlap_mm):
+    x = np.linspace(-13, 13, 120)
+    bend = 1.3 - overlap_mm / 2 + 0.06 * np.maximum(0, np.abs(x) - contact_mm / 2) ** 2
+    one, other = (np.stack([x, side * bend, 0 * x], axis=1) for side in (-1, 1))
+    mask, affine, _ = scan((76, 80, 24), ISO, two(lambda p: tube(p, one, 1.3), lambda p: tube(p, other, 1.3)))
+    tree = centerline_tree(mask, affine)
+    assert [s.parent for s in tree.segments] == [-1, -1]
+    assert "touch over" in tree.warnings[0]
+    for segment in tree.segments:
+        own = one if segment.points[:, 1].mean() < 0 else other
+        assert cKDTree(own).query(segment.points)[0].max() < 0.8
+        assert segment.length_mm == pytest.approx(line_length(own), abs=2.0)
+        in_contact = np.abs(segment.points[:, 0]) < contact_mm / 2
+        assert segment.radius[in_contact].mean() == pytest.approx(1.3, abs=0.15)
+
+
+def test_bifurcations_close_to_each_other_are_not_taken_for_touching_vessels():
+    trunk = [-12.0, 0, 0] + STEPS * [24.0, 0, 0]
+    up, down = trunk[20] + STEPS * [7.0, 9, 0], trunk[36] + STEPS * [7.0, -9, 2]
+    solid = two(lambda p: tube(p, trunk, 1.5), two(lambda p: tube(p, up, 1.0), lambda p: tube(p, down, 1.0)))
+    mask, affine, _ = scan((76, 60, 32), ISO, solid)
+    tree = centerline_tree(mask, affine)
+    assert tree.warnings == [] and len(tree.segments) == 5
+    assert {s.tree for s in tree.segments} == {0}
+
+
+@pytest.mark.parametrize("apart_mm", [0.0, 2.5], ids=["through each other", "touching"])
+def test_all_arms_of_crossing_vessels_are_found(apart_mm):
+    one = [-11.0, 0, -apart_mm / 2] + STEPS * [22.0, 0, 0]
+    other = [0, -11.0, apart_mm / 2] + STEPS * [0, 22.0, 0]
+    mask, affine, _ = scan((70, 70, 30), ISO, two(lambda p: tube(p, one, 1.3), lambda p: tube(p, other, 1.3)))
+    tree = centerline_tree(mask, affine)
+    for path in (one, other):
+        assert (cKDTree(tree.points).query(path)[0] < 0.8).mean() > 0.97
+
+
+@pytest.mark.parametrize("axes", [ISO, rotation((20, -30, 15)) @ ISO], ids=["along the grid", "oblique"])
+@pytest.mark.parametrize("radius", [0.7, 1.3])
+def test_a_gap_of_one_voxel_is_bridged(axes, radius):
+    line = [-11.0, 0, 0] + STEPS * [22.0, 0, 0]
+    mask, affine, _ = scan(
+        (80, 56, 56), axes, lambda p: np.where(np.abs(p[:, 0] - 0.1) < 0.2, -1, tube(p, line, radius))
+    )
+    tree = centerline_tree(mask, affine)
+    assert len(tree.segments) == 1
+    assert tree.segments[0].length_mm == pytest.approx(22.0 + radius, abs=1.2)
+    assert tree.segments[0].radius[5:-5].min() > 0.7 * radius
+
+
+def test_a_ring_with_a_stem_keeps_both_ways_round():
+    angle = np.linspace(0, 2 * np.pi, 120)
+    ring = np.stack([6 * np.cos(angle), 6 * np.sin(angle), 0 * angle], axis=1)
+    stem = [-16.0, 0, 0] + STEPS * [10.0, 0, 0]
+    mask, affine, _ = scan((80, 44, 24), ISO, two(lambda p: tube(p, ring, 1.2), lambda p: tube(p, stem, 1.6)))
+    tree = centerline_tree(mask, affine)
+    assert {s.tree for s in tree.segments} == {0} and len(tree.segments) == 3
+    assert tree.segments[0].points[0, 0] < -14.0
+    for path in (ring, stem):
+        assert (cKDTree(tree.points).query(path)[0] < 0.8).mean() > 0.95
+
+
+def test_a_branch_that_leaves_the_scan_beside_one_that_does_not():
+    trunk, side = [-30.0, 0, 0] + STEPS * [38.0, 0, 0], STEPS * [8.0, 20.0, 0]
+    taper = np.linspace(2.6, 1.2, 60)
+    mask, affine, _ = scan(
+        (50, 40, 24), ISO, two(lambda p: tube(p, trunk, taper), lambda p: tube(p, side, 1.0))
+    )
+    assert mask[0].any() and mask[:, -1].any()
+    tree = centerline_tree(mask, affine)
+    assert [s.parent for s in tree.segments] == [-1, 0, 0]
+    assert tree.segments[0].points[0, 0] < -8.5  # its ostium is where the scan ends
+    lengths = sorted(s.length_mm for s in tree.segments)
+    np.testing.assert_allclose(lengths, [line_length(side[side[:, 1] < 7.8]), 8.0 + 0.8, 9.8], atol=1.3)
+
+
+def test_vessels_that_touch_all_along_are_told():
+    one = [-11.0, -1.2, 0] + STEPS * [22.0, 0, 0]
+    other = [-9.0, 1.2, 0] + STEPS * [22.0, 0, 0]
+    mask, affine, _ = scan((84, 30, 24), ISO, two(lambda p: tube(p, one, 1.3), lambda p: tube(p, other, 1.3)))
+    assert any("side by side" in words for words in centerline_tree(mask, affine).warnings)
+    mask, affine, _ = scan((84, 30, 24), ISO, lambda p: tube(p, one, 2.6))
+    assert centerline_tree(mask, affine).warnings == []

@@ -5,7 +5,11 @@ import trimesh
 from scipy.ndimage import gaussian_filter
 from shapes import scan, torus, tube
 
+from bundle.geometry.case_files import SUFFIXES
 from bundle.geometry.export import export_case
+from bundle.geometry.export_options import CLOUD_FORMATS, COLOURS, FORMATS
+from bundle.geometry.opengl import why_no_pictures
+from bundle.geometry.volume_mesh import why_no_mesher
 
 AXES = np.diag([-0.5, -0.5, 0.5])
 
@@ -81,3 +85,123 @@ def test_any_mask_gives_a_closed_mesh_or_a_sentence(tmp_path, seed):
         assert report["reason"] and not list(tmp_path.iterdir())
     else:
         assert report["mesh"]["watertight"] and trimesh.load(tmp_path / "x_mesh.stl").is_watertight
+
+
+def strange(kind):
+    """A mask that is no coronary tree, and its affine."""
+    affine = np.diag([0.5, 0.5, 0.5, 1.0])
+    mask = np.zeros((30, 30, 30), np.uint8)
+    if kind == "block":
+        mask[:] = 1
+    elif kind == "ring":
+        mask, affine, _ = ring()
+    elif kind == "crossing":
+        one, other = [[-9, 0, 0.5], [9, 0, 0.5]], [[0, -9, -0.5], [0, 9, -0.5]]
+        mask, affine, _ = scan(
+            (42, 42, 20), AXES, lambda p: np.maximum(tube(p, one, 1.4), tube(p, other, 1.4))
+        )
+    elif kind == "specks":
+        mask.ravel()[np.random.default_rng(0).choice(mask.size, 40, replace=False)] = 1
+    elif kind == "sheared":
+        mask, affine, _ = scan((50, 24, 24), AXES, lambda p: tube(p, [[-9, 0, 0], [9, 0, 0]], 1.4))
+        affine[0, 1] = 0.15
+    return mask, affine
+
+
+@pytest.mark.parametrize("kind", ["block", "ring", "crossing", "specks", "sheared"])
+def test_strange_masks_give_a_closed_mesh_or_a_sentence_whatever_is_asked_for(tmp_path, kind):
+    report = export_case(
+        *strange(kind), tmp_path, "x", pictures=False, colour_by="branch", edge_length_mm=0.7,
+        solver=True, extension_diameters=1.0,
+    )  # fmt: skip
+    if kind == "specks":
+        assert report["empty"] and "specks" in report["reason"]
+    else:
+        assert report["mesh"]["watertight"] and trimesh.load(tmp_path / "x_mesh.stl").is_watertight
+    if (tmp_path / "x_solver.vtp").exists():
+        assert pv.read(tmp_path / "x_solver.vtp").is_manifold
+    else:
+        assert kind in ("specks", "block") or report["warnings"]
+
+
+def y_vessel():
+    def solid(points):
+        trunk = tube(points, [[-12, 0, 0], [12, 1, 1]], 1.6)
+        return np.maximum(trunk, tube(points, [[0, 0.5, 0.5], [7, 9, 2]], 1.1))
+
+    return scan((60, 50, 30), AXES, solid, edge_mm=0.3)
+
+
+def test_what_is_asked_for_is_written_and_goes_with_the_next_run(tmp_path):
+    mask, affine, probability = y_vessel()
+    report = export_case(
+        mask, affine, tmp_path, "7", probability, pictures=False, edge_length_mm=0.8, formats=("obj", "glb"),
+        cloud_formats=("ply", "vtp"), voxel_points=True, colour_by="branch", turntable=2, solver=True,
+    )  # fmt: skip
+    assert report["files"]["points_vtp"] == "7_points.vtp" and report["files"]["voxels"] == "7_voxels.ply"
+    assert sorted(report["files"].values()) == sorted(p.name for p in tmp_path.iterdir())
+    drawn = why_no_pictures() is None
+    assert (tmp_path / "7_turntable.gif").exists() == drawn and not (tmp_path / "7_snapshot.png").exists()
+    export_case(mask, affine, tmp_path, "7", probability, pictures=False)
+    left = {path.name.removeprefix("7_") for path in tmp_path.iterdir()} - {"branches.csv", "stenoses.csv"}
+    assert left == {"mesh.stl", "mesh.ply", "mesh.vtp", "points.ply", "centerline.vtp"}
+
+
+def test_every_file_that_can_be_written_is_known_when_old_ones_are_removed(tmp_path):
+    mask, affine, probability = y_vessel()
+    settings = {"formats": FORMATS, "cloud_formats": CLOUD_FORMATS, "voxel_points": True, "turntable": 1,
+                "solver": True, "volume_mesh": True}  # fmt: skip
+    report = export_case(mask, affine, tmp_path, "7", probability, **settings)
+    assert {name.removeprefix("7_") for name in report["files"].values()} <= set(SUFFIXES)
+    assert sorted(report["files"].values()) == sorted(p.name for p in tmp_path.iterdir())
+    if why_no_mesher() is None:
+        assert report["volume_mesh"]["tetrahedra"] > 1000 and "volume" in report["files"]
+    else:
+        assert any("[mesher]" in warning for warning in report["warnings"])
+
+
+def test_edges_get_their_length_and_the_tree_stays(tmp_path):
+    mask, affine, _ = y_vessel()
+    fine = export_case(mask, affine, tmp_path, "fine", pictures=False)
+    coarse = export_case(mask, affine, tmp_path, "coarse", pictures=False, edge_length_mm=0.9)
+    few = export_case(mask, affine, tmp_path, "few", pictures=False, keep_triangles=0.5)
+    assert coarse["mesh"]["triangles"] < 0.3 * fine["mesh"]["triangles"] and coarse["mesh"]["watertight"]
+    assert few["mesh"]["triangles"] == pytest.approx(0.5 * fine["mesh"]["triangles"], rel=0.1)
+    assert coarse["mesh"]["volume_mm3"] == pytest.approx(fine["mesh"]["volume_mm3"], rel=0.01)
+    assert coarse["centerline_length_mm"] == fine["centerline_length_mm"]
+
+
+@pytest.mark.parametrize("colour_by", list(COLOURS))
+def test_clouds_take_the_colours_that_were_asked_for(tmp_path, colour_by):
+    mask, affine, probability = y_vessel()
+    options = {"pictures": False, "colour_by": colour_by, "cloud_formats": ("ply", "vtp")}
+    report = export_case(mask, affine, tmp_path, "7", probability, **options)
+    cloud = pv.read(tmp_path / "7_points.vtp")
+    values, rgb = cloud.point_data[report["points_coloured_by"]], cloud.point_data["RGB"]
+    np.testing.assert_array_equal(rgb, pv.read(tmp_path / "7_points.ply").point_data["RGB"])
+    if colour_by == "branch":
+        shades = {(branch, *color) for branch, color in zip(values.tolist(), rgb.tolist())}
+        assert len(shades) == len(set(values.tolist())) == len({shade[1:] for shade in shades}) > 1
+    else:
+        inner = (values > np.percentile(values, 3)) & (values < np.percentile(values, 97))
+        assert np.corrcoef(values[inner], rgb[inner, 1])[0, 1] > 0.9  # green rises along the palette
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"formats": ("stl", "fbx")}, "'fbx'"),
+        ({"cloud_formats": ("las",)}, "'las'"),
+        ({"colour_by": "age"}, "'age'"),
+        ({"smoothing": "median"}, "'median'"),
+        ({"edge_length_mm": 0.0}, "positive"),
+        ({"keep_triangles": 1.5}, "between 0 and 1"),
+        ({"turntable": -1}, "not negative"),
+        ({"centerline": False, "solver": True}, "need the centreline"),
+        ({"colour_by": "probability"}, "only where there is one"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named(tmp_path, settings, words):
+    mask, affine, _ = ring()
+    with pytest.raises(ValueError, match=words):
+        export_case(mask, affine, tmp_path, "7", pictures=False, **settings)

@@ -4,8 +4,9 @@ import pyvista as pv
 from PIL import Image
 
 from bundle.geometry import opengl
-from bundle.geometry.picture import ANTERIOR, BACKGROUND, LEFT, SUPERIOR, render_view, snapshot
-from bundle.geometry.turntable import turntable
+from bundle.geometry.page import BACKGROUND
+from bundle.geometry.picture import ANTERIOR, LEFT, SUPERIOR, render_view, snapshot
+from bundle.geometry.turntable import turntable, view_at
 
 can_draw = pytest.mark.skipif(opengl.why_no_pictures() is not None, reason=str(opengl.why_no_pictures()))
 
@@ -52,11 +53,47 @@ def test_one_scale_and_nothing_cut_off(tmp_path):
 
 
 @can_draw
-def test_a_turntable_has_its_frames(tmp_path):
-    assert turntable(two_balls((-1, 0, 0)), tmp_path / "a.gif", frames=3, size=(80, 80)) is None
+def test_a_turntable_begins_in_front_and_turns_to_the_patients_left(tmp_path):
+    mesh = two_balls((-1, 0, 0))
+    sentence = turntable(
+        mesh, tmp_path / "a.gif", mesh.points[:, 0], "Place (mm)", "7", frames=4, size=(120, 120)
+    )
+    assert sentence is None
     frames = Image.open(tmp_path / "a.gif")
-    assert frames.n_frames == 3 and frames.size == (80, 80)
-    assert weight(np.asarray(frames.convert("RGB")))[0] > 0.1
+    assert frames.n_frames == 4 and frames.size[0] == 120
+    leans = []
+    for number in range(4):
+        frames.seek(number)
+        leans.append(weight(np.asarray(frames.convert("RGB"))[20:100, 12:108])[0])
+    assert leans[0] > 0.1 and leans[2] < -0.1  # the big ball is to the left of the patient
+    assert max(abs(leans[1]), abs(leans[3])) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("angle", "title", "edges"),
+    [
+        (0, "Anterior", "RL"),
+        (30, "LAO 30°", "RL"),
+        (60, "LAO 60°", "AP"),
+        (90, "Left", "AP"),
+        (119.8, "LPO 60°", "AP"),
+        (180, "Posterior", "LR"),
+        (240, "RPO 60°", "PA"),
+        (270, "Right", "PA"),
+        (330, "RAO 30°", "RL"),
+    ],
+)
+def test_the_views_of_a_turntable_are_named_as_in_angiography(angle, title, edges):
+    view = view_at(angle)
+    assert view.title == title and "".join(view.edges[:2]) == edges
+
+
+@can_draw
+@pytest.mark.parametrize("angle", [0, 60, 90, 170, 200, 290])
+def test_the_letter_on_the_right_of_a_turned_view_is_on_the_right(angle):
+    view = view_at(angle)
+    direction = {"A": (0, 1, 0), "P": (0, -1, 0), "L": (-1, 0, 0), "R": (1, 0, 0)}[view.edges[1]]
+    assert weight(render_view(two_balls(direction), view, (120, 120), 0.4))[0] > 0.1
 
 
 def test_a_machine_without_opengl_gets_a_sentence(tmp_path, monkeypatch):

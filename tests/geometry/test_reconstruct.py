@@ -10,6 +10,9 @@ import pytest
 import trimesh
 from shapes import rotation, scan, tube
 
+from bundle.geometry.opengl import why_no_pictures
+from bundle.geometry.volume_mesh import why_no_mesher
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "reconstruct.py"
 AXES = rotation((10, 20, 30)) @ np.diag([0.5, -0.5, 0.6])
 
@@ -68,6 +71,34 @@ def test_bad_files_are_named_and_the_good_one_is_done(main, vessel, tmp_path, ca
     assert len(said.err.strip().splitlines()) == 4
     assert "the mask is empty" in said.out and "good: " in said.out
     assert (tmp_path / "out" / "good" / "good_mesh.stl").exists()
+
+
+def test_every_setting_has_its_flag(main, vessel, tmp_path):
+    mask, affine, _ = vessel
+    nib.save(nib.Nifti1Image(mask, affine), tmp_path / "a.nii.gz")
+    flags = "--no-pictures --edge-length-mm 0.7 --turntable 2 --cloud-formats ply,vtp --colour-by branch"
+    flags += " --formats obj --solver --extension-diameters 1"
+    assert main([str(tmp_path / "a.nii.gz"), "--out", str(tmp_path), *flags.split()]) == 0
+    report = json.loads((tmp_path / "a" / "a.json").read_text())
+    assert report["points_coloured_by"] == "branch_id"
+    expected = {"mesh_obj", "points", "points_vtp", "centerline", "solver_vtp"}
+    assert expected <= set(report["files"]) and "mesh_stl" not in report["files"]
+    if why_no_pictures() is None:
+        assert report["files"]["turntable"] == "a_turntable.gif"
+
+
+@pytest.mark.parametrize("flags", [["--formats", "fbx"], ["--keep-triangles", "2"]])
+def test_an_impossible_setting_is_refused_at_once(main, tmp_path, capsys, flags):
+    with pytest.raises(SystemExit):
+        main([str(tmp_path / "a.nii.gz"), "--out", str(tmp_path), *flags])
+    assert "none of them" in capsys.readouterr().err or flags[0] == "--keep-triangles"
+
+
+@pytest.mark.skipif(why_no_mesher() is None, reason="gmsh is installed here")
+def test_a_volume_mesh_without_gmsh_is_refused_at_once(main, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main([str(tmp_path / "a.nii.gz"), "--out", str(tmp_path), "--volume-mesh"])
+    assert "[mesher]" in capsys.readouterr().err
 
 
 def test_two_files_of_one_name_are_refused(main, tmp_path):

@@ -30,14 +30,17 @@ def test_half_of_the_triangles_hold_the_same_volume_and_both_vessels(rings):
     assert np.abs(wall).mean() < 0.06
 
 
-def test_edges_get_the_length_that_was_asked_for(rings):
-    coarser = to_edge_length(rings, 0.6)
-    assert mean_edge_mm(coarser) == pytest.approx(0.6, rel=0.15)
-    assert check_mesh(coarser)["watertight"]
+@pytest.mark.parametrize("edge_mm", [0.15, 0.25, 0.6])
+def test_edges_get_the_length_that_was_asked_for(rings, edge_mm):
+    other = to_edge_length(rings, edge_mm)
+    assert mean_edge_mm(other) == pytest.approx(edge_mm, rel=0.15)
+    after = check_mesh(other)
+    assert after["watertight"] and after["parts"] == 2
+    assert after["volume_mm3"] == pytest.approx(check_mesh(rings)["volume_mm3"], rel=1e-3)
 
 
-@pytest.mark.parametrize(("edge", "words"), [(0.1, "cannot be made"), (0.0, "positive")])
-def test_detail_that_is_not_there_is_refused(rings, edge, words):
+@pytest.mark.parametrize(("edge", "words"), [(0.001, "million triangles"), (0.0, "positive")])
+def test_an_edge_length_that_cannot_be_is_refused(rings, edge, words):
     with pytest.raises(ValueError, match=words):
         to_edge_length(rings, edge)
 

@@ -4,7 +4,9 @@ import pyvista as pv
 import trimesh
 from shapes import scan, tube
 
-from bundle.geometry.centerline import centerline_tree
+from bundle.geometry.centerline import centerline_tree, vessel_tree
+from bundle.geometry.crossing import crossing_faces
+from bundle.geometry.lumen import find_vessels
 from bundle.geometry.mesh import areas_mm2, check_mesh, triangles, volume_mm3
 from bundle.geometry.smoothing import smooth_surface
 from bundle.geometry.solver import patch_table, solver_model, write_solver_stl, write_solver_vtp
@@ -88,3 +90,66 @@ def test_an_open_wall_or_no_tree_is_refused(y_vessel):
         solver_model(pv.Plane().triangulate(), tree)
     with pytest.raises(ValueError, match="branches"):
         solver_model(wall, Tree())
+
+
+def named(tree):
+    """The tree with a branch for each of its segments."""
+    tree.branches = [make_branch(tree, [i], f"v{i}", 1.0, s.parent) for i, s in enumerate(tree.segments)]
+    return tree
+
+
+def crossings(mesh):
+    faces = triangles(mesh)
+    return crossing_faces(np.asarray(mesh.points, float), faces, np.arange(len(faces)))
+
+
+@pytest.fixture(scope="module")
+def facing():
+    """Two vessels of 1.4 mm whose ends face each other over 8 mm."""
+    one, other = np.array([[-18.0, 0.2, 0], [-4, 0, 0]]), np.array([[4.0, 0.1, 0.1], [18, 0.4, 0]])
+    mask, affine, _ = scan(
+        (104, 24, 24), np.diag([0.4, 0.4, 0.4]), lambda p: np.maximum(tube(p, one, 1.4), tube(p, other, 1.4))
+    )
+    wall, _ = smooth_surface(extract_surface(mask, affine))
+    return wall, named(vessel_tree(find_vessels(mask, affine), wall, max_gap_mm=0.0))
+
+
+def test_extensions_of_ends_that_face_each_other_do_not_meet(facing):
+    wall, tree = facing
+    assert len(tree.branches) == 2
+    model = solver_model(wall, tree, extension_diameters=5.0)
+    assert len(model.patches) == 5
+    assert model.warnings and all("would meet another vessel" in w for w in model.warnings)
+    assert check_mesh(model.mesh)["parts"] == 2 and check_mesh(model.mesh)["watertight"]
+    assert len(crossings(model.mesh)) == 0
+    inner = [p.center[0] for p in model.patches[1:] if abs(p.center[0]) < 10]
+    outer = [abs(p.center[0]) for p in model.patches[1:] if abs(p.center[0]) > 10]
+    assert len(inner) == 2 and max(inner) - min(inner) > 0.5
+    assert min(outer) > 28  # what has room keeps its five diameters
+
+
+def test_a_tube_pushed_through_another_is_seen():
+    first, second = pv.Cylinder(radius=1, height=8), pv.Cylinder(radius=1, height=8, direction=(0, 1, 0))
+    both = pv.merge([first.triangulate().clean(), second.triangulate().clean()])
+    faces = triangles(both.extract_surface(algorithm=None).triangulate())
+    assert len(crossing_faces(np.asarray(both.points, float), faces, np.arange(len(faces)))) > 10
+    apart = np.asarray(both.points, float)
+    apart[first.triangulate().clean().n_points :] += [0, 0, 2.5]
+    assert len(crossing_faces(apart, faces, np.arange(len(faces)))) == 0
+
+
+def test_an_inlet_lies_where_a_ragged_stump_has_become_a_vessel():
+    """Where the aorta was taken off, a vessel begins as a sliver of its wall."""
+    path = np.array([[-13.0, 0.1, 0.2], [13, 0, 0]])
+
+    def solid(points):
+        sliver = (points[:, 0] < -9.5) & (points[:, 1] < 0.8)
+        return np.where(sliver, -1.0, tube(points, path, np.array([2.4, 0.8])))
+
+    mask, affine, _ = scan((80, 24, 24), np.diag([0.4, 0.4, 0.4]), solid)
+    wall, _ = smooth_surface(extract_surface(mask, affine))
+    tree = named(centerline_tree(mask, affine))
+    tree.branches[0].name = "LM"
+    assert tree.branches[0].points[0, 0] < -11.0
+    inlet = next(p for p in solver_model(wall, tree).patches if p.kind == "inlet")
+    assert inlet.center[0] > -10.5 and inlet.area_mm2 == pytest.approx(np.pi * 2.2**2, rel=0.2)

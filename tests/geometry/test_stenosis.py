@@ -138,3 +138,12 @@ def test_a_severe_stenosis_is_told_in_a_vessel_of_three_to_four_voxels():
     assert lesion.percent_diameter == pytest.approx(65, abs=5)
     _, radius = narrowed(40, start=0.75, end=0.68)
     assert find_stenoses(straight(radius), voxel_mm=0.4) == []
+
+
+def test_a_short_severe_lesion_in_a_rough_wall_keeps_its_degree():
+    """A running median over 3.5 mm would make 40 % of it."""
+    _, radius = narrowed(75, length_mm=5)
+    found = [find_stenoses(straight(rough(radius, seed, 0.1)), voxel_mm=0.4) for seed in range(10)]
+    assert sum(map(len, found)) >= 9
+    told = [lesion.percent_diameter for lesions in found for lesion in lesions]
+    assert np.mean(told) == pytest.approx(75, abs=8)

@@ -58,6 +58,13 @@ def test_a_broken_case_is_recorded_and_the_others_go_on(tmp_path):
     assert [f["case"] for f in handler.failures] == ["bad"] and "singular" in handler.failures[0]["reason"]
 
 
+def test_a_setting_that_cannot_be_is_told_before_the_first_case(tmp_path):
+    with pytest.raises(ValueError, match="'median'"):
+        GeometryExport(tmp_path, smoothing="median")
+    with pytest.raises(TypeError, match="smooting"):
+        GeometryExport(tmp_path, smooting="sinc")
+
+
 def test_a_second_run_starts_afresh(tmp_path):
     handler = GeometryExport(tmp_path, pictures=False)
     run(handler, item("1", 5))

@@ -35,6 +35,14 @@ def load(path, key="image"):
 # --- good files
 
 
+def test_loads_where_monai_label_asked_the_loader_for_meta_data_too(tmp_path):
+    """It sets image_only to False on the loader of every LoadImaged."""
+    path = save(tmp_path / "a.nii.gz")
+    transform = LoadCTAd(["image"])
+    transform._loader.image_only = False
+    torch.testing.assert_close(transform({"image": str(path)})["image"].as_tensor(), load(path).as_tensor())
+
+
 @pytest.mark.parametrize("name", ["a.nii.gz", "a.nii", "A.NII.GZ"])
 @pytest.mark.parametrize("dtype", [np.int16, np.dtype(">i2"), np.uint16, np.float64])
 def test_nifti_keeps_values_and_affine(tmp_path, name, dtype):

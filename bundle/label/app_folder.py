@@ -1,0 +1,58 @@
+"""The folder from which MONAI Label serves the bundle."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+__all__ = ["MODEL", "make_app"]
+
+MODEL = "coronary_ct_segmentation"
+"""Name of the model in the viewers; MONAI Label reads its kind from the ending."""
+
+_APP = Path("monailabel") / "sample-apps" / "monaibundle"  # where pip puts it, below the environment's prefix
+
+
+def make_app(app: Path, bundle_root: Path, prefix: Path = Path(sys.prefix)) -> Path:
+    """Lay MONAI Label's app `monaibundle` out in `app`, with main.py of this folder and the bundle in it.
+
+    Code and configs are links into `bundle_root`, made anew each time, so that they are always those of the
+    bundle. The weights are a copy, made once: what annotators train replaces the copy and stays, while the
+    bundle's own weights are never written. Results and training runs stay in the app too.
+
+    Args:
+        app: made where it does not exist; sessions, logs and trained weights in it are kept.
+        bundle_root: folder with bundle/, configs/ and models/model.pt.
+        prefix: of the environment that MONAI Label is installed in.
+
+    Returns:
+        `app/model/MODEL`.
+
+    Raises:
+        FileNotFoundError: MONAI Label's app is not in the environment, or the weights not in the bundle.
+    """
+    others = shutil.ignore_patterns("__pycache__", "main.py")
+    shutil.copytree(prefix / _APP, app, dirs_exist_ok=True, ignore=others)
+    shutil.copyfile(prefix / _APP / "main.py", app / "monaibundle.py")
+    _link(app / "main.py", bundle_root / "bundle" / "label" / "main.py")
+    model = app / "model" / MODEL
+    (model / "models").mkdir(parents=True, exist_ok=True)
+    weights = model / "models" / "model.pt"
+    if not weights.exists():
+        part = weights.with_suffix(".part")
+        shutil.copyfile(bundle_root / "models" / "model.pt", part)
+        part.replace(weights)
+    _link(model / "bundle", bundle_root / "bundle")
+    # File by file: for a training on several GPUs MONAI Label writes a config of its own beside the others.
+    configs = model / "configs"
+    shutil.rmtree(configs, ignore_errors=True)
+    configs.mkdir()
+    for file in (bundle_root / "configs").iterdir():
+        _link(configs / file.name, file)
+    return model
+
+
+def _link(link: Path, target: Path) -> None:
+    link.unlink(missing_ok=True)
+    link.symlink_to(target.resolve())

@@ -1,0 +1,141 @@
+"""Meshes, centreline and measurements of one predicted case: for the handler, and for MONAI Label."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+
+import bundle
+from bundle.data import case_name
+from bundle.geometry.crop import region_of
+from bundle.geometry.export import export_case
+from bundle.geometry.export_options import ExportOptions
+from bundle.geometry.write import plain_values, write_json
+
+__all__ = ["CaseGeometry", "ExportGeometryd", "case_geometry", "failure_reason", "write_geometry"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CaseGeometry:
+    """A prediction cropped to its vessels, on the CPU: what `write_geometry` needs.
+
+    mask: (X, Y, Z) bool. affine: (4, 4) of that box, RAS mm. probability: (X, Y, Z) or None. scan: shape,
+    affine, threshold and confidence of the whole prediction.
+    """
+
+    mask: np.ndarray
+    affine: np.ndarray
+    probability: np.ndarray | None
+    scan: dict[str, Any]
+
+
+def case_geometry(pred: MetaTensor, prob: MetaTensor | None = None) -> CaseGeometry:
+    """Crop a mask (1, X, Y, Z), > 0 is lumen, and its probability on the same grid to the vessels."""
+    mask = np.asarray(pred[0].detach().cpu()) > 0
+    affine = np.asarray(pred.affine, dtype=np.float64)
+    scan = {"shape": list(mask.shape), "affine_ras_mm": affine.tolist()}
+    scan |= {key: float(pred.meta[key]) for key in ("threshold", "confidence") if key in pred.meta}
+    region = region_of(mask)
+    if region is None:
+        return CaseGeometry(mask, affine, None, scan)
+    probability = None if prob is None else region.take(np.asarray(prob[0].detach().cpu()))
+    return CaseGeometry(region.take(mask), region.affine(affine), probability, scan)
+
+
+def write_geometry(
+    geometry: CaseGeometry,
+    output_dir: str | os.PathLike,
+    case: str,
+    provenance: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> dict:
+    """Write the files of `bundle.geometry.export.export_case` and `<case>.json` into `output_dir/<case>/`.
+
+    Returns:
+        What the JSON says: the report of `export_case`, `scan` and `provenance`.
+
+    Raises:
+        ValueError: as `export_case` does.
+    """
+    folder = Path(output_dir) / case
+    level = geometry.scan.get("threshold") if geometry.probability is not None else None
+    report = export_case(
+        geometry.mask, geometry.affine, folder, case, geometry.probability, level=level, **options
+    )
+    versions = {"bundle": bundle.__version__}
+    report |= {"scan": geometry.scan, "provenance": versions | dict(provenance)}
+    write_json(report, folder / f"{case}.json")
+    return report
+
+
+def failure_reason(error: Exception, case: str) -> str:
+    """The sentence of a ValueError; anything else is logged with its traceback, and named."""
+    if isinstance(error, ValueError):
+        return str(error)
+    logger.error("geometry of case %s failed", case, exc_info=error)
+    return repr(error)
+
+
+class ExportGeometryd(MapTransform):
+    """Post transform that writes the geometry of a MONAI Label request and adds the report to its answer.
+
+    MONAI Label runs no handlers, so `GeometryExport` has no say there, and drops every `SaveImaged`. Of an
+    item that carries `request_key` (MONAI Label names its `model` in each request for a mask, not in those
+    of its scoring) the geometry goes to `output_dir/<case>/`, by the code that the handler uses. The item's
+    `result`, which MONAI Label sends back beside the mask, gets `geometry`: the report of `write_geometry`,
+    or {"case", "failed"} with a sentence, and the mask goes out all the same. Any other item passes
+    unchanged: in a run of the bundle the handler makes the files, while the next case is on the network.
+
+    Args:
+        keys: the mask, (1, X, Y, Z) with its affine.
+        output_dir: folder of the results.
+        prob_key: the probability on the same grid, used where the item has it.
+        request_key: the entry by which a request is known.
+        provenance: what the report shall say of the run.
+        **options: settings of `bundle.geometry.export_options.ExportOptions`.
+
+    Raises:
+        ValueError: an option cannot be.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        output_dir: str | os.PathLike,
+        prob_key: str = "prob",
+        request_key: str = "model",
+        provenance: Mapping[str, Any] | None = None,
+        allow_missing_keys: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.output_dir = Path(output_dir)
+        self.prob_key, self.request_key = prob_key, request_key
+        self.provenance = dict(provenance or {})
+        self.options = options
+        ExportOptions(**options)  # a setting that cannot be is told before the first case
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        d = dict(data)
+        if self.request_key not in d:
+            return d
+        for key in self.key_iterator(d):
+            case = case_name(d[key].meta["filename_or_obj"])
+            try:
+                geometry = case_geometry(d[key], d.get(self.prob_key))
+                report = write_geometry(geometry, self.output_dir, case, self.provenance, self.options)
+            except Exception as error:  # the mask is worth sending without it
+                report = {"case": case, "failed": failure_reason(error, case)}
+            d["result"] = {**d.get("result", {}), "geometry": plain_values(report)}
+        return d

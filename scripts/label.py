@@ -1,0 +1,71 @@
+"""Start MONAI Label with this bundle, for 3D Slicer and OHIF: what `make label` runs in its own environment.
+
+    .venv-label/bin/python scripts/label.py --studies FOLDER_OF_SCANS
+
+The app (MONAI Label's own `monaibundle`) is laid out in `label/monaibundle`; a training there writes its
+weights to the app, not over the bundle's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bundle.label.app_folder import MODEL, make_app
+
+ROOT = Path(__file__).resolve().parents[1]
+CONNECT = """
+MONAI Label runs this bundle as the model "{model}" on the scans in {studies}.
+  3D Slicer  extension MONAILabel, module "MONAI Label": enter {url} as server, refresh,
+             Next Sample, then under Auto Segmentation choose {model} and press Run
+  OHIF       {url}/ohif/ in a browser; the studies must then be a DICOMweb server's address
+  REST       {url}/ lists the calls; meshes of a case: {url}/geometry/CASE/CASE_mesh.stl
+The server listens to this computer alone. Ctrl+C ends it.
+"""
+
+
+def environment() -> dict[str, str]:
+    """What the server and the trainings that it starts need to find the bundle."""
+    paths = [str(ROOT)]
+    if importlib.util.find_spec("torchvision") is None:
+        paths.append(str(ROOT / "bundle" / "label" / "without_torchvision"))
+    # Scoring every scan after each start, sample and training takes minutes on a CPU: on request only.
+    defaults = {"MONAI_LABEL_AUTO_UPDATE_SCORING": "false"}
+    # MONAI Label calls torchrun by name for a training on several GPUs.
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    return defaults | os.environ | {"PATH": programs, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--studies", default=str(ROOT / "label" / "studies"), help="scans, or a DICOMweb URL")
+    parser.add_argument("--app", default=str(ROOT / "label" / "monaibundle"), help="folder of the app")
+    parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
+    options = parser.parse_args()
+    if importlib.util.find_spec("monailabel") is None:
+        raise SystemExit("error: MONAI Label is not in this environment; use `make label`, or .venv-label")
+    if "://" not in options.studies:
+        Path(options.studies).mkdir(parents=True, exist_ok=True)
+    make_app(Path(options.app), ROOT)
+
+    command = [sys.executable, "-m", "monailabel.main", "start_server"]
+    command += ["--app", options.app, "--studies", options.studies]
+    command += ["--host", "127.0.0.1", "--port", str(options.port)]
+    command += ["--uvicorn_app", "bundle.label.server:app"]
+    configuration = {"models": MODEL, "epistemic_model": MODEL, "zoo_source": "ngc", "sam2": "false"}
+    for key, value in configuration.items():
+        command += ["--conf", key, value]
+    url = f"http://127.0.0.1:{options.port}"
+    print(CONNECT.format(model=MODEL, studies=options.studies, url=url), flush=True)
+    os.execve(sys.executable, command, environment())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""MONAI Label's answer carries the geometry; a run of the bundle and a scoring leave it to others."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from ignite.engine import Engine
+from monai.data import MetaTensor
+from monai.transforms import Invertd, SaveImaged
+
+from bundle.handlers.geometry_export import GeometryExport
+from bundle.transforms.export_geometry import ExportGeometryd
+
+
+def request(affine=None, **entries):
+    """An item after post-processing: a ball of 5 voxels of 0.5 x 0.5 x 0.8 mm, from the file ball.nii.gz."""
+    affine = torch.diag(torch.tensor([0.5, 0.5, 0.8, 1.0], dtype=torch.float64)) if affine is None else affine
+    grid = np.stack(np.meshgrid(*[np.arange(20) - 9.5] * 3, indexing="ij"))
+    distance = 5 - np.linalg.norm(grid, axis=0)
+    probability = torch.as_tensor(1 / (1 + np.exp(-distance)), dtype=torch.float32)[None]
+    meta = {"filename_or_obj": "/studies/ball.nii.gz", "threshold": 0.5}
+    pred = MetaTensor((probability > 0.5).to(torch.uint8), affine=affine, meta=meta)
+    return {"pred": pred, "prob": MetaTensor(probability, affine=affine), **entries}
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_request_gets_the_files_and_the_report(tmp_path):
+    out = ExportGeometryd("pred", tmp_path, pictures=False)(request(model="coronary", result={"a": 1}))
+    report = json.loads(json.dumps(out["result"], allow_nan=False))["geometry"]
+    assert out["result"]["a"] == 1 and report["case"] == "ball"
+    assert report["mesh"]["volume_mm3"] == pytest.approx(4 / 3 * np.pi * 5**3 * 0.2, rel=0.05)
+    assert set(report["files"].values()) | {"ball.json"} == set(files(tmp_path / "ball"))
+
+
+def test_they_are_those_of_the_handler(tmp_path):
+    ExportGeometryd("pred", tmp_path / "label", pictures=False)(request(model="coronary"))
+
+    def step(engine, item):
+        engine.state.batch = [{"case": "ball"}]
+        return [item]
+
+    engine = Engine(step)
+    GeometryExport(tmp_path / "handler", pictures=False).attach(engine)
+    engine.run([request()])
+    label, handler = files(tmp_path / "label"), files(tmp_path / "handler")
+    reports = [json.loads(side.pop("ball.json")) for side in (label, handler)]
+    assert label == handler
+    assert [report.pop("seconds") is None for report in reports] == [False, False]
+    assert reports[0] == reports[1]
+
+
+@pytest.mark.parametrize("entries", [{"case": "ball"}, {"image_path": "/studies/ball.nii.gz"}])
+def test_a_run_of_the_bundle_and_a_scoring_write_nothing(tmp_path, entries):
+    out = ExportGeometryd("pred", tmp_path)(request(**entries))
+    assert "result" not in out and not files(tmp_path)
+
+
+def test_monai_label_keeps_the_transform():
+    """It drops these two kinds from the post-processing."""
+    assert not issubclass(ExportGeometryd, (SaveImaged, Invertd))
+
+
+def test_a_geometry_that_fails_does_not_take_the_mask_with_it(tmp_path):
+    flat = torch.diag(torch.tensor([0.5, 0.5, 0.0, 1.0], dtype=torch.float64))
+    item = request(flat, model="coronary")
+    out = ExportGeometryd("pred", tmp_path, pictures=False)(item)
+    assert out["pred"] is item["pred"]
+    assert out["result"]["geometry"]["case"] == "ball" and "singular" in out["result"]["geometry"]["failed"]
