@@ -188,7 +188,7 @@ def report(means: list[dict[str, Any]], rows: list[dict[str, Any]], weights: str
         f"**Chosen:** inverse on the {best['order']}, {best['mode']}, threshold {best['threshold']}, parts "
         f"from {best['min_mm3']} mm³: Dice {best['dice']:.4f}, clDice {best['cldice']:.4f}. Confidence of "
         f"the predictions (`AdaptiveThreshold`): {confidences[0]:.3f} to {confidences[-1]:.3f}; the "
-        "threshold falls under 0.9.",
+        "threshold falls for a scan less sure than all of them (`threshold_sure`).",
         "",
         "## Each way back at its own best threshold and smallest part, the rule aside",
         "",

@@ -44,9 +44,8 @@ LIMITS = """\
 The network sees 128×128×64 voxels: over these scans that is {grid_mm} mm a voxel on average, and the vessels
 are 1 to 4 mm wide. So
 
-- a distal branch that fills less than half of every voxel it crosses is background in the label that the
-  network learns from: it is lost at the network's grid however well the network is trained, and clDice shows
-  it first;
+- a distal branch that fills a small part of every voxel it crosses stands little above the noise, and its
+  share of lumen lies under the threshold: clDice shows it first;
 - where in a voxel the wall lies is known only from partial volume, and small shifts are dear in thin vessels:
   a wall 0.25 mm too far out, less than a fifth of a network voxel, takes the Dice of a tube of 3 mm to 0.85;
 - a vessel that is thin over a stretch comes apart there: more pieces, so a Betti-0 error.
@@ -54,7 +53,7 @@ are 1 to 4 mm wide. So
 The table below leaves the network out: the labels themselves go to the network's grid and back to the scan's
 ({mode}, threshold {level}, the best of tenths for both). A network that answers yes or no a voxel at this
 grid is held to about the first row; one that answered with the share of lumen in the voxel would come to the
-second. More needs a finer grid.
+second, and that is what it is trained for. More needs a finer grid.
 """
 
 
@@ -84,9 +83,7 @@ def metric_rows(summary: list[dict[str, Any]], wanted) -> list[str]:
     return lines
 
 
-def page(
-    metrics: dict[str, Any], ceilings: list[dict[str, Any]], weights: str, mode: str, count: int
-) -> str:
+def page(metrics: dict[str, Any], ceilings: list[dict[str, Any]], weights: str, mode: str, count: int) -> str:
     """docs/accuracy.md."""
     summary = summarise(metrics["cases"])
     columns = ("case", *SCAN_METRICS, "grid_dice", "grid_cldice", "volume_mm3", "true_volume_mm3")

@@ -37,6 +37,7 @@ from benchmark_inference import machine  # noqa: E402
 
 from bundle.geometry.anatomy import name_branches  # noqa: E402
 from bundle.geometry.centerline import vessel_tree  # noqa: E402
+from bundle.geometry.coordinates import voxel_size_mm  # noqa: E402
 from bundle.geometry.lumen import find_vessels  # noqa: E402
 from bundle.geometry.mesh import triangles, volume_mm3  # noqa: E402
 from bundle.geometry.polyline import arc_length, at_length  # noqa: E402
@@ -169,7 +170,7 @@ def line_scores(tree: Tree, tubes: list[Tube]) -> dict:
     return row
 
 
-def lesion_scores(tree: Tree, tubes: list[Tube], voxel_mm: float = SPACING_MM) -> dict:
+def lesion_scores(tree: Tree, tubes: list[Tube], voxel_mm: float) -> dict:
     """Lesions of 40 to 90 % found, and findings where the true lumen is nowhere narrowed by 25 %.
 
     A lesion is found if a finding lies within half its length and 3 mm of its narrowest place;
@@ -209,12 +210,24 @@ def lesion_scores(tree: Tree, tubes: list[Tube], voxel_mm: float = SPACING_MM) -
     return row
 
 
-def measure(seed: int, kind: str, tubes: list[Tube], field: np.ndarray, affine: np.ndarray, volume: float):
-    """A row of figures for one phantom from a "mask" or a "probability"."""
+def drawn(seed: int, kind: str, field: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Mask and probability of a "mask" or a "probability" input, (X, Y, Z)."""
     probability = noisy_probability(field, seed) if kind == "probability" else None
-    mask = field > 0 if probability is None else probability >= 0.5
+    return field > 0 if probability is None else probability >= 0.5, probability
+
+
+def measure(
+    seed: int,
+    kind: str,
+    tubes: list[Tube],
+    mask: np.ndarray,
+    probability: np.ndarray | None,
+    affine: np.ndarray,
+    volume: float,
+) -> dict:
+    """A row of figures for one phantom, whose true volume is `volume` mm3."""
     begin = time.perf_counter()
-    vessels = find_vessels(mask, affine, probability, None if probability is None else 0.5)
+    vessels = find_vessels(mask, affine, probability)
     mesh, _ = smooth_surface(vessel_surface(vessels))
     seconds_mesh = time.perf_counter() - begin
     tree = name_branches(vessel_tree(vessels, mesh))
@@ -228,7 +241,7 @@ def measure(seed: int, kind: str, tubes: list[Tube], field: np.ndarray, affine: 
         "surface95_mm": float(np.percentile(off, 95)),
         "volume_percent": 100 * (volume_mm3(mesh) / volume - 1),
         **line_scores(tree, tubes),
-        **lesion_scores(tree, tubes),
+        **lesion_scores(tree, tubes, float(voxel_size_mm(affine).mean())),
         "mesh_s": seconds_mesh,
         "tree_s": seconds - seconds_mesh,
     }
@@ -318,9 +331,9 @@ def main(
     rows = []
     for seed in range(first_seed, first_seed + count):
         tubes = true_tubes(seed)
-        drawn = rasterise(tubes)
+        field, affine, volume = rasterise(tubes)
         for kind in [kinds] if isinstance(kinds, str) else kinds:
-            rows.append(measure(seed, kind, tubes, *drawn))
+            rows.append(measure(seed, kind, tubes, *drawn(seed, kind, field), affine, volume))
             print(to_text(rows[-1:], COLUMNS).splitlines()[-1], flush=True)
     print(to_text(rows, COLUMNS))
     for kind in dict.fromkeys(row["from"] for row in rows):

@@ -4,8 +4,9 @@ A wall in a probability map is a ramp. Where the lumen is no wider than the ramp
 breaks or is lost, and noise at the wall makes that worse. The integral of the probability over the section
 keeps the lumen's area: exactly, where the map is the share of lumen blurred by a voxel; with an excess that
 is the same at all radii, where it is a smooth step across the wall. The excess is measured on the same tree,
-where it is wide enough for level set and integral to show the same wall, and is taken off where the centre of
-the section is as sure as it is there.
+where it is wide enough for level set and integral to show the same wall. It is taken off where the middle of
+the section is surely lumen, and less and less below that: a blurred map loses a thin vessel's middle and has no
+excess, a step keeps the middle and has it.
 """
 
 from __future__ import annotations
@@ -32,4 +33,4 @@ def wall_excess(level: np.ndarray, whole: np.ndarray, centre: np.ndarray) -> flo
 
 def radius_from_integral(whole: np.ndarray, centre: np.ndarray, excess: float) -> np.ndarray:
     """Radius (N,) mm from the integral radius and the probability in the middle, both (N,)."""
-    return np.sqrt(np.maximum(whole**2 - excess * np.clip(2.0 * centre - 1.0, 0.0, 1.0), 0.0))
+    return np.sqrt(np.maximum(whole**2 - excess * np.clip(2.0 * centre - 0.5, 0.0, 1.0), 0.0))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyvista as pv
+from scipy.spatial import cKDTree
 
-from bundle.geometry.mesh import part_of_vertices, signed_volumes_mm3, triangles, volume_mm3
+from bundle.geometry.mesh import make_mesh, part_of_vertices, signed_volumes_mm3, triangles, volume_mm3
 from bundle.geometry.offset import restore_volumes
 
 METHODS = ("sinc", "laplacian", "none")
@@ -32,6 +34,21 @@ def laplacian(mesh: pv.PolyData, iterations: int = 50, relaxation: float = 0.1) 
     return mesh.smooth(
         n_iter=iterations, relaxation_factor=relaxation, boundary_smoothing=False, feature_smoothing=False
     )
+
+
+def part_collapsed(smoothed: pv.PolyData, before: pv.PolyData, least_mm: float = 0.01) -> pv.PolyData:
+    """`smoothed` with vertices that fell on to each other moved a quarter of the way back to `before`.
+
+    Smoothing closes a part that is one voxel thick until its vertices coincide. Formats without a list of
+    vertices, such as STL, would then join them, and the surface would no longer be a manifold.
+    """
+    points, old = np.array(smoothed.points, np.float64), np.asarray(before.points, np.float64)
+    for _ in range(3):
+        close = np.unique(cKDTree(points).query_pairs(least_mm, output_type="ndarray"))
+        if len(close) == 0:
+            break
+        points[close] += 0.25 * (old[close] - points[close])
+    return make_mesh(points, triangles(smoothed))
 
 
 def smooth_surface(
@@ -71,6 +88,8 @@ def smooth_surface(
             n_parts, part = part_of_vertices(faces, mesh.n_points)
             volumes = signed_volumes_mm3(mesh.points, faces, part, n_parts)
             smoothed = restore_volumes(smoothed, volumes)
+    if smoothed is not mesh:
+        smoothed = part_collapsed(smoothed, mesh)
     after = volume_mm3(smoothed)
     change = 100.0 * (after - before) / before if before else 0.0
     report = {

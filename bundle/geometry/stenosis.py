@@ -18,6 +18,8 @@ _ROUGH = 0.065  # voxels: radius noise over which the wall counts as rough
 _ROUGH_WINDOW, _EVEN_WINDOW = 7, 3  # samples of the running median: 3.5 and 1.5 mm
 _ONE_LESION = 3  # samples: narrowings no further apart are one lesion
 _DISTAL = 1.25
+_MORE_IF_ROUGH = 4.0  # percent
+_THIN, _SEVERE = 3.0, 55.0  # voxels of reference diameter under which only this percentage is told
 # CAD-RADS 2.0 (Cury et al., JCCT 2022), by percent diameter stenosis; research use, not a report.
 _GRADES = ((100.0, "CAD-RADS 5"), (70.0, "CAD-RADS 4"), (50.0, "CAD-RADS 3"), (25.0, "CAD-RADS 2"))
 
@@ -173,10 +175,10 @@ def _behind(branch: Branch) -> np.ndarray:
 def find_stenoses(
     tree: Tree,
     voxel_mm: float,
-    min_percent: float = 50.0,
-    min_percent_large: float = 30.0,
+    min_percent: float = 40.0,
+    min_percent_large: float = 28.0,
     large_mm: float = 1.6,
-    min_reference_voxels: float = 3.0,
+    min_reference_voxels: float = 2.5,
 ) -> list[Stenosis]:
     """Lesions of all branches, by branch and place.
 
@@ -215,6 +217,9 @@ def find_stenoses(
                 free = seen & ~branch.junction
                 depth = fitted_depth(along[free], raw[free], along[extent[0]], along[extent[-1]])
             least = min_percent_large if width >= large_mm else min_percent
+            if width < _THIN * voxel_mm:
+                least = max(least, _SEVERE)
+            least += _MORE_IF_ROUGH if rough else 0.0
             if width < min_reference_voxels * voxel_mm or 100 * min(depth, narrowing[worst]) < least:
                 continue
             found.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -11,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import pyvista as pv
 
+from bundle.errors import InputError
 from bundle.geometry.coordinates import ras_to_lps
 from bundle.geometry.mesh import triangles, vertex_normals
 from bundle.geometry.pointcloud import PointCloud
 
 # 3D Slicer reads this in the header of STL, in comments of PLY and OBJ, in a field called SPACE of VTP.
 SPACE = "SPACE=LPS"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 UNFINISHED = ".unfinished-"  # how the names of temporary files begin
 
 
@@ -25,6 +28,9 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """A temporary path in the same folder that takes the name `path` when the block ends without an error.
 
     A kill, or a machine that goes down, leaves the old file or the new one, never a part of it.
+
+    Raises:
+        InputError: the disk is full.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,6 +40,12 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise InputError(
+            f"the disk is full: {path.name} could not be written; free some space for '{path.parent}' and run again"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -12,6 +12,7 @@ from bundle.phantom.contrast import draw_contrast
 from bundle.phantom.coronary import draw_coronaries
 from bundle.phantom.fields import Grid, sample
 from bundle.phantom.lesions import add_disease
+from bundle.phantom.paths import arc_length
 from bundle.phantom.tubes import STEP
 
 SMALL = (128, 128, 64)
@@ -119,23 +120,34 @@ def _truth(tree, chest, grid: Grid, protocol, rotation, shift) -> dict:
     for branch in tree.branches:
         # A tree begins where it leaves the aorta.
         begin = int(np.argmax(sample(chest.aorta, chest.grid, branch.points) > 0)) if not branch.parent else 0
-        points = scanner.move_points(branch.points, protocol.slab_steps)[begin:]
+        points = scanner.move_points(branch.points, protocol.slab_steps)
         inside = ((points >= low) & (points <= high)).all(axis=1)
+        shown = begin + np.flatnonzero(inside[begin:])
         branches.append(
             {
                 "name": branch.name,
                 "parent": branch.parent,
-                "points_ras_mm": points[inside] @ rotation.T + shift,
-                "radius_mm": branch.radius[begin:][inside],
-                "reference_radius_mm": branch.reference[begin:][inside],
-                "complete": bool(inside.all()),
-                "lesions": [
-                    {**x, **{k: max(x[k] - begin * STEP, 0.0) for k in ("start_mm", "at_mm")}}
-                    for x in branch.lesions
-                ],
+                "points_ras_mm": points[shown] @ rotation.T + shift,
+                "radius_mm": branch.radius[shown],
+                "reference_radius_mm": branch.reference[shown],
+                "complete": bool(inside[begin:].all()),
+                "lesions": _shown_lesions(branch.lesions, points, shown),
             }
         )
     return {"dominance": tree.dominance, "branches": branches}
+
+
+def _shown_lesions(lesions: list[dict], points: np.ndarray, shown: np.ndarray) -> list[dict]:
+    """Lesions whose narrowest place is among the points that are `shown`, with distances along those."""
+    kept = []
+    along = arc_length(points[shown]) if len(shown) else np.zeros(0)
+    for lesion in lesions:
+        start, at = (round(lesion[key] / STEP) for key in ("start_mm", "at_mm"))
+        if at in shown:
+            first = min(int(np.searchsorted(shown, start)), len(shown) - 1)
+            place = int(np.searchsorted(shown, at))
+            kept.append({**lesion, "start_mm": float(along[first]), "at_mm": float(along[place])})
+    return kept
 
 
 def _reorient(arrays, affine, codes: str):

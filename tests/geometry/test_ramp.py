@@ -30,7 +30,7 @@ def test_the_radius_comes_back_whatever_the_shape_of_the_wall(shape, width):
     # A level set is right on a logistic wall and too small on a blurred one.
     level = radius if shape is logistic else np.where(radius > 2 * width, radius - width**2 / (2 * radius), 0)
     found = radius_from_integral(whole, centre, wall_excess(level, whole, centre))
-    np.testing.assert_allclose(found, radius, atol=0.12)
+    np.testing.assert_allclose(found, radius, atol=0.17)
     np.testing.assert_allclose(found[radius > 1.2], level[radius > 1.2], atol=0.04)
 
 

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+import trimesh
 from shapes import scan, torus
 
-from bundle.geometry.mesh import check_mesh
+from bundle.geometry.lumen import find_vessels
+from bundle.geometry.mesh import check_mesh, triangles
 from bundle.geometry.smoothing import smooth_surface
-from bundle.geometry.surface import extract_surface
+from bundle.geometry.surface import extract_surface, vessel_surface
 
 RING, RADIUS = 7.0, 1.4
 TRUE_MM3 = 2 * np.pi**2 * RING * RADIUS**2
@@ -43,3 +45,14 @@ def test_none_changes_nothing(stair_steps):
 def test_an_unknown_method_is_named(stair_steps):
     with pytest.raises(ValueError, match="sinc, laplacian, none"):
         smooth_surface(stair_steps, "gauss")
+
+
+@pytest.mark.parametrize("method", ["sinc", "laplacian"])
+def test_a_part_one_voxel_thick_stays_closed_where_a_format_joins_equal_vertices(method):
+    mask = np.zeros((12, 12, 12), bool)
+    mask[2:10, 5, 5] = mask[5, 2:10, 6] = True
+    mesh, _ = smooth_surface(vessel_surface(find_vessels(mask, np.eye(4))), method)
+    points = np.asarray(mesh.points, np.float32)
+    assert len(np.unique(points, axis=0)) == len(points)
+    joined = trimesh.Trimesh(points, triangles(mesh), process=True, merge_norm=True)
+    assert joined.is_watertight and joined.volume > 0
