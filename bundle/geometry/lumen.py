@@ -16,7 +16,7 @@ class Vessels:
     """The box around the vessels.
 
     mask: (X, Y, Z) bool, its border free. affine: (4, 4) of the box, voxel to RAS mm. probability: (X, Y, Z)
-    or None. level: probability at the wall, None for the threshold that made the mask. aorta_wall: (M, 3) RAS
+    or None. level: probability at the wall, where there is one. aorta_wall: (M, 3) RAS
     mm, voxels of the aorta's wall where the mask held one that was taken off (see `without_aorta`).
     """
 
@@ -43,6 +43,15 @@ def clean_mask(mask: np.ndarray, voxel_mm3: float, min_part_mm3: float) -> np.nd
         inside = cc3d.dust(inside, threshold=least, connectivity=26)
     outside = cc3d.connected_components(~inside, connectivity=6)
     return outside != outside[0, 0, 0]
+
+
+def threshold_of(mask: np.ndarray, probability: np.ndarray) -> float:
+    """The threshold that made `mask` out of `probability`: the least probability inside the mask.
+
+    0.5 where the mask holds voxels of (nearly) no probability, because then it came from elsewhere.
+    """
+    least = float(probability[mask > 0].min())
+    return least if 0.05 <= least <= 0.95 else 0.5
 
 
 def find_vessels(
@@ -72,8 +81,11 @@ def find_vessels(
     region = region_of(mask)
     if region is None:
         return None
-    box = clean_mask(region.take(mask), voxel_volume_mm3(affine), min_part_mm3)
+    given = region.take(mask)
+    box = clean_mask(given, voxel_volume_mm3(affine), min_part_mm3)
     if not box.any():
         return None
     soft = None if probability is None else region.take(probability)
+    if soft is not None and level is None:
+        level = threshold_of(given, soft)  # of the mask as given: a cavity that was filled holds less
     return Vessels(box, region.affine(affine), soft, level)

@@ -12,6 +12,7 @@ from bundle.geometry.tree import Branch, Tree
 _WINDOW_MM = 10.0  # standard deviation of the weights of the local line
 _EDGE = 0.2  # a lesion reaches as far as the lumen is narrowed by this part
 _MIN_BRANCH_MM = 12.0
+_MIN_WIDE_BRANCH_MM, _WIDE_MM = 5.0, 1.25  # a left main may be short; radius of a wide branch
 _TIP_MM = 3.0
 _AHEAD_MM = 25.0
 _ROUGH = 0.065  # voxels: radius noise over which the wall counts as rough
@@ -19,7 +20,7 @@ _ROUGH_WINDOW, _EVEN_WINDOW = 7, 3  # samples of the running median: 3.5 and 1.5
 _ONE_LESION = 3  # samples: narrowings no further apart are one lesion
 _DISTAL = 1.25
 _MORE_IF_ROUGH = 4.0  # percent
-_THIN, _SEVERE = 3.0, 55.0  # voxels of reference diameter under which only this percentage is told
+_THIN, _SEVERE = 3.0, 45.0  # voxels of reference diameter under which only this percentage is told
 # CAD-RADS 2.0 (Cury et al., JCCT 2022), by percent diameter stenosis; research use, not a report.
 _GRADES = ((100.0, "CAD-RADS 5"), (70.0, "CAD-RADS 4"), (50.0, "CAD-RADS 3"), (25.0, "CAD-RADS 2"))
 
@@ -83,6 +84,8 @@ def reference_radius(branch: Branch) -> np.ndarray:
     """
     along, radius = branch.along_mm, branch.radius
     free = ~(branch.junction | branch.gap)
+    if branch.length_mm < _MIN_BRANCH_MM and free.sum() >= 4:
+        return np.full(len(radius), np.percentile(radius[free], 75))  # too short to tell a taper
     if free.sum() < 6:
         free = ~branch.gap if (~branch.gap).sum() >= 6 else np.ones(len(radius), bool)
     healthy = free.copy()
@@ -192,7 +195,8 @@ def find_stenoses(
     found = []
     rough = roughness_mm(tree) > _ROUGH * voxel_mm
     for number, branch in enumerate(tree.branches):
-        if branch.length_mm < _MIN_BRANCH_MM:
+        wide = np.median(branch.radius) >= _WIDE_MM
+        if branch.length_mm < (_MIN_WIDE_BRANCH_MM if wide else _MIN_BRANCH_MM):
             continue
         along = branch.along_mm
         reference = np.minimum(reference_radius(branch), _DISTAL * _behind(branch))

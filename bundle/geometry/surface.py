@@ -8,22 +8,13 @@ from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
 
 from bundle.geometry.coordinates import voxel_to_world
-from bundle.geometry.lumen import Vessels, find_vessels
+from bundle.geometry.lumen import Vessels, find_vessels, threshold_of
 from bundle.geometry.mesh import keep_faces, make_mesh, part_of_vertices, signed_volumes_mm3, triangles
 from bundle.geometry.offset import shift_to_volume
 
 # Closest that a voxel centre may come to the surface, in units of probability: a vertex on a voxel
 # centre would merge its neighbours and leave triangles without an area.
 _CLEARANCE = 0.02
-
-
-def threshold_of(mask: np.ndarray, probability: np.ndarray) -> float:
-    """The threshold that made `mask` out of `probability`: the least probability inside the mask.
-
-    0.5 where the mask holds voxels of (nearly) no probability, because then it came from elsewhere.
-    """
-    least = float(probability[mask > 0].min())
-    return least if 0.05 <= least <= 0.95 else 0.5
 
 
 def level_set(

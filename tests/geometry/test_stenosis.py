@@ -147,3 +147,12 @@ def test_a_short_severe_lesion_in_a_rough_wall_keeps_its_degree():
     assert sum(map(len, found)) >= 9
     told = [lesion.percent_diameter for lesions in found for lesion in lesions]
     assert np.mean(told) == pytest.approx(75, abs=8)
+
+
+def test_a_lesion_of_a_short_left_main_is_told():
+    """A left main of 11 mm whose last third belongs to the bifurcation."""
+    along = np.arange(0, 11, 0.5)
+    radius = 2.6 * (1 - 0.55 * np.exp(-0.5 * ((along - 4) / 0.9) ** 2))
+    (lesion,) = find_stenoses(straight(radius, junction=along > 7.5), voxel_mm=0.4)
+    assert lesion.percent_diameter == pytest.approx(55, abs=8)
+    assert find_stenoses(straight(np.full(22, 2.6), junction=along > 7.5), voxel_mm=0.4) == []

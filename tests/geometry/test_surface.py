@@ -5,9 +5,10 @@ import trimesh
 from scipy.spatial import cKDTree
 from shapes import ball, rotation, scan, torus, tube
 
-from bundle.geometry.mesh import check_mesh, triangles
+from bundle.geometry.lumen import find_vessels
+from bundle.geometry.mesh import check_mesh, triangles, volume_mm3
 from bundle.geometry.smoothing import smooth_surface
-from bundle.geometry.surface import extract_surface, level_set
+from bundle.geometry.surface import extract_surface, level_set, vessel_surface
 
 ISO = np.diag([0.4, 0.4, 0.4])
 # Rotated, mirrored and anisotropic scans of the same object.
@@ -156,3 +157,15 @@ def test_the_same_wall_from_every_grid():
 def test_bad_input_is_named(mask, affine, probability, words):
     with pytest.raises(ValueError, match=words):
         extract_surface(mask, affine, probability)
+
+
+def test_a_filled_cavity_does_not_lower_the_threshold():
+    shape = (30, 30, 30)
+    affine = np.diag([0.4, 0.4, 0.4, 1.0])
+    distance = np.linalg.norm(np.stack(np.indices(shape)) - 14.6, axis=0) * 0.4
+    probability = (1 / (1 + np.exp(-(3.0 - distance) / 0.2))).astype(np.float32)
+    probability[14, 14, 14] = 0.2
+    vessels = find_vessels(probability >= 0.5, affine, probability)
+    assert vessels.level == pytest.approx(0.5, abs=0.02) and vessels.mask[vessels.mask.shape[0] // 2].any()
+    volume = volume_mm3(vessel_surface(vessels))
+    assert volume == pytest.approx(4 / 3 * np.pi * 27, rel=0.02)
