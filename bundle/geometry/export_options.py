@@ -59,6 +59,9 @@ class ExportOptions:
     volume_mesh: bool = False
 
     def __post_init__(self) -> None:
+        for name in ("voxel_points", "centerline", "pictures", "solver", "volume_mesh"):
+            if not isinstance(getattr(self, name), bool):  # "false" from a command line would count as true
+                raise ValueError(f"{name} is True or False; it is {getattr(self, name)!r}")
         _one_of("the smoothing", (self.smoothing,), METHODS)
         _one_of("mesh formats", self.formats, FORMATS)
         _one_of("formats of point clouds", self.cloud_formats, CLOUD_FORMATS)

@@ -7,7 +7,7 @@ from shapes import scan, torus, tube
 
 from bundle.geometry.case_files import SUFFIXES
 from bundle.geometry.export import export_case
-from bundle.geometry.export_options import CLOUD_FORMATS, COLOURS, FORMATS
+from bundle.geometry.export_options import CLOUD_FORMATS, COLOURS, FORMATS, ExportOptions
 from bundle.geometry.opengl import why_no_pictures
 from bundle.geometry.volume_mesh import why_no_mesher
 
@@ -205,3 +205,8 @@ def test_a_setting_that_cannot_be_is_named(tmp_path, settings, words):
     mask, affine, _ = ring()
     with pytest.raises(ValueError, match=words):
         export_case(mask, affine, tmp_path, "7", pictures=False, **settings)
+
+
+def test_a_word_for_a_switch_is_refused():
+    with pytest.raises(ValueError, match="pictures is True or False; it is 'false'"):
+        ExportOptions(pictures="false")
