@@ -3,11 +3,13 @@
     python scripts/benchmark_multi_gpu.py                          # one and two GPUs: under 3 minutes
     python scripts/benchmark_multi_gpu.py --processes 1 2 4 --json figures.json
 
-Each run is configs/train.yaml with configs/modes/phantom_pool.yaml, and configs/multi_gpu_train.yaml for more than
-one process, through MONAI's trainer; the batch is that of each process. What train.yaml does at every step is
-timed: loading, augmentation, network, loss and its parts, gradient norm, optimizer, schedule. Logging, validation
-and checkpoints are left out. Needs torch, monai, pytorch-ignite, tqdm, PyYAML and SciPy. Without a GPU it runs on
-the CPU; ``--set`` then makes it small, e.g. --set channels=[4,8] --batch-size 1 --steps 4 --warm-up 2 --phantoms 4.
+Each run is configs/train.yaml with configs/modes/phantom_pool.yaml, and configs/multi_gpu_train.yaml for more
+than one process, through MONAI's trainer; the batch is that of each process. What train.yaml does at every
+step is timed: loading, augmentation, network, loss and its parts, gradient norm, optimizer, schedule.
+Logging, validation and checkpoints are left out. Needs torch, monai, pytorch-ignite, tqdm, PyYAML and SciPy.
+Without a GPU it runs on the CPU, where it should be small:
+
+    python scripts/benchmark_multi_gpu.py --set channels=[4,8] --batch-size 1 --steps 6 --phantoms 4
 """
 
 from __future__ import annotations
@@ -78,6 +80,7 @@ def work(args: argparse.Namespace) -> None:
     from monai.bundle import ConfigParser, ConfigWorkflow
 
     (processes,) = args.processes
+    cases = f"{REPEATS} * pool_cases({str(args.pool_dir)!r})"
     configs = [ROOT / "configs" / name for name in ("train.yaml", "modes/phantom_pool.yaml")]
     handlers = ConfigParser.load_config_file(configs[0])["train"]["handlers"]
     if processes > 1:
@@ -92,7 +95,7 @@ def work(args: argparse.Namespace) -> None:
             "bundle_root": str(ROOT),
             "run_dir": str(args.worker.parent / "run"),
             "batch_size": args.batch_size,
-            "cases": f"$dict.fromkeys(('train', 'validation'), {REPEATS} * pool_cases({str(args.pool_dir)!r}))",
+            "cases": f"$dict.fromkeys(('train', 'validation'), {cases})",
             "+imports": ["$from bundle.transforms.load_phantom import pool_cases"],
             "max_epochs": 1 + args.warm_up + args.steps,
             "train#handlers": [h for h in handlers if h["_target_"].split(".")[-1] in STEP_HANDLERS],
