@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from types import TracebackType
+from typing import TypeVar
 
-__all__ = ["InputError", "find_input_error", "plain_errors"]
+__all__ = ["InputError", "find_cause", "find_input_error", "plain_errors"]
+
+Cause = TypeVar("Cause", bound=BaseException)
 
 
 class InputError(ValueError):
@@ -31,13 +34,18 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         waiting.extend(e for e in (current.__context__, current.__cause__) if e is not None)
 
 
-def find_input_error(error: BaseException) -> InputError | None:
-    """The first `InputError` in the chain of ``error``, or None.
+def find_cause(error: BaseException, kind: type[Cause]) -> Cause | None:
+    """The first exception of a kind in the chain of ``error``, or None.
 
-    MONAI wraps what a transform or a config item raises in a ``RuntimeError``; the sentence worth showing
-    is then further down the chain.
+    MONAI wraps what a transform or a config item raises in a ``RuntimeError``; what was raised is then
+    further down the chain.
     """
-    return next((e for e in _chain(error) if isinstance(e, InputError)), None)
+    return next((e for e in _chain(error) if isinstance(e, kind)), None)
+
+
+def find_input_error(error: BaseException) -> InputError | None:
+    """The first `InputError` in the chain of ``error``, or None."""
+    return find_cause(error, InputError)
 
 
 def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import logging
 import os
 import time
 from pathlib import Path
 
-from monai.bundle import ConfigParser
-
+from bundle.config_in_use import config_in_use
 from bundle.errors import InputError
 from bundle.flags import flag
 
@@ -50,17 +48,9 @@ def prepare_run(run_dir: str | os.PathLike, resume: bool | str = False) -> Path:
 
 
 def _write_config(path: Path) -> None:
-    """Write the config in use, overlays merged and command line applied, so that the run can be repeated.
-
-    A config expression has no name for its own parser, so the parser is found on the stack: it is the object
-    that is evaluating the expression. Called from elsewhere there is no config, and nothing is written.
-    """
-    frame = inspect.currentframe()
-    while frame is not None:
-        parser = frame.f_locals.get("self")
-        if isinstance(parser, ConfigParser):
-            temporary = path.with_suffix(".tmp")
-            temporary.write_text(json.dumps(parser.config, indent=2, default=str) + "\n")
-            os.replace(temporary, path)
-            return
-        frame = frame.f_back
+    """Write the config in use, so that the run can be repeated; where there is none, nothing is written."""
+    config = config_in_use()
+    if config is not None:
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(config, indent=2, default=str) + "\n")
+        os.replace(temporary, path)

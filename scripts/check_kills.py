@@ -2,10 +2,10 @@
 
     python scripts/check_kills.py --kills 20
 
-Makes small scans, runs configs/inference.yaml over them once undisturbed, then in another folder with a
-SIGKILL at a random moment of the work, each followed by a rerun that is killed in its turn, and at last by one
-that may end. Every file of every case must then have the bytes of the undisturbed run (the JSON without its
-timings), with no half file beside it; in between, whatever bears a final name must be whole.
+Makes small scans, runs configs/inference.yaml over them once undisturbed, then in other folders with a
+SIGKILL at a random moment: four runs in a row into each folder, and at last one that may end. Every file of
+every case must then have the bytes of the undisturbed run (the JSON without its timings), with no half file
+beside it; in between, whatever bears a final name must be whole.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from pathlib import Path
 
 import fire
 import torch
-from monai.bundle import ConfigWorkflow
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT)]
+
+from trial_cases import inference, write_tube  # noqa: E402
 
 import bundle.handlers.case_summary  # noqa: E402
 import bundle.transforms.adaptive_threshold  # noqa: E402
@@ -33,11 +34,8 @@ import bundle.transforms.keep_components  # noqa: E402
 import bundle.transforms.load_cta  # noqa: E402
 import bundle.transforms.resize_volume  # noqa: E402, F401
 from bundle.geometry.write import UNFINISHED  # noqa: E402
-from bundle.networks.weights import save_weights  # noqa: E402
-from tests.configs.contrast_network import ContrastNetwork  # noqa: E402
-from tests.conftest import tube_case  # noqa: E402
 
-NETWORK = {"_target_": "tests.configs.contrast_network.ContrastNetwork"}
+SHAPE = (48, 48, 32)
 
 
 def start(home: Path, out: Path) -> multiprocessing.Process:
@@ -51,30 +49,15 @@ def _infer(home: Path, out: Path) -> None:
     with open(home / "log.txt", "a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-    workflow = ConfigWorkflow(
-        str(ROOT / "configs" / "inference.yaml"),
-        workflow_type="inference",
-        logging_file=False,
-        bundle_root=str(ROOT),
-        network_def=NETWORK,
-        dataset_dir=str(home / "data"),
-        ckpt_path=str(home / "weights.pt"),
-        output_dir=str(out),
-        spatial_size=[48, 48, 32],
-        **{"geometry#pictures": False},
-    )
-    workflow.initialize()
-    workflow.run()
+    inference(home, out, SHAPE, **{"geometry#pictures": False}).run()
 
 
-def finish(home: Path, out: Path) -> float:
-    """A run that must succeed; its seconds."""
-    begun = time.monotonic()
+def finish(home: Path, out: Path) -> None:
+    """A run that must succeed."""
     run = start(home, out)
     run.join()
     if run.exitcode != 0:
         raise SystemExit(f"the inference ended with {run.exitcode}: {(home / 'log.txt').read_text()[-2000:]}")
-    return time.monotonic() - begun
 
 
 def files_of_cases(out: Path) -> dict[str, bytes]:
@@ -91,24 +74,30 @@ def files_of_cases(out: Path) -> dict[str, bytes]:
 
 
 def check_kills(kills: int = 20, cases: int = 5, seed: int = 0) -> dict[str, int]:
-    """Run the trial and return its counts; ends with an error at the first file that is not as it should be."""
+    """Run the trial and return its counts; ends with an error where a file is not as it should be."""
     moments = random.Random(seed)
     torch.set_num_threads(1)  # threads do not survive a fork
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         for number in range(cases):
-            tube_case(home / "data", f"c{number}", seed=number)
-        save_weights(ContrastNetwork(), home / "weights.pt")
-        finish(home, home / "warm")
-        whole_s = finish(home, home / "whole")
+            write_tube(home / "data" / f"c{number}.nii.gz", SHAPE, seed=number)
+        finish(home, home / "whole")
         whole = files_of_cases(home / "whole")
 
-        hits = finished = half = 0
-        for number in range(kills):
-            # A rerun has less to do, the more cases are finished: a new folder after every fourth kill.
-            out = home / f"killed{number // 4}"
+        hits = finished = half = folders = kills_here = 0
+        out = home
+        while hits < kills:  # one that comes after the end of its run does not count
+            # Up to four kills in a folder, as long as there is something to do.
+            present = len(list(out.glob("*/*")))
+            if folders == 0 or kills_here == 4 or present >= len(whole):
+                folders, kills_here, present = folders + 1, 0, 0
+                out = home / f"killed{folders}"
+            kills_here += 1
             run = start(home, out)
-            run.join(moments.uniform(0.05, 1) * whole_s / 2)
+            wanted = moments.randint(present, len(whole) - 1)
+            while run.is_alive() and len(list(out.glob("*/*"))) < wanted:
+                time.sleep(0.002)
+            run.join(moments.uniform(0, 0.3))
             if run.is_alive():
                 run.kill()
                 hits += 1
@@ -117,9 +106,12 @@ def check_kills(kills: int = 20, cases: int = 5, seed: int = 0) -> dict[str, int
             unfinished = [name for name in now if Path(name).name.startswith(UNFINISHED)]
             broken = [name for name in now if name not in unfinished and now[name] != whole.get(name)]
             if broken:
-                raise SystemExit(f"after kill {number + 1}, {broken} are not whole")
+                raise SystemExit(f"after kill {hits}, {broken} are not whole")
             cases_done = sum(name.endswith(".json") for name in now)
-            print(f"kill {number + 1}: {len(now)} files of {len(whole)}, {cases_done} of {cases} cases", flush=True)
+            print(
+                f"kill {hits}: {len(now)} files of {len(whole)}, {cases_done} of {cases} cases",
+                flush=True,
+            )
             half += len(unfinished)
             finished += cases_done
         for out in sorted(home.glob("killed*")):

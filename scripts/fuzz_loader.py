@@ -3,9 +3,10 @@
     python scripts/fuzz_loader.py --count 4000              # each of .nii, .nii.gz, .nrrd, .mha in turn
     python scripts/fuzz_loader.py --count 4000 --seed 7     # other damage
 
-Each file is a small scan with bits flipped, bytes replaced, cut out, doubled or cut off, or with a number or a
-word of its header replaced by one that is hard to digest. A batch of files is loaded by a process of its own
-with a limit on memory and time: a crash or a hang is then found, counted and named, and the file is kept.
+Each file is a small scan with bits flipped, bytes replaced, cut out, doubled or cut off, or with a number
+or a word of its header replaced by one that is hard to digest. A batch of files is loaded by a process of
+its own with a limit on memory and time: a crash or a hang is then found, counted and named, and the file is
+kept.
 """
 
 from __future__ import annotations
@@ -110,10 +111,12 @@ def judged(path: Path) -> str:
     """What loading ``path`` comes to: "loaded", "refused", or "wrong: ..."."""
     import torch
 
+    from bundle.data.header import is_eight_bit
     from bundle.errors import InputError
     from bundle.transforms.load_cta import LoadCTAd
 
     try:
+        is_eight_bit(path)  # as the listing of a folder does
         image = LoadCTAd("image")({"image": str(path)})["image"]
     except InputError as error:
         message = str(error)
@@ -168,7 +171,7 @@ def fuzz(count: int = 4000, seed: int = 0, batch: int = 500, keep: str | None = 
                 (folder / names[-1]).write_bytes(mutated(whole, suffix, rng))
             for name, outcome in _in_processes(folder, names):
                 kind = outcome.split(":")[0]
-                outcomes[f"{name[name.index('.'):]} {kind}"] += 1
+                outcomes[f"{name[name.index('.') :]} {kind}"] += 1
                 if kind not in ("loaded", "refused"):
                     bad.append((name, outcome))
                     if keep is not None:
@@ -197,7 +200,9 @@ def _in_processes(folder: Path, names: list[str]):
             told, _ = run.communicate()
             end = f"hang: no end after {LIMIT_S} s"
         # ITK may print to the same stream.
-        done = [json.loads(line) for line in told.decode(errors="replace").splitlines() if line.startswith('["')]
+        done = [
+            json.loads(line) for line in told.decode(errors="replace").splitlines() if line.startswith('["')
+        ]
         yield from done
         names = names[len(done) :]
         if names:

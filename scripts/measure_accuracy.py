@@ -163,7 +163,10 @@ def main(
         workflow_type="inference",
         logging_file=False,
         dataset_dir=data,
-        **({"bundle_root": str(ROOT), "output_dir": output_dir, "part": "all", "write_geometry": False} | override),
+        **(
+            {"bundle_root": str(ROOT), "output_dir": output_dir, "part": "all", "write_geometry": False}
+            | override
+        ),
     )
     workflow.initialize()
     path = Path(workflow.parser.get_parsed_content("ckpt_path"))

@@ -63,3 +63,12 @@ def imagecas_dir(tmp_path):
         tube_case(root / "1-200", number, seed=number)
     write_split(root / "imageCAS_data_split.xlsx", list(zip(range(1, 7), parts)))
     return root
+
+
+@pytest.fixture
+def real_cta():
+    """One real CT angiogram, which is not part of the project."""
+    path = Path(__file__).resolve().parents[2] / "shared" / "data" / "real_cta" / "heart_cta_1p5mm.nii.gz"
+    if not path.is_file():
+        pytest.skip("shared/data/real_cta is not beside the checkout")
+    return path

@@ -7,15 +7,25 @@ are therefore looked at first.
 from __future__ import annotations
 
 import re
+import zlib
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.filebasedimages import ImageFileError
 from nibabel.openers import ImageOpener
+from nibabel.spatialimages import HeaderDataError
 
+from ..errors import InputError
 from .names import split_suffix
+from .text_header import read_text_header
 
-__all__ = ["is_eight_bit", "stated_spacing_mm"]
+__all__ = ["UNREADABLE", "files_of", "is_eight_bit", "nifti_header", "stated_spacing_mm"]
+
+# What nibabel, ITK and zlib raise on a file that is damaged; an offset of infinity overflows in nibabel.
+UNREADABLE = (
+    OSError, EOFError, ValueError, RuntimeError, OverflowError, zlib.error, ImageFileError, HeaderDataError,
+)  # fmt: skip
 
 _TEXT_BYTES = 8192
 _SPACING_LINE = re.compile(rb"^(?:ElementSpacing\s*=|spacings\s*:)(.*)$", re.IGNORECASE | re.MULTILINE)
@@ -35,7 +45,7 @@ def stated_spacing_mm(path: str | Path) -> tuple[float, ...]:
         OSError, EOFError, ValueError or nibabel's ImageFileError: the header cannot be read.
     """
     if split_suffix(path)[1].startswith(".nii"):
-        header = _nifti_header(path)
+        header = nifti_header(path)
         rank = int(np.clip(header["dim"][0], 0, 3))
         return tuple(float(v) for v in header["pixdim"][1 : 1 + rank])
     match = _SPACING_LINE.search(_text_header(path))
@@ -53,12 +63,25 @@ def is_eight_bit(path: str | Path) -> bool:
             slope, intercept = image.dataobj.slope, image.dataobj.inter
             return image.get_data_dtype().itemsize == 1 and (slope, intercept) == (1.0, 0.0)
         match = _TYPE_LINE.search(_text_header(path))
-    except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError):
+    except UNREADABLE:
         return False
     return match is not None and match[1].strip().lower() in _EIGHT_BIT_TYPES
 
 
-def _nifti_header(path: str | Path):
+def files_of(path: str | Path) -> list[Path]:
+    """The file, and that of its data where it is a header with a file of its own beside it (.nhdr, .mhd)."""
+    path = Path(path)
+    if split_suffix(path)[1] in ("", ".nii", ".nii.gz"):
+        return [path]
+    try:
+        data = read_text_header(path).data_file
+    except InputError:  # loading it will say why
+        return [path]
+    return [path] if data == path else [path, data]
+
+
+def nifti_header(path: str | Path):
+    """The header of a NIfTI file as it stands, unchecked."""
     header_class = type(nib.load(path).header)
     with ImageOpener(path) as file:
         return header_class.from_fileobj(file, check=False)

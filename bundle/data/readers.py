@@ -24,6 +24,7 @@ _RIGHT_AFFINE = "expected three independent axes with a spacing of more than 0"
 # What ITK says where it refuses the geometry of a file that is whole.
 _ITK_SINGULAR = ("determinant is 0", "Zero-valued spacing")
 _SLAB = 32  # voxels along z that are copied at a time
+_LEAST_SPACING_MM = 1e-3  # and at most its inverse: beyond, products of spacings run out of digits
 _MIN_INDEPENDENCE = 1e-3  # volume of the parallelepiped of the unit axes: 1 at right angles, 0 in a plane
 
 
@@ -38,7 +39,7 @@ def reader_for(path: str | Path, is_label: bool = False) -> CheckedNibabelReader
     if suffix.startswith(".mh"):
         # ITK knows MHA by a lower-case extension only, unless it is told.
         return CheckedITKReader(is_label, imageio=itk.MetaImageIO.New())
-    return CheckedITKReader(is_label)
+    return CheckedITKReader(is_label, imageio=itk.NrrdImageIO.New())
 
 
 class CheckedNibabelReader(NibabelReader):
@@ -55,7 +56,9 @@ class CheckedNibabelReader(NibabelReader):
         if image.get_data_dtype().fields or image.get_data_dtype().kind == "c":
             raise InputError(f"'{path}' has colour or complex voxels: expected one number a voxel")
         _check_grid(path, image.shape, image.affine)
-        return super().read(data, **kwargs)
+        mended = super().read(data, **kwargs)
+        _check_grid(path, mended.shape, mended.affine)  # MONAI makes another affine where pixdim differs
+        return mended
 
     def _get_array_data(self, img, filename):
         proxy = img.dataobj
@@ -111,11 +114,20 @@ def _check_grid(path: str, shape: tuple[int, ...], affine: np.ndarray) -> None:
     if min(spacing_mm) > 0:
         axes = affine[:3, :3] / spacing_mm
         if abs(np.linalg.det(axes)) >= _MIN_INDEPENDENCE:
+            _check_size(path, spacing_mm)
             return
     raise InputError(
         f"'{path}' has a singular affine (voxel axes of {' x '.join(f'{s:g}' for s in spacing_mm)} mm): "
         f"{_RIGHT_AFFINE}"
     )
+
+
+def _check_size(path: str, spacing_mm: np.ndarray) -> None:
+    if min(spacing_mm) < _LEAST_SPACING_MM or max(spacing_mm) > 1 / _LEAST_SPACING_MM:
+        stated = " x ".join(f"{s:g}" for s in spacing_mm)
+        raise InputError(
+            f"'{path}' has voxels of {stated} mm: expected those of a CT, 0.1 to 10 mm as a rule"
+        )
 
 
 def _checked_array(
@@ -131,6 +143,11 @@ def _checked_array(
     if low == high and not is_label:
         value = low * slope + intercept
         raise InputError(f"'{path}' is constant, every voxel is {value:g}: expected a CT in Hounsfield units")
+    ends = np.array([low, high], np.float64) * slope + intercept
+    if not np.isfinite(ends.astype(np.float32)).all():
+        raise InputError(
+            f"'{path}' has values beyond {np.finfo(np.float32).max:g}: expected Hounsfield units"
+        )
     # Files hold x fastest, tensors z: a copy slab by slab is three times as fast as numpy's in one go, and
     # the threshold of a label needs no volume of its own.
     out = np.empty(array.shape, np.uint8 if is_label else np.float32)

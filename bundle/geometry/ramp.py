@@ -5,8 +5,8 @@ breaks or is lost, and noise at the wall makes that worse. The integral of the p
 keeps the lumen's area: exactly, where the map is the share of lumen blurred by a voxel; with an excess that
 is the same at all radii, where it is a smooth step across the wall. The excess is measured on the same tree,
 where it is wide enough for level set and integral to show the same wall. It is taken off where the middle of
-the section is surely lumen, and less and less below that: a blurred map loses a thin vessel's middle and has no
-excess, a step keeps the middle and has it.
+the section is surely lumen, and less and less below that: a blurred map loses a thin vessel's middle and has
+no excess, a step keeps the middle and has it.
 """
 
 from __future__ import annotations

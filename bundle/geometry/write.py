@@ -44,7 +44,8 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         if error.errno not in _FULL:
             raise
         raise InputError(
-            f"the disk is full: {path.name} could not be written; free some space for '{path.parent}' and run again"
+            f"the disk is full: {path.name} could not be written; free some space for '{path.parent}' and "
+            "run again"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)

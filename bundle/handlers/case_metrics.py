@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import ignite.distributed as idist
 import numpy as np
 from ignite.engine import Engine, Events
 
@@ -14,6 +15,7 @@ from bundle.errors import InputError
 from bundle.handlers.table import to_csv, to_text, write_text
 from bundle.metrics.case_metrics import case_metrics, dice
 from bundle.metrics.centerline_dice import centerline_dice
+from bundle.processes import gathered
 
 SCAN_METRICS = ("dice", "cldice", "hd95_mm", "assd_mm", "betti0_error")
 GRID_METRICS = ("grid_dice", "grid_cldice")
@@ -47,6 +49,9 @@ class CaseMetrics:
     and ``metrics.json`` (both, and the failed cases), and prints them. ``grid_dice`` and ``grid_cldice`` are
     of the network's own grid: its prediction, thresholded there, against the label resized there.
 
+    Attach it on every process of a run on several. At the end each knows the figures and the failures of all,
+    in the order of the data set; the first one writes and prints, and until then its own share.
+
     Args:
         output_dir: folder of the results.
         loader: a `CaseLoader`; its ``failures`` are the cases without figures, those that cannot be measured
@@ -69,6 +74,7 @@ class CaseMetrics:
         self.pred_key, self.label_key = pred_key, label_key
         self.grid_pred_key, self.grid_label_key = grid_pred_key, grid_label_key
         self.rows: list[dict[str, Any]] = []
+        self.failed: list[dict[str, str]] = []
 
     def attach(self, engine: Engine) -> None:
         """Register with an evaluator."""
@@ -79,7 +85,7 @@ class CaseMetrics:
 
     def start(self, _: Engine) -> None:
         """Forget an earlier run."""
-        self.rows = []
+        self.rows, self.failed = [], []
 
     def __call__(self, engine: Engine) -> None:
         """Measure the cases of this iteration."""
@@ -89,7 +95,8 @@ class CaseMetrics:
                 self.rows.append({"case": case, **self._measure({**batch, **output})})
             except Exception as error:  # one broken case must not take the cohort with it
                 self.loader.note_failure(case, error)
-        write_text(self.output_dir / "metrics.csv", to_csv(self.rows, COLUMNS))
+        if idist.get_rank() == 0:
+            write_text(self.output_dir / "metrics.csv", to_csv(self.rows, COLUMNS))
 
     def _measure(self, item: dict) -> dict[str, Any]:
         prediction = item[self.pred_key]
@@ -110,15 +117,25 @@ class CaseMetrics:
 
     def publish(self, engine: Engine) -> None:
         """Leave the means in the engine's metrics, where handlers such as that of mlflow look for them."""
+        order = {item["case"]: number for number, item in enumerate(self.loader.dataset.data)}
+        self.rows, self.failed = (
+            sorted(gathered(own), key=lambda entry: order[entry["case"]])
+            for own in (self.rows, self.loader.failures)
+        )
         engine.state.metrics |= {row["metric"]: row["mean"] for row in summarise(self.rows) if row["n"]}
 
     def completed(self, _: Engine) -> None:
         """Write the summary and print it."""
+        if idist.get_rank() == 0:
+            self._write_summary()
+        idist.barrier()  # a process that ends with an error would take the first one with it
+
+    def _write_summary(self) -> None:
         summary = summarise(self.rows)
         columns = list(summary[0])
         write_text(self.output_dir / "metrics.csv", to_csv(self.rows, COLUMNS))
         write_text(self.output_dir / "metrics_summary.csv", to_csv(summary, columns))
-        report = {"cases": self.rows, "summary": summary, "failed": self.loader.failures}
+        report = {"cases": self.rows, "summary": summary, "failed": self.failed}
         write_text(self.output_dir / "metrics.json", json.dumps(_without_nan(report), indent=2) + "\n")
         print(to_text(self.rows, COLUMNS), to_text(summary, columns), sep="\n\n")
         print(f"metrics: {self.output_dir / 'metrics.csv'}")
@@ -129,7 +146,7 @@ class CaseMetrics:
         Raises:
             InputError: where a case could not be measured, or there was none, so that the exit code says it.
         """
-        failed = self.loader.failures
+        failed = self.failed
         if not failed and not self.rows:
             raise InputError("there is no case to measure: the chosen part of the data set's split is empty")
         if failed:

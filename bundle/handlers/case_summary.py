@@ -9,18 +9,22 @@ from typing import Any
 
 from ignite.engine import Engine, Events
 
+from bundle.case_warnings import warnings_of
 from bundle.errors import InputError
 from bundle.handlers.table import to_csv, to_text, write_text
 
-COLUMNS = ("case", "status", "volume_mm3", "components", "threshold", "confidence", "seconds", "reason")
+FIGURES = ("volume_mm3", "components", "threshold", "confidence")
+COLUMNS = ("case", "status", *FIGURES, "seconds", "kept", "warnings", "reason")
 
 
 class CaseSummary:
     """Ignite handler that writes ``<output_dir>/summary.csv``, a row a case, and prints it at the end.
 
     ``status`` is ``ok``, ``empty`` (nothing was found: no fault, no mesh) or ``failed``, with the ``reason``.
-    ``seconds`` is the time since the case before was done: what the case adds to the run, the geometry being
-    made meanwhile. The file is rewritten after every case, so a run that is killed leaves what it knew.
+    ``kept`` says "yes" for a case that an earlier run finished with the same scan, weights and settings;
+    its figures are those of then. ``warnings`` are sentences, parted by semicolons. ``seconds`` is the
+    time since the case before was done: what the case adds to the run, the geometry being made meanwhile.
+    The file is rewritten after every case, so a run that is killed leaves what it knew.
 
     Args:
         output_dir: folder of the results.
@@ -61,7 +65,8 @@ class CaseSummary:
                     "case": str(batch["case"]),
                     "status": "ok" if meta["components"] else "empty",
                     "seconds": (now - self._last) / len(engine.state.batch),
-                    **{key: meta[key] for key in ("volume_mm3", "components", "threshold", "confidence")},
+                    "warnings": "; ".join(warnings_of(meta)),
+                    **{key: meta[key] for key in FIGURES},
                 }
             )
         self._last = now
@@ -73,11 +78,14 @@ class CaseSummary:
             self.geometry.finish()
         self._write()
         if rows := self.rows():
-            print(to_text(rows, COLUMNS))
+            print(to_text([row | {"warnings": _count(row.get("warnings"))} for row in rows], COLUMNS))
+            for row in rows:
+                for sentence in filter(None, row.get("warnings", "").split("; ")):
+                    print(f"warning, case '{row['case']}': {sentence}")
         print(f"summary: {self.path}")
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row a case: those that were predicted, in their order, then those that failed before."""
+        """A row a case that is done, in the order of the data set."""
         broken = {} if self.geometry is None else {f["case"]: f["reason"] for f in self.geometry.failures}
         rows = []
         for row in self._done:
@@ -85,7 +93,10 @@ class CaseSummary:
             rows.append(row if reason is None else row | {"status": "failed", "reason": reason})
         for failure in self.loader.failures:
             rows.append({"case": failure["case"], "status": "failed", "reason": failure["reason"]})
-        return rows
+        # A copy at once: the loader's thread adds to it.
+        rows += [_row_of_kept(case, report) for case, report in self.loader.kept.copy().items()]
+        order = {item["case"]: number for number, item in enumerate(self.loader.dataset.data)}
+        return sorted(rows, key=lambda row: order[row["case"]])
 
     def _write(self) -> None:
         write_text(self.path, to_csv(self.rows(), COLUMNS))
@@ -104,3 +115,13 @@ class CaseSummary:
                 f"{len(failed)} of {len(rows)} {cases} failed, first '{failed[0]['case']}': "
                 f"{failed[0]['reason']}; see {self.path}"
             )
+
+
+def _row_of_kept(case: str, report: dict[str, Any]) -> dict[str, Any]:
+    scan = report["scan"]
+    row = {"case": case, "status": "ok" if scan["components"] else "empty", "kept": "yes"}
+    return row | {"warnings": "; ".join(scan["warnings"])} | {key: scan[key] for key in FIGURES}
+
+
+def _count(warnings: str | None) -> int | None:
+    return len(warnings.split("; ")) if warnings else None

@@ -10,6 +10,8 @@ from typing import Any
 
 from ignite.engine import Engine, Events
 
+from bundle.case_records import CaseRecords
+from bundle.errors import InputError
 from bundle.geometry.export_options import ExportOptions
 from bundle.transforms.export_geometry import CaseGeometry, case_geometry, failure_reason, write_geometry
 
@@ -30,6 +32,7 @@ class GeometryExport:
         pred_key, prob_key, case_key: keys of mask, probability and case name in the items.
         provenance: what the report shall say of the run (weights, config ...), plain values.
         waiting: cases in the queue before the engine waits.
+        records: those of the loader; they go into the JSON, so that a rerun knows the finished cases.
         **options: settings of `bundle.geometry.export_options.ExportOptions`, e.g. smoothing="laplacian",
             turntable=36, colour_by="branch".
 
@@ -46,11 +49,13 @@ class GeometryExport:
         case_key: str = "case",
         provenance: dict[str, Any] | None = None,
         waiting: int = 2,
+        records: CaseRecords | None = None,
         **options: Any,
     ) -> None:
         self.output_dir = Path(output_dir)
         self.pred_key, self.prob_key, self.case_key = pred_key, prob_key, case_key
         self.provenance = dict(provenance or {})
+        self.records = records
         self.options = options
         ExportOptions(**options)  # a setting that cannot be is told before the first case, not by each
         self.results: dict[str, dict] = {}
@@ -84,8 +89,9 @@ class GeometryExport:
 
     def _export(self, case: str, geometry: CaseGeometry) -> None:
         try:
+            stamp = None if self.records is None else self.records.stamp
             self.results[case] = write_geometry(
-                geometry, self.output_dir, case, self.provenance, self.options
+                geometry, self.output_dir, case, self.provenance, self.options, stamp
             )
         except Exception as error:  # one broken case must not take the cohort with it
             self.failures.append({"case": case, "reason": failure_reason(error, case)})
@@ -97,6 +103,19 @@ class GeometryExport:
         if self._pool is not None:
             self._pool.shutdown(wait=True)
             self._pool = None
+
+    def check(self) -> None:
+        """Say at the end of a run that has no other account of the cases whether each has its files.
+
+        Raises:
+            InputError: the geometry of a case failed.
+        """
+        if self.failures:
+            first = self.failures[0]
+            raise InputError(
+                f"the geometry of {len(self.failures)} cases failed, first '{first['case']}': "
+                f"{first['reason']}"
+            )
 
     def _finish_and_raise(self, engine: Engine, error: BaseException) -> None:
         self.finish()

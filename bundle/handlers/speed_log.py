@@ -6,6 +6,7 @@ import resource
 import sys
 import time
 
+import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
@@ -27,7 +28,8 @@ class SpeedLog:
     """Write ``speed/samples_per_second`` and ``speed/peak_memory_gib`` once an epoch.
 
     The time runs from the start of the epoch to the end of its last training step, without validation, and
-    with the waiting for data. Attach it after `TrainingLog`, which opens the writer.
+    with the waiting for data; the samples are those of all processes. Attach it after `TrainingLog`, which
+    opens the writer.
 
     Args:
         writer: shared with `TrainingLog`.
@@ -55,7 +57,7 @@ class SpeedLog:
         if engine.state.iteration % engine.state.epoch_length == 0:
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)  # once an epoch
-            self._speed = self._samples / (time.perf_counter() - self._start)
+            self._speed = idist.get_world_size() * self._samples / (time.perf_counter() - self._start)
 
     def epoch_completed(self, engine: Engine) -> None:
         step = engine.state.iteration

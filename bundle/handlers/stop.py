@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
+import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
 __all__ = ["EarlyStop", "TimeLimit"]
@@ -62,6 +63,7 @@ class TimeLimit:
 
     def epoch_completed(self, engine: Engine) -> None:
         now = time.monotonic()
-        if now + (now - self._epoch_start) > self._end:
+        # On several processes all end where one would: the others would wait for it for ever.
+        if idist.all_reduce(float(now + (now - self._epoch_start) > self._end)) > 0:
             logger.info("the time is over after epoch %d", engine.state.epoch)
             engine.terminate()

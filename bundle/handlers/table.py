@@ -7,20 +7,15 @@ import io
 import math
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
+
+from bundle.geometry.write import replacing
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
     """Write ``text`` to a hidden file beside ``path``, then rename it: a kill leaves no half file."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
-    try:
+    with replacing(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def cell(value: Any) -> str:

@@ -44,6 +44,7 @@ class TrainingCheckpoint:
         validator: the evaluator that keeps ``best_metric``.
         resume: start from ``checkpoint_last.pt``.
         save_interval: epochs from one ``checkpoint_last.pt`` to the next; the end of a run always gets one.
+        save: write the files; off on all processes but the first, which restore as it does.
 
     Raises:
         InputError: on resuming, where the file is of another architecture or of other data.
@@ -59,6 +60,7 @@ class TrainingCheckpoint:
         validator: Engine,
         resume: bool | str = False,
         save_interval: int = 1,
+        save: bool = True,
     ) -> None:
         self.ckpt_dir = Path(ckpt_dir)
         self.export_path = Path(export_path)
@@ -68,13 +70,15 @@ class TrainingCheckpoint:
         self.validator = validator
         self.resume = flag(resume, "resume")
         self.save_interval = int(save_interval)
+        self.save = save
         self._saved_epoch = 0
 
     def attach(self, engine: Engine) -> None:
         if self.resume:
             engine.add_event_handler(Events.STARTED, self.restore)
-        engine.add_event_handler(Events.EPOCH_COMPLETED, self.epoch_completed)
-        engine.add_event_handler(Events.COMPLETED, self.completed)
+        if self.save:
+            engine.add_event_handler(Events.EPOCH_COMPLETED, self.epoch_completed)
+            engine.add_event_handler(Events.COMPLETED, self.completed)
 
     def epoch_completed(self, engine: Engine) -> None:
         if self.validator.state.best_metric_epoch == engine.state.epoch:
@@ -122,7 +126,8 @@ class TrainingCheckpoint:
         if counters["epoch_length"] != engine.state.epoch_length:
             raise InputError(
                 f"{path} was made with {counters['epoch_length']} iterations an epoch and this run has "
-                f"{engine.state.epoch_length}; resume with the same data and batch size."
+                f"{engine.state.epoch_length}; resume with the same data and batch size, "
+                "on as many processes."
             )
         restore(self.network, content["model"], path)
         self.optimizer.load_state_dict(content["optimizer"])

@@ -19,8 +19,8 @@ def make_pool(count: int, first_seed: int, folder: str | Path, processes: int | 
     """Small-form phantoms of seeds first_seed, first_seed + 1, ... as `<seed>.npz` in `folder`.
 
     Each file holds `image` int16 HU (128, 128, 64), `label` uint8, the share of lumen in 255ths
-    (`Phantom.share`), and `affine` (4, 4); the axes are R, A, S. Files of this generator are kept, so a killed
-    run goes on where it was.
+    (`Phantom.share`), and `affine` (4, 4); the axes are R, A, S. Files of this generator are kept, so a
+    killed run goes on where it was.
 
     Returns:
         The paths in the order of their seeds.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ import numpy as np
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
+from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 
 import bundle
+from bundle.case_warnings import warnings_of
 from bundle.data import case_name
 from bundle.geometry.crop import region_of
 from bundle.geometry.export import export_case
@@ -31,26 +33,49 @@ class CaseGeometry:
     """A prediction cropped to its vessels, on the CPU: what `write_geometry` needs.
 
     mask: (X, Y, Z) bool. affine: (4, 4) of that box, RAS mm. probability: (X, Y, Z) or None. scan: shape,
-    affine, threshold and confidence of the whole prediction.
+    affine, figures and warnings of the whole prediction. saved: names of the files that hold it.
     """
 
     mask: np.ndarray
     affine: np.ndarray
     probability: np.ndarray | None
     scan: dict[str, Any]
+    saved: tuple[str, ...] = ()
 
 
 def case_geometry(pred: MetaTensor, prob: MetaTensor | None = None) -> CaseGeometry:
-    """Crop a mask (1, X, Y, Z), > 0 is lumen, and its probability on the same grid to the vessels."""
+    """Crop a mask (1, X, Y, Z), > 0 is lumen, and its probability on the same grid to the vessels.
+
+    The crop has its axes in the order and the direction nearest to R, A, S: a skeleton depends on the order
+    of the voxels, and one scan stored in another order must give the same tree.
+    """
     mask = np.asarray(pred[0].detach().cpu()) > 0
     affine = np.asarray(pred.affine, dtype=np.float64)
     scan = {"shape": list(mask.shape), "affine_ras_mm": affine.tolist()}
-    scan |= {key: float(pred.meta[key]) for key in ("threshold", "confidence") if key in pred.meta}
+    for key, number in (
+        ("threshold", float),
+        ("confidence", float),
+        ("volume_mm3", float),
+        ("components", int),
+    ):
+        if key in pred.meta:
+            scan[key] = number(pred.meta[key])
+    scan["warnings"] = warnings_of(pred.meta)
     region = region_of(mask)
+    saved = tuple(
+        Path(v.meta["saved_to"]).name for v in (pred, prob) if v is not None and "saved_to" in v.meta
+    )
     if region is None:
-        return CaseGeometry(mask, affine, None, scan)
+        return CaseGeometry(mask, affine, None, scan, saved)
+    crop, at = region.take(mask), region.affine(affine)
+    turn = io_orientation(at)
+    if np.isnan(turn).any():  # a singular affine has no directions; `export_case` says so
+        turn = np.array([[0, 1], [1, 1], [2, 1]])
     probability = None if prob is None else region.take(np.asarray(prob[0].detach().cpu()))
-    return CaseGeometry(region.take(mask), region.affine(affine), probability, scan)
+    if probability is not None:
+        probability = np.ascontiguousarray(apply_orientation(probability, turn))
+    mask = np.ascontiguousarray(apply_orientation(crop, turn))
+    return CaseGeometry(mask, at @ inv_ornt_aff(turn, crop.shape), probability, scan, saved)
 
 
 def write_geometry(
@@ -59,8 +84,13 @@ def write_geometry(
     case: str,
     provenance: Mapping[str, Any],
     options: Mapping[str, Any],
+    stamp: Callable[[str, Iterable[str]], dict[str, Any]] | None = None,
 ) -> dict:
-    """Write the files of `bundle.geometry.export.export_case` and `<case>.json` into `output_dir/<case>/`.
+    """Write the files of `bundle.geometry.export.export_case`, then `<case>.json`, into `output_dir/<case>/`.
+
+    Args:
+        stamp: given the case and the names of its files, what goes into the JSON as `record`
+            (`bundle.case_records.CaseRecords.stamp`).
 
     Returns:
         What the JSON says: the report of `export_case`, `scan` and `provenance`.
@@ -75,6 +105,9 @@ def write_geometry(
     )
     versions = {"bundle": bundle.__version__}
     report |= {"scan": geometry.scan, "provenance": versions | dict(provenance)}
+    report["warnings"] = [*geometry.scan["warnings"], *report["warnings"]]
+    if stamp is not None:
+        report["record"] = stamp(case, [*geometry.saved, *report["files"].values()])
     write_json(report, folder / f"{case}.json")
     return report
 

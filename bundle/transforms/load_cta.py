@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import os
 import zlib
 from collections.abc import Hashable, Mapping
@@ -13,25 +14,29 @@ import numpy as np
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import LoadImaged
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
 
+from ..case_warnings import KEY
+from ..data.declared import check_declared
+from ..data.header import UNREADABLE
+from ..data.intensities import check_intensities
 from ..data.names import SUFFIXES, split_suffix
 from ..data.readers import reader_for
 from ..errors import InputError
 
 __all__ = ["LoadCTAd"]
 
+logger = logging.getLogger(__name__)
+
 # A label may differ from its image by what float32 headers and tools round away, no more.
 _GRID_TOLERANCE = 0.1  # of the smallest spacing, at the corner that differs most
-_UNREADABLE = (OSError, EOFError, ValueError, RuntimeError, zlib.error, ImageFileError, HeaderDataError)
 
 
 class LoadCTAd(LoadImaged):
     """`LoadImaged` for one image key and, where there is one, its label key, with every check on bad input.
 
-    Images become MetaTensors of shape (1, X, Y, Z), float32, in the file's own units (HU) and voxel order
-    with its affine in RAS mm; labels the same, uint8, 1 wherever the file is above 0. NIfTI comes through
+    Images become MetaTensors of shape (1, X, Y, Z), float32, in HU and the file's own voxel order with its
+    affine in RAS mm, padding and a missing intercept mended (`check_intensities`), doubts in the meta data
+    (`bundle.case_warnings`); labels the same, uint8, 1 wherever the file is above 0. NIfTI comes through
     nibabel, NRRD and MHA through ITK. A 4-D file whose last axis is 1 counts as 3-D.
 
     Args:
@@ -42,8 +47,8 @@ class LoadCTAd(LoadImaged):
 
     Raises:
         InputError: the file is missing, empty, cut short or no image; 2-D or 4-D; has NaN or infinite
-            voxels, a singular affine, a spacing of 0 or less; the image is constant; the label lies on
-            another grid.
+            voxels, a singular affine, a spacing of 0 or less; declares more than it holds; the image is
+            constant or cannot hold HU; the label lies on another grid.
     """
 
     def __init__(
@@ -71,13 +76,25 @@ class LoadCTAd(LoadImaged):
         path = str(Path(path).expanduser())
         _check_file(path)
         try:
+            check_declared(path)
             loaded = self._loader(path, reader_for(path, is_label))
         except InputError:
             raise
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise InputError(_why_unreadable(path, error)) from error
         # MONAI Label sets image_only to False on the loader of every LoadImaged: then it is (image, meta).
-        return loaded if isinstance(loaded, MetaTensor) else loaded[0]
+        volume = loaded if isinstance(loaded, MetaTensor) else loaded[0]
+        if not is_label:
+            _check_hounsfield(path, volume)
+        return volume
+
+
+def _check_hounsfield(path: str, image: MetaTensor) -> None:
+    """Mend the image where that can be, and put the warnings into its meta data (`bundle.case_warnings`)."""
+    _, sentences = check_intensities(path, image.as_tensor()[0], image.pixdim.tolist())
+    image.meta[KEY] = "\n".join(sentences)
+    for sentence in sentences:
+        logger.warning("'%s': %s", path, sentence)
 
 
 def _check_file(path: str) -> None:
@@ -85,6 +102,8 @@ def _check_file(path: str) -> None:
         raise InputError(f"'{path}' does not exist: expected an image file")
     if os.path.isdir(path):
         raise InputError(f"'{path}' is a folder: expected one image file")
+    if not os.path.isfile(path):
+        raise InputError(f"'{path}' is a device or a pipe: expected an image file")
     if not split_suffix(path)[1]:
         raise InputError(f"'{path}' is not an image file: expected one that ends in {', '.join(SUFFIXES)}")
     if os.path.getsize(path) == 0:

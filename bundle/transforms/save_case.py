@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from monai.data import MetaTensor
 from monai.transforms import SaveImaged, Transform
 
 from bundle.data import case_name
+from bundle.geometry.write import replacing
 
 
 def scan_affine(img: MetaTensor) -> np.ndarray:
@@ -47,20 +47,14 @@ def write_nifti(
         slope: ``scl_slope``: a reader sees ``volume * slope``. None: the stored numbers mean themselves.
         code: NIfTI code of the coordinate system (1 = scanner).
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     image = nib.Nifti1Image(volume, affine)
     image.header.set_xyzt_units("mm")
     image.set_sform(affine, code)
     image.set_qform(affine, 0 if is_sheared(affine) else code)
     if slope is not None:
         image.header.set_slope_inter(slope, 0.0)
-    unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
-    try:
+    with replacing(path) as unfinished:
         nib.save(image, unfinished)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 class SaveCase(Transform):
@@ -104,6 +98,8 @@ class SaveCase(Transform):
     def __call__(self, img: MetaTensor, case: str | None = None) -> Path:
         """Write ``img`` of shape (1, X, Y, Z); ``case`` defaults to the name of the file it came from.
 
+        The path is returned, and stands in ``img.meta["saved_to"]``.
+
         Raises:
             ValueError: for more than one channel.
         """
@@ -119,6 +115,7 @@ class SaveCase(Transform):
         # The header holds a float32: the one below 1/255, so that 255 does not come back as more than 1.
         slope = None if self.scale is None else float(np.nextafter(np.float32(1 / self.scale), np.float32(0)))
         write_nifti(path, stored, scan_affine(img), slope, code)
+        img.meta["saved_to"] = str(path)
         return path
 
 

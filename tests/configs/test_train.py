@@ -72,11 +72,11 @@ def test_without_validation_cases_the_last_weights_are_exported(imagecas_dir, tm
     assert (tmp_path / "run" / "model.pt").is_file()
 
 
-def test_every_process_but_the_first_writes_no_log(imagecas_dir, tmp_path):
+def test_every_process_but_the_first_writes_no_log_and_no_checkpoint(imagecas_dir, tmp_path):
     keys = {"dataset_dir": imagecas_dir, "run_dir": tmp_path / "run", "max_epochs": 1, "is_not_rank0": True}
     workflow(**keys).run()
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"checkpoint_last.pt", "checkpoint_best.pt", "model.pt", "config.json"}
+    assert names == {"config.json"}
 
 
 def test_it_starts_from_given_weights(imagecas_dir, tmp_path):
