@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+# On a busy machine BLAS threads wait for each other: a scan of 15 s then took two minutes.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import nibabel as nib
 import numpy as np

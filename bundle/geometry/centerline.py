@@ -14,7 +14,7 @@ from bundle.geometry.gaps import bridge_gaps
 from bundle.geometry.graph import Chain, forest
 from bundle.geometry.kissing import part_kissing, unparted
 from bundle.geometry.lumen import Vessels, find_vessels
-from bundle.geometry.polyline import tangents
+from bundle.geometry.polyline import arc_length, tangents
 from bundle.geometry.ramp import radius_from_integral, wall_excess
 from bundle.geometry.refine import STEP_MM, attach, drop_start, in_lumen, join, reach_wall, recentre
 from bundle.geometry.sampling import sample_volume
@@ -25,6 +25,7 @@ from bundle.geometry.tree import Segment, Tree
 
 _LEAST_MM = 0.3  # radius from which a section is looked for
 _SEEN_MM, _SEEN = 0.1, 0.15  # radius and probability in the middle of the least lumen that a map shows
+_OWN_RADII = 5.0  # along a chain from its end, beyond which it counts as another vessel
 _PARTINGS = 3  # rounds in which touching vessels are parted
 
 
@@ -59,7 +60,8 @@ def _refine_chain(
     ends = []
     for side in (0, -1):
         outwards = tangents(points)[side] * (1 if side else -1)
-        ends.append(reach_wall(lumen, points[side], outwards, sections.radius[side]))
+        more = reach_wall(lumen, points[side], outwards, sections.radius[side])
+        ends.append(_before_others(more, skeleton, chain, side, sections.radius[side]))
     if parent is not None:
         ends[0] = ends[0][:0]
     gap = ~in_lumen(lumen, points)
@@ -86,6 +88,24 @@ def _refine_chain(
     radius, whole, centre = (np.pad(r, (len(bridge), 0), "edge") for r in (radius, whole, centre))
     points, gap = np.concatenate([bridge, points]), np.pad(gap, (len(bridge), 0))
     return _Line(points, radius, whole, centre, chain.parent, start, len(bridge), chain.tree, gap)
+
+
+def _before_others(
+    more: np.ndarray, skeleton: Skeleton, chain: Chain, side: int, radius_mm: float
+) -> np.ndarray:
+    """The points (N, 3) that lengthen a chain at one side, as far as no other vessel lies there.
+
+    Where a loop was opened, that is the chain's own other end.
+    """
+    own = skeleton.points[chain.nodes]
+    along = arc_length(own if side == 0 else own[::-1])
+    far = along > _OWN_RADII * radius_mm if side == 0 else (along > _OWN_RADII * radius_mm)[::-1]
+    used = {n for n, near in enumerate(skeleton.neighbours) if near} - set(chain.nodes)
+    others = np.concatenate([own[far], skeleton.points[sorted(used)]])
+    if len(more) == 0 or len(others) == 0:
+        return more
+    met = np.flatnonzero(cKDTree(others).query(more)[0] < radius_mm)
+    return more[: met[0]] if len(met) else more
 
 
 def _measure_by_integral(lines: list[_Line]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import cc3d
 import numpy as np
+from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 
 from bundle.geometry.coordinates import check_affine, voxel_volume_mm3
 from bundle.geometry.crop import region_of
@@ -63,6 +64,8 @@ def find_vessels(
 ) -> Vessels | None:
     """The vessels of a scan, cropped with a margin of 6 voxels and cleaned; None where there are none.
 
+    Their axes run along R, A, S as nearly as they can, however the scan's do.
+
     Args:
         mask: (X, Y, Z), > 0 is lumen; a vessel that touches the border is capped there.
         affine: (4, 4) voxel to RAS mm, also oblique, flipped, anisotropic or sheared.
@@ -81,11 +84,15 @@ def find_vessels(
     region = region_of(mask)
     if region is None:
         return None
-    given = region.take(mask)
+    given, at = region.take(mask), region.affine(affine)
+    soft = None if probability is None else region.take(probability)
+    # Thinning depends on the order of the axes; the same scan stored otherwise is the same tree.
+    turn = io_orientation(at)
+    at = at @ inv_ornt_aff(turn, given.shape)
+    given, soft = (None if x is None else apply_orientation(x, turn) for x in (given, soft))
     box = clean_mask(given, voxel_volume_mm3(affine), min_part_mm3)
     if not box.any():
         return None
-    soft = None if probability is None else region.take(probability)
     if soft is not None and level is None:
         level = threshold_of(given, soft)  # of the mask as given: a cavity that was filled holds less
-    return Vessels(box, region.affine(affine), soft, level)
+    return Vessels(box, at, soft, level)

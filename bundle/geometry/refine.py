@@ -13,6 +13,7 @@ from bundle.geometry.sections import Lumen, Sections, cut
 STEP_MM = 0.5
 _ROUNDS = 3
 _LONGEST = 1.25
+_REACH = 4.0  # radii
 _WINDOW = 13  # samples of the running median: 6 mm
 
 
@@ -55,10 +56,10 @@ def reach_wall(lumen: Lumen, end: np.ndarray, direction: np.ndarray, radius_mm: 
     """Points 0.5 mm apart from a vessel's `end` (3,) straight on to its wall, (M, 3), possibly none.
 
     A skeleton stops about a radius short of the vessel's end. The last half radius before the wall is left
-    out, and what goes on for more than two radii is not an end.
+    out, and what goes on for more than four radii is not an end.
     """
     step = 0.25 * voxel_size_mm(lumen.affine).min()
-    distance = np.arange(1, int(2.0 * radius_mm / step) + 2) * step
+    distance = np.arange(1, int(_REACH * radius_mm / step) + 2) * step
     free = in_lumen(lumen, end + distance[:, None] * direction)
     length = 0.0 if free.all() else distance[int(np.argmin(free))] - step - 0.5 * radius_mm
     count = max(0, int(length / STEP_MM))

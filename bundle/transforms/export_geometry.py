@@ -13,7 +13,6 @@ import numpy as np
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
-from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 
 import bundle
 from bundle.case_warnings import warnings_of
@@ -44,11 +43,7 @@ class CaseGeometry:
 
 
 def case_geometry(pred: MetaTensor, prob: MetaTensor | None = None) -> CaseGeometry:
-    """Crop a mask (1, X, Y, Z), > 0 is lumen, and its probability on the same grid to the vessels.
-
-    The crop has its axes in the order and the direction nearest to R, A, S: a skeleton depends on the order
-    of the voxels, and one scan stored in another order must give the same tree.
-    """
+    """Crop a mask (1, X, Y, Z), > 0 is lumen, and its probability on the same grid to the vessels."""
     mask = np.asarray(pred[0].detach().cpu()) > 0
     affine = np.asarray(pred.affine, dtype=np.float64)
     scan = {"shape": list(mask.shape), "affine_ras_mm": affine.tolist()}
@@ -67,15 +62,8 @@ def case_geometry(pred: MetaTensor, prob: MetaTensor | None = None) -> CaseGeome
     )
     if region is None:
         return CaseGeometry(mask, affine, None, scan, saved)
-    crop, at = region.take(mask), region.affine(affine)
-    turn = io_orientation(at)
-    if np.isnan(turn).any():  # a singular affine has no directions; `export_case` says so
-        turn = np.array([[0, 1], [1, 1], [2, 1]])
     probability = None if prob is None else region.take(np.asarray(prob[0].detach().cpu()))
-    if probability is not None:
-        probability = np.ascontiguousarray(apply_orientation(probability, turn))
-    mask = np.ascontiguousarray(apply_orientation(crop, turn))
-    return CaseGeometry(mask, at @ inv_ornt_aff(turn, crop.shape), probability, scan, saved)
+    return CaseGeometry(region.take(mask), region.affine(affine), probability, scan, saved)
 
 
 def write_geometry(
