@@ -35,8 +35,8 @@ class _Line:
 
     points: np.ndarray
     radius: np.ndarray
-    whole: np.ndarray  # radius by the integral of the probability, or of the mask
-    centre: np.ndarray  # probability in the middle
+    whole: np.ndarray  # radius by the integral of the probability; without one as `radius`
+    centre: np.ndarray  # probability in the middle; without one 1
     parent: int
     start: int
     own: int  # first point that lies outside the parent's lumen
@@ -45,7 +45,7 @@ class _Line:
 
 
 def _refine_chain(
-    skeleton: Skeleton, chain: Chain, lines: list[_Line | None], lumen: Lumen, occupancy: Lumen
+    skeleton: Skeleton, chain: Chain, lines: list[_Line | None], lumen: Lumen, occupancy: Lumen | None
 ) -> _Line | None:
     points, expected = skeleton.points[chain.nodes], skeleton.radius[chain.nodes]
     parent = lines[chain.parent] if chain.parent >= 0 else None
@@ -66,8 +66,10 @@ def _refine_chain(
         ends[0] = ends[0][:0]
     gap = ~in_lumen(lumen, points)
     inner = over_gaps(sections.radius, gap)
-    whole = cut(occupancy, points, tangents(points), np.maximum(inner, _LEAST_MM)).radius
-    centre = sample_volume(occupancy.field, occupancy.affine, points)
+    whole, centre = inner, np.ones(len(inner))
+    if occupancy is not None:
+        whole = cut(occupancy, points, tangents(points), np.maximum(inner, _LEAST_MM)).radius
+        centre = sample_volume(occupancy.field, occupancy.affine, points)
     points = np.concatenate([ends[0][::-1], points, ends[1]])
     gap = np.pad(gap, (len(ends[0]), len(ends[1])))
     pad = (len(ends[0]), len(ends[1]))
@@ -76,7 +78,8 @@ def _refine_chain(
         # An ostium is often cut flat: sections there are whole, unlike at a round tip.
         count = len(ends[0])
         across = np.repeat(tangents(points)[:1], count, axis=0)
-        whole[:count] = cut(occupancy, points[:count], across, radius[:count]).radius
+        if occupancy is not None:
+            whole[:count] = cut(occupancy, points[:count], across, radius[:count]).radius
         radius[:count] = cut(lumen, points[:count], across, radius[:count]).radius
     if parent is None:
         return _Line(points, radius, whole, centre, -1, 0, 0, chain.tree, gap)
@@ -97,12 +100,14 @@ def _before_others(
 
     Where a loop was opened, that is the chain's own other end.
     """
+    if len(more) == 0:
+        return more
     own = skeleton.points[chain.nodes]
     along = arc_length(own if side == 0 else own[::-1])
     far = along > _OWN_RADII * radius_mm if side == 0 else (along > _OWN_RADII * radius_mm)[::-1]
     used = {n for n, near in enumerate(skeleton.neighbours) if near} - set(chain.nodes)
     others = np.concatenate([own[far], skeleton.points[sorted(used)]])
-    if len(more) == 0 or len(others) == 0:
+    if len(others) == 0:
         return more
     met = np.flatnonzero(cKDTree(others).query(more)[0] < radius_mm)
     return more[: met[0]] if len(met) else more
@@ -196,14 +201,12 @@ def vessel_tree(vessels: Vessels, wall: pv.PolyData, spur_mm: float = 2.0, max_g
     soft = vessels.probability is None
     field = vessels.mask if soft else level_set(vessels.mask, vessels.probability, vessels.level)
     lumen = Lumen(np.asarray(field, np.float32), vessels.affine, soft)
-    occupancy = Lumen(
-        np.asarray(vessels.mask if soft else vessels.probability, np.float32), vessels.affine, True
-    )
+    occupancy = None if soft else Lumen(np.asarray(vessels.probability, np.float32), vessels.affine, True)
     lines: list[_Line | None] = []
     inside = voxel_to_world(voxels_of(vessels.mask), vessels.affine)
     for chain in forest(skeleton, inside, aorta_wall=vessels.aorta_wall):
         lines.append(_refine_chain(skeleton, chain, lines, lumen, occupancy))
-    if not soft:
+    if occupancy is not None:
         _measure_by_integral([line for line in lines if line is not None])
     return Tree(_segments(_without_twins(lines), wall), warnings=touching)
 
