@@ -19,15 +19,17 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bundle.geometry.coordinates import voxel_size_mm
-from bundle.handlers.gradient_norm import GradientNorm
-from bundle.handlers.overlay_images import overlay_pictures
-from bundle.handlers.precision_recall import PrecisionRecall
-from bundle.handlers.run_writer import RunWriter
-from bundle.handlers.shown_cases import Case, scene
+from bundle.common.coordinates import voxel_size_mm
+from bundle.handlers.training.dashboard import (
+    Case,
+    GradientNorm,
+    PrecisionRecall,
+    RunWriter,
+    overlay_pictures,
+    scene,
+)
 from bundle.networks import ResUNet3D, load_weights
-from bundle.phantom import SMALL
-from bundle.phantom.phantom import WHOLE, make_phantom
+from bundle.phantom import SMALL, WHOLE, make_phantom
 
 MODEL = Path(__file__).resolve().parents[1] / "models" / "model.pt"
 REPEATS = 20

@@ -36,7 +36,7 @@ EVERYTHING = {
 
 def run(folder: str, options: dict) -> tuple[dict, float, float, int]:
     """(seconds by stage, seconds in all, peak GiB, triangles) in this process."""
-    from bundle.geometry.export import export_case
+    from bundle.geometry.case import export_case
 
     with np.load(Path(folder) / "mask.npz") as arrays:
         mask, affine = arrays["mask"], arrays["affine"]

@@ -31,8 +31,9 @@ from monai.bundle import ConfigWorkflow  # noqa: E402
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bundle.handlers.table import to_text, write_text  # noqa: E402
-from bundle.phantom.pool import write_imagecas  # noqa: E402
+from bundle.common.files import write_text  # noqa: E402
+from bundle.common.tables import to_text  # noqa: E402
+from bundle.phantom import write_imagecas  # noqa: E402
 
 SHAPE, SEED = (512, 512, 275), 4_000_000
 

@@ -160,7 +160,7 @@ def main(arguments: list[str] | None = None) -> None:
     if args.worker is not None:
         work(args)
         return
-    from bundle.phantom.pool import make_pool
+    from bundle.phantom import make_pool
 
     make_pool(args.phantoms, FIRST_SEED, args.pool_dir)
     rows = [measure(args, processes) for processes in args.processes]

@@ -18,8 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bundle.phantom import SMALL, make_phantom
-from bundle.phantom.pool import write_case
+from bundle.phantom import SMALL, make_phantom, write_case
 
 SMALL_SEEDS = range(9_000_000, 9_000_010)
 FULL = (512, 512, 275)

@@ -27,13 +27,13 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT)]
 
 from trial_cases import inference, write_tube  # noqa: E402
 
-import bundle.handlers.case_summary  # noqa: E402
+import bundle.cohort.summary  # noqa: E402
 import bundle.transforms.adaptive_threshold  # noqa: E402
 import bundle.transforms.binary_opening  # noqa: E402
 import bundle.transforms.keep_components  # noqa: E402
 import bundle.transforms.load_cta  # noqa: E402
-import bundle.transforms.resize_volume  # noqa: E402, F401
-from bundle.geometry.write import UNFINISHED  # noqa: E402
+import bundle.transforms.resize  # noqa: E402, F401
+from bundle.common.files import UNFINISHED  # noqa: E402
 
 SHAPE = (48, 48, 32)
 

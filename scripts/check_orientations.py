@@ -25,7 +25,7 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT)]
 
 from trial_cases import inference  # noqa: E402
 
-from bundle.phantom.phantom import make_phantom  # noqa: E402
+from bundle.phantom import make_phantom  # noqa: E402
 
 SHAPE = (128, 128, 80)
 ORDERS = [

@@ -29,13 +29,13 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from bundle.common.crop import region_of  # noqa: E402
+from bundle.common.files import write_text  # noqa: E402
+from bundle.common.tables import to_csv  # noqa: E402
+from bundle.common.thinning import skeleton  # noqa: E402
 from bundle.data import find_cases, part_of  # noqa: E402
-from bundle.geometry.crop import region_of  # noqa: E402
-from bundle.handlers.table import to_csv, write_text  # noqa: E402
-from bundle.metrics.skeleton import skeleton  # noqa: E402
-from bundle.phantom.pool import write_imagecas  # noqa: E402
-from bundle.transforms.adaptive_threshold import AdaptiveThreshold  # noqa: E402
-from bundle.transforms.load_cta import LoadCTAd  # noqa: E402
+from bundle.phantom import write_imagecas  # noqa: E402
+from bundle.transforms import AdaptiveThreshold, LoadCTAd  # noqa: E402
 
 FIRST_SEED = 2_000_000
 ORDERS, MODES = ("probability", "logit"), ("linear", "spline")

@@ -24,7 +24,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bundle.phantom.pool import write_imagecas
+from bundle.phantom import write_imagecas
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA, OUT = ROOT / "data" / "demo", ROOT / "eval" / "demo"

@@ -111,9 +111,9 @@ def judged(path: Path) -> str:
     """What loading ``path`` comes to: "loaded", "refused", or "wrong: ..."."""
     import torch
 
-    from bundle.data.header import is_eight_bit
-    from bundle.errors import InputError
-    from bundle.transforms.load_cta import LoadCTAd
+    from bundle.common.errors import InputError
+    from bundle.data.readers import is_eight_bit
+    from bundle.transforms import LoadCTAd
 
     try:
         is_eight_bit(path)  # as the listing of a folder does

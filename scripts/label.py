@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bundle.label.app_folder import MODEL, make_app
+from bundle.label import MODEL, make_app
 
 ROOT = Path(__file__).resolve().parents[1]
 CONNECT = """

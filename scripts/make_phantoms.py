@@ -12,8 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bundle.phantom import SMALL
-from bundle.phantom.pool import write_imagecas
+from bundle.phantom import SMALL, write_imagecas
 
 
 def main() -> None:

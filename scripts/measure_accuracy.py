@@ -26,15 +26,14 @@ sys.path.insert(0, str(ROOT))
 
 from benchmark_inference import machine  # noqa: E402
 
+from bundle.common.crop import region_of  # noqa: E402
+from bundle.common.files import write_text  # noqa: E402
+from bundle.common.tables import cell  # noqa: E402
 from bundle.data import find_cases, part_of  # noqa: E402
-from bundle.geometry.crop import region_of  # noqa: E402
-from bundle.handlers.case_metrics import SCAN_METRICS, summarise  # noqa: E402
-from bundle.handlers.table import cell, write_text  # noqa: E402
-from bundle.metrics.case_metrics import dice  # noqa: E402
-from bundle.metrics.centerline_dice import centerline_dice  # noqa: E402
-from bundle.phantom.pool import write_imagecas  # noqa: E402
-from bundle.transforms.load_cta import LoadCTAd  # noqa: E402
-from bundle.transforms.resize_volume import resize_volume  # noqa: E402
+from bundle.handlers.cases import SCAN_METRICS, summarise  # noqa: E402
+from bundle.metrics import centerline_dice, dice  # noqa: E402
+from bundle.phantom import write_imagecas  # noqa: E402
+from bundle.transforms import LoadCTAd, resize_volume  # noqa: E402
 
 FIRST_SEED = 3_000_000
 CEILING_LEVEL = 0.4

@@ -35,17 +35,14 @@ sys.path.insert(0, str(ROOT))
 
 from benchmark_inference import machine  # noqa: E402
 
-from bundle.geometry.anatomy import name_branches  # noqa: E402
+from bundle.common.coordinates import voxel_size_mm  # noqa: E402
+from bundle.common.files import write_text  # noqa: E402
+from bundle.common.polylines import arc_length, at_length  # noqa: E402
+from bundle.common.tables import cell, to_text  # noqa: E402
 from bundle.geometry.centerline import vessel_tree  # noqa: E402
-from bundle.geometry.coordinates import voxel_size_mm  # noqa: E402
-from bundle.geometry.lumen import find_vessels  # noqa: E402
-from bundle.geometry.mesh import triangles, volume_mm3  # noqa: E402
-from bundle.geometry.polyline import arc_length, at_length  # noqa: E402
-from bundle.geometry.smoothing import smooth_surface  # noqa: E402
-from bundle.geometry.stenosis import find_stenoses  # noqa: E402
-from bundle.geometry.surface import vessel_surface  # noqa: E402
-from bundle.geometry.tree import Tree  # noqa: E402
-from bundle.handlers.table import cell, to_text, write_text  # noqa: E402
+from bundle.geometry.core import Tree, find_vessels, triangles, volume_mm3  # noqa: E402
+from bundle.geometry.measure import find_stenoses, name_branches  # noqa: E402
+from bundle.geometry.surface import smooth_surface, vessel_surface  # noqa: E402
 from bundle.phantom import make_phantom  # noqa: E402
 
 HELD_OUT = 300

@@ -28,9 +28,10 @@ sys.path.insert(0, str(ROOT))
 from benchmark_inference import machine  # noqa: E402
 from measure_geometry import COLUMNS, measure, rasterise, summary, true_tubes  # noqa: E402
 
+from bundle.common.files import write_text  # noqa: E402
+from bundle.common.tables import cell, to_text  # noqa: E402
 from bundle.data import find_cases, part_of  # noqa: E402
-from bundle.handlers.table import cell, to_text, write_text  # noqa: E402
-from bundle.phantom.pool import write_imagecas  # noqa: E402
+from bundle.phantom import write_imagecas  # noqa: E402
 
 FIRST_SEED = 3_000_000
 SEEN = """\

@@ -25,16 +25,13 @@ sys.path.insert(0, str(ROOT))
 from benchmark_inference import machine  # noqa: E402
 from measure_geometry import HELD_OUT, SPACING_MM, rasterise, true_tubes  # noqa: E402
 
-from bundle.geometry.anatomy import name_branches  # noqa: E402
-from bundle.geometry.aorta import without_aorta  # noqa: E402
-from bundle.geometry.centerline import vessel_tree  # noqa: E402
-from bundle.geometry.lumen import Vessels, find_vessels  # noqa: E402
-from bundle.geometry.mesh import volume_mm3  # noqa: E402
-from bundle.geometry.smoothing import smooth_surface  # noqa: E402
-from bundle.geometry.solver import solver_model  # noqa: E402
-from bundle.geometry.surface import vessel_surface  # noqa: E402
-from bundle.geometry.volume_mesh import NoVolumeMesh, volume_mesh, write_volume_mesh  # noqa: E402
-from bundle.handlers.table import cell, to_text, write_text  # noqa: E402
+from bundle.common.files import write_text  # noqa: E402
+from bundle.common.tables import cell, to_text  # noqa: E402
+from bundle.geometry.centerline import vessel_tree, without_aorta  # noqa: E402
+from bundle.geometry.core import Vessels, find_vessels, volume_mm3  # noqa: E402
+from bundle.geometry.measure import name_branches  # noqa: E402
+from bundle.geometry.solver import NoVolumeMesh, solver_model, volume_mesh, write_volume_mesh  # noqa: E402
+from bundle.geometry.surface import smooth_surface, vessel_surface  # noqa: E402
 
 NARCO = ROOT / ".." / "shared" / "data" / "narco119" / "NARCO_119_mask_0p5mm.nii.gz"
 COLUMNS = ("case", "result", "surface_triangles", "inlets", "outlets", "shortened", "tetrahedra",

@@ -17,17 +17,15 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bundle.geometry.coordinates import check_affine, ras_to_lps, voxel_size_mm
-from bundle.geometry.export import export_case
-from bundle.geometry.export_options import CLOUD_FORMATS, COLOURS, FORMATS, ExportOptions
-from bundle.geometry.inputs import as_volume, read_mask
-from bundle.geometry.reformat import reformation_picture
-from bundle.geometry.smoothing import METHODS
-from bundle.geometry.stenosis import find_stenoses
-from bundle.geometry.tree import Tree
-from bundle.geometry.treefile import read_branches
-from bundle.geometry.volume_mesh import why_no_mesher
-from bundle.geometry.write import write_json
+from bundle.common.coordinates import check_affine, ras_to_lps, voxel_size_mm
+from bundle.common.files import write_json
+from bundle.geometry.case import CLOUD_FORMATS, COLOURS, FORMATS, ExportOptions, export_case
+from bundle.geometry.core import Tree
+from bundle.geometry.io import as_volume, read_branches, read_mask
+from bundle.geometry.measure import find_stenoses
+from bundle.geometry.render import reformation_picture
+from bundle.geometry.solver import why_no_mesher
+from bundle.geometry.surface import METHODS
 
 _MAIN = ("LM", "LAD", "LCx", "RI", "RCA")
 _ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")

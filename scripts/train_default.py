@@ -54,7 +54,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def make_pools(args: argparse.Namespace, end: float) -> bool:
     """Make the phantoms that are missing; False where the time ended first."""
-    from bundle.phantom.pool import make_pool
+    from bundle.phantom import make_pool
 
     for part, count in (("train", args.count), ("validation", args.validation), ("test", args.test)):
         for first in range(0, count, POOL_CHUNK):
@@ -69,7 +69,7 @@ def overrides(args: argparse.Namespace, end: float) -> dict:
     """Keys of the config that this script decides."""
     import yaml
 
-    from bundle.run_folder import LAST_CHECKPOINT
+    from bundle.handlers.training import LAST_CHECKPOINT
 
     keys = {
         "bundle_root": str(ROOT),
@@ -109,10 +109,10 @@ def measure(network, folder: Path, device, hu_range) -> dict:
     """Dice and clDice on the phantoms in ``folder``, at the network's grid, at the threshold 0.5."""
     import torch
 
-    from bundle.transforms.load_phantom import LoadPhantomd, pool_cases
+    from bundle.transforms import LoadPhantomd, pool_cases
 
     try:
-        from bundle.metrics.centerline_dice import centerline_dice
+        from bundle.metrics import centerline_dice
     except ModuleNotFoundError as error:
         logger.warning("clDice is not measured, for the package %s is missing", error.name)
         centerline_dice = None
@@ -147,8 +147,8 @@ def write_results(args: argparse.Namespace, keys: dict, workflow, started: float
     """card.json, curves.csv and model.pt in ``args.out``."""
     import torch
 
-    from bundle.handlers.training_log import read_curves
-    from bundle.networks.weights import load_weights, save_weights
+    from bundle.handlers.training.dashboard import read_curves
+    from bundle.networks import load_weights, save_weights
 
     parser = workflow.parser
     network = parser.get_parsed_content("network")
@@ -190,10 +190,10 @@ def write_results(args: argparse.Namespace, keys: dict, workflow, started: float
 
 def install(source: Path, target: Path) -> None:
     """Write weights as float32 ``{"model": state_dict}``."""
-    from bundle.networks.weights import atomic_save, read_checkpoint
+    from bundle.networks import read_checkpoint, save_checkpoint
 
     state = read_checkpoint(source)["model"]
-    atomic_save({"model": {k: t.float() if t.is_floating_point() else t for k, t in state.items()}}, target)
+    save_checkpoint({"model": {k: t.float() if t.is_floating_point() else t for k, t in state.items()}}, target)
     print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
 
 

@@ -14,7 +14,7 @@ from monai.bundle import ConfigWorkflow
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bundle.networks.weights import save_weights  # noqa: E402
+from bundle.networks import save_weights  # noqa: E402
 
 
 class Brightness(torch.nn.Module):

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from bundle.networks import ResUNet3D, load_weights
+from bundle.networks.resunet3d import ResUNet3D
+from bundle.networks.weights import load_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = json.loads((ROOT / "models" / "training_card.json").read_text())["stages"]

@@ -6,13 +6,10 @@ import os
 import warnings
 from pathlib import Path
 
-from ..errors import InputError
-from .asoca import read_asoca
-from .decathlon import read_decathlon
-from .found import PARTS, Found, some
-from .imagecas import read_imagecas
-from .names import SUFFIXES, case_name, natural_key, split_suffix
-from .pairs import read_pairs
+from bundle.common.errors import InputError
+from bundle.common.filenames import SUFFIXES, case_name, natural_key, split_suffix
+from bundle.data.datasets import PARTS, Found, read_asoca, read_decathlon, read_imagecas, read_pairs, some
+
 from .splits import draw_split
 from .walk import describe_files, list_files
 

@@ -6,7 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from ..errors import InputError
+from bundle.common.errors import InputError
 
 __all__ = ["draw_split"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .names import natural_key, split_suffix
+from bundle.common.filenames import natural_key, split_suffix
 
 __all__ = ["describe_files", "list_files"]
 

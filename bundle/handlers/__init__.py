@@ -1,0 +1,1 @@
+"""Ignite handlers: of a training run, and of the cases of an inference."""

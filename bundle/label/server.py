@@ -20,8 +20,9 @@ from monailabel.interfaces.exception import (
 )
 from monailabel.interfaces.utils.app import app_instance
 
-from bundle.errors import InputError, find_input_error
-from bundle.label.app_folder import MODEL
+from bundle.common.errors import InputError, find_input_error
+
+from .app_folder import MODEL
 
 __all__ = ["app"]
 

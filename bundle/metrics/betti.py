@@ -5,7 +5,7 @@ from __future__ import annotations
 import cc3d
 import numpy as np
 
-from bundle.geometry.crop import region_of
+from bundle.common.crop import region_of
 
 
 def count_components(mask: np.ndarray) -> int:

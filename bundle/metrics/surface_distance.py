@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from bundle.geometry.crop import region_of
+from bundle.common.crop import region_of
 
 
 def surface_points(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:

@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import os
 import pickle
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from bundle.errors import InputError
+from bundle.common.errors import InputError
+from bundle.common.files import replacing
 
-__all__ = ["atomic_save", "load_weights", "read_checkpoint", "restore", "save_weights"]
+__all__ = ["load_weights", "read_checkpoint", "restore", "save_checkpoint", "save_weights"]
 
 
-def atomic_save(content: dict[str, Any], path: str | os.PathLike) -> None:
-    """``torch.save`` to a temporary name beside ``path``, then a rename: a kill leaves the old file whole."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def save_checkpoint(content: dict[str, Any], path: str | os.PathLike) -> None:
+    """``torch.save`` into a file that appears whole or not at all: a kill leaves the old one."""
+    with replacing(path) as temporary:
+        torch.save(content, temporary)
 
 
 def read_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
@@ -92,4 +83,4 @@ def save_weights(network: nn.Module, path: str | os.PathLike, half: bool = False
     state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
     if half:
         state = {name: t.half() if t.is_floating_point() else t for name, t in state.items()}
-    atomic_save({"model": state}, path)
+    save_checkpoint({"model": state}, path)

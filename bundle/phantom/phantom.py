@@ -6,14 +6,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from bundle.phantom import render, scanner
 from bundle.phantom.anatomy import draw_chest
-from bundle.phantom.contrast import draw_contrast
-from bundle.phantom.coronary import draw_coronaries
-from bundle.phantom.fields import Grid, sample
-from bundle.phantom.lesions import add_disease
-from bundle.phantom.paths import arc_length
-from bundle.phantom.tubes import STEP
+from bundle.phantom.core import Grid, draw_contrast, sample
+from bundle.phantom.scanner import acquire as scanner
+from bundle.phantom.scanner import render
+from bundle.phantom.vessels import STEP, add_disease, arc_length, draw_coronaries
 
 SMALL = (128, 128, 64)
 """The small form: the same field of view in the voxels that the paper's network takes."""

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bundle.phantom.phantom import GENERATOR, SMALL, Phantom, make_phantom
+from bundle.common.files import replacing, write_text
+from bundle.common.nifti import write_nifti
+
+from .phantom import GENERATOR, SMALL, Phantom, make_phantom
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -46,10 +49,8 @@ def _is_current(path: Path) -> bool:
 def _pool_case(job) -> None:
     seed, path = job
     phantom = make_phantom(seed, SMALL, orientation="RAS")
-    part = path.with_suffix(f".part{os.getpid()}")
-    with open(part, "wb") as stream:
+    with replacing(path) as part, open(part, "wb") as stream:
         np.savez(stream, generator=GENERATOR, image=phantom.image, label=phantom.share, affine=phantom.affine)
-    os.replace(part, path)
 
 
 def write_imagecas(
@@ -112,21 +113,10 @@ def _imagecas_case(job) -> None:
 
 def write_case(phantom: Phantom, image: Path, label: Path, truth: Path) -> None:
     """Write one case; each file appears whole or not at all, the truth last."""
-    import nibabel as nib
-
-    Path(image).parent.mkdir(parents=True, exist_ok=True)
     for array, path in ((phantom.image, image), (phantom.label, label)):
-        nifti = nib.Nifti1Image(array, phantom.affine)
-        nifti.header.set_xyzt_units("mm")
-        nifti.set_qform(phantom.affine, 1)
-        nifti.set_sform(phantom.affine, 1)
-        part = path.with_name(f".{os.getpid()}.{path.name}")
-        nib.save(nifti, part)
-        os.replace(part, path)
-    part = truth.with_name(f".{os.getpid()}.{truth.name}")
+        write_nifti(path, array, phantom.affine)
     text = {"space": "RAS", "unit": "mm", **phantom.tree, "parameters": phantom.parameters}
-    part.write_text(json.dumps(text, default=_plain))
-    os.replace(part, truth)
+    write_text(truth, json.dumps(text, default=_plain))
 
 
 def _plain(value):
@@ -154,9 +144,8 @@ def _write_split(path: Path, count: int, split: tuple[float, float]) -> None:
     for number in range(count):
         turned = [parts[(number + k * count // 4) % count] for k in range(4)]
         sheet.append([number + 1, *turned])
-    part = path.with_name(f".{os.getpid()}.{path.name}")
-    book.save(part)
-    os.replace(part, path)
+    with replacing(path) as part:
+        book.save(part)
 
 
 def run_all(function, jobs: list, processes: int | None, title: str):

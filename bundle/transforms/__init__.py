@@ -1,0 +1,25 @@
+"""Transforms of the configs, one a file."""
+
+import lazy_loader
+
+# Imported when first used: meshes bring VTK with them, which training does not need.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "adaptive_threshold": ["AdaptiveThreshold", "AdaptiveThresholdd"],
+        "batch_augment": ["BatchAugment"],
+        "binary_opening": ["BinaryOpeningd"],
+        "export_geometry": [
+            "CaseGeometry",
+            "ExportGeometryd",
+            "case_geometry",
+            "failure_reason",
+            "write_geometry",
+        ],
+        "keep_components": ["KeepComponentsd"],
+        "load_cta": ["LoadCTAd"],
+        "load_phantom": ["LoadPhantomd", "pool_cases"],
+        "resize": ["ResizeVolumed", "resize_volume"],
+        "save_case": ["SaveCased"],
+    },
+)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
-from bundle.transforms.batch_warp import affine_matrices, blur_batch, warp_batch
+from .batch_warp import affine_matrices, blur_batch, warp_batch
 
 __all__ = ["BatchAugment"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bundle.geometry.crop import region_of
+from bundle.common.crop import region_of
 
 
 def bounding_box(mask: np.ndarray) -> tuple[slice, ...] | None:

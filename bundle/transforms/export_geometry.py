@@ -15,12 +15,11 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
 import bundle
-from bundle.case_warnings import warnings_of
-from bundle.data import case_name
-from bundle.geometry.crop import region_of
-from bundle.geometry.export import export_case
-from bundle.geometry.export_options import ExportOptions
-from bundle.geometry.write import plain_values, write_json
+from bundle.common.case_warnings import warnings_of
+from bundle.common.crop import region_of
+from bundle.common.filenames import case_name
+from bundle.common.files import plain_values, write_json
+from bundle.geometry.case import ExportOptions, export_case
 
 __all__ = ["CaseGeometry", "ExportGeometryd", "case_geometry", "failure_reason", "write_geometry"]
 
@@ -74,11 +73,11 @@ def write_geometry(
     options: Mapping[str, Any],
     stamp: Callable[[str, Iterable[str]], dict[str, Any]] | None = None,
 ) -> dict:
-    """Write the files of `bundle.geometry.export.export_case`, then `<case>.json`, into `output_dir/<case>/`.
+    """Write the files of `bundle.geometry.case.export.export_case`, then `<case>.json`, into `output_dir/<case>/`.
 
     Args:
         stamp: given the case and the names of its files, what goes into the JSON as `record`
-            (`bundle.case_records.CaseRecords.stamp`).
+            (`bundle.cohort.records.CaseRecords.stamp`).
 
     Returns:
         What the JSON says: the report of `export_case`, `scan` and `provenance`.
@@ -124,7 +123,7 @@ class ExportGeometryd(MapTransform):
         prob_key: the probability on the same grid, used where the item has it.
         request_key: the entry by which a request is known.
         provenance: what the report shall say of the run.
-        **options: settings of `bundle.geometry.export_options.ExportOptions`.
+        **options: settings of `bundle.geometry.case.options.ExportOptions`.
 
     Raises:
         ValueError: an option cannot be.

@@ -11,7 +11,7 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 
-from bundle.transforms.bounding_box import bounding_box
+from .bounding_box import bounding_box
 
 
 def keep_components(

@@ -15,13 +15,10 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import LoadImaged
 
-from ..case_warnings import KEY
-from ..data.declared import check_declared
-from ..data.header import UNREADABLE
-from ..data.intensities import check_intensities
-from ..data.names import SUFFIXES, split_suffix
-from ..data.readers import reader_for
-from ..errors import InputError
+from bundle.common.case_warnings import KEY
+from bundle.common.errors import InputError
+from bundle.common.filenames import SUFFIXES, split_suffix
+from bundle.data.readers import UNREADABLE, check_declared, check_intensities, reader_for
 
 __all__ = ["LoadCTAd"]
 
@@ -36,7 +33,7 @@ class LoadCTAd(LoadImaged):
 
     Images become MetaTensors of shape (1, X, Y, Z), float32, in HU and the file's own voxel order with its
     affine in RAS mm, padding and a missing intercept mended (`check_intensities`), doubts in the meta data
-    (`bundle.case_warnings`); labels the same, uint8, 1 wherever the file is above 0. NIfTI comes through
+    (`bundle.common.case_warnings`); labels the same, uint8, 1 wherever the file is above 0. NIfTI comes through
     nibabel, NRRD and MHA through ITK. A 4-D file whose last axis is 1 counts as 3-D.
 
     Args:
@@ -90,7 +87,7 @@ class LoadCTAd(LoadImaged):
 
 
 def _check_hounsfield(path: str, image: MetaTensor) -> None:
-    """Mend the image where that can be, and put the warnings into its meta data (`bundle.case_warnings`)."""
+    """Mend the image where that can be, and put the warnings into its meta data (`bundle.common.case_warnings`)."""
     _, sentences = check_intensities(path, image.as_tensor()[0], image.pixdim.tolist())
     image.meta[KEY] = "\n".join(sentences)
     for sentence in sentences:

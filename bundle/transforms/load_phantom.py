@@ -11,8 +11,8 @@ import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
-from bundle.errors import InputError
-from bundle.phantom.phantom import WHOLE
+from bundle.common.errors import InputError
+from bundle.phantom import WHOLE
 
 __all__ = ["LoadPhantomd", "pool_cases"]
 

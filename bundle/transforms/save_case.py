@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import torch
 from monai.config import KeysCollection, PathLike
 from monai.data import MetaTensor
 from monai.transforms import SaveImaged, Transform
 
-from bundle.data import case_name
-from bundle.geometry.write import replacing
+from bundle.common.filenames import case_name
+from bundle.common.nifti import write_nifti
 
 
 def scan_affine(img: MetaTensor) -> np.ndarray:
@@ -27,34 +26,6 @@ def scan_affine(img: MetaTensor) -> np.ndarray:
     if original is not None and np.allclose(affine, original, rtol=0, atol=1e-4):
         return np.asarray(original, dtype=np.float64)
     return affine
-
-
-def is_sheared(affine: np.ndarray) -> bool:
-    """Whether the voxel axes are not at right angles, which a NIfTI qform cannot say."""
-    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    return not np.allclose(axes.T @ axes, np.eye(3), atol=1e-4)
-
-
-def write_nifti(
-    path: PathLike, volume: np.ndarray, affine: np.ndarray, slope: float | None = None, code: int = 1
-) -> None:
-    """Write ``volume`` (X, Y, Z) as NIfTI: first to a hidden file in the same folder, which is then renamed.
-
-    Args:
-        path: ends in ``.nii.gz`` or ``.nii``; missing folders are made.
-        volume: stored as it is, in its own dtype.
-        affine: 4x4, RAS mm; goes into the sform, and into the qform where it has no shear.
-        slope: ``scl_slope``: a reader sees ``volume * slope``. None: the stored numbers mean themselves.
-        code: NIfTI code of the coordinate system (1 = scanner).
-    """
-    image = nib.Nifti1Image(volume, affine)
-    image.header.set_xyzt_units("mm")
-    image.set_sform(affine, code)
-    image.set_qform(affine, 0 if is_sheared(affine) else code)
-    if slope is not None:
-        image.header.set_slope_inter(slope, 0.0)
-    with replacing(path) as unfinished:
-        nib.save(image, unfinished)
 
 
 class SaveCase(Transform):

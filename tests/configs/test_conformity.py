@@ -12,7 +12,8 @@ from monai.bundle import ConfigParser, ConfigWorkflow, ckpt_export, verify_metad
 from monai.data import load_net_with_metadata
 from small_run import ROOT, workflow
 
-from bundle.networks import ResUNet3D, load_weights, save_weights
+from bundle.networks.resunet3d import ResUNet3D
+from bundle.networks.weights import load_weights, save_weights
 
 CONFIGS = ROOT / "configs"
 METADATA = CONFIGS / "metadata.json"

@@ -1,44 +1,13 @@
 """Figures of the test cases through configs/evaluate.yaml, with a network that sees contrast."""
 
-import csv
 import json
-from pathlib import Path
 
 import pytest
-from monai.bundle import ConfigWorkflow
+from contrast_network import ContrastNetwork
+from evaluation_run import CONFIG, ROOT, evaluate
 
-from bundle.errors import find_input_error
+from bundle.common.errors import find_input_error
 from bundle.networks.weights import save_weights
-from tests.configs.contrast_network import ContrastNetwork
-
-ROOT = Path(__file__).parents[2]
-CONFIG = ROOT / "configs" / "evaluate.yaml"
-
-
-def evaluate(data, out, weights, config=str(CONFIG), **override):
-    """Run the evaluation and return the rows of metrics.csv by case."""
-    run = ConfigWorkflow(
-        config,
-        workflow_type="inference",
-        logging_file=False,
-        bundle_root=str(ROOT),
-        dataset_dir=str(data),
-        output_dir=str(out),
-        ckpt_path=str(weights),
-        network_def={"_target_": "tests.configs.contrast_network.ContrastNetwork"},
-        **({"spatial_size": [40, 56, 24], "write_geometry": False} | override),
-    )
-    run.initialize()
-    run.run()
-    with open(out / "metrics.csv", newline="") as file:
-        return {row["case"]: row for row in csv.DictReader(file)}
-
-
-@pytest.fixture
-def weights(tmp_path):
-    path = tmp_path / "contrast.pt"
-    save_weights(ContrastNetwork(), path)
-    return path
 
 
 def test_the_test_cases_are_measured_and_no_other(imagecas_dir, tmp_path, weights, capsys):

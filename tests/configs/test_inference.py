@@ -5,52 +5,23 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from monai.bundle import ConfigWorkflow
+from contrast_network import ContrastNetwork
+from inference_run import CONFIG, CONTRAST, PAPER, ROOT, workflow
+from tube_cases import tube_case
 
-from bundle.errors import InputError, find_input_error
+from bundle.common.errors import InputError, find_input_error
 from bundle.networks.resunet3d import ResUNet3D
 from bundle.networks.weights import save_weights
-from tests.configs.contrast_network import ContrastNetwork
-from tests.conftest import tube_case
 
-ROOT = Path(__file__).parents[2]
-CONFIG = ROOT / "configs" / "inference.yaml"
-PAPER = ROOT / "configs" / "modes" / "paper.yaml"
-CONTRAST = {"_target_": "tests.configs.contrast_network.ContrastNetwork"}
 # Axes that run left, posterior and inferior, turned out of the patient's planes, and unequal spacings.
 OBLIQUE_FLIPPED = np.array(
     [[0.0, -0.8, 0.1, 30.0], [-0.7, 0.0, 0.05, -80.0], [0.02, 0.08, -1.2, 12.0], [0, 0, 0, 1.0]]
 )
-
-
-@pytest.fixture
-def weights(tmp_path):
-    path = tmp_path / "contrast.pt"
-    save_weights(ContrastNetwork(), path)
-    return path
-
-
-def workflow(data, out, weights, config=CONFIG, **override):
-    """An initialised inference workflow at the scans' own resolution, without pictures."""
-    options = {"network_def": CONTRAST, "spatial_size": [48, 48, 32], "geometry#pictures": False} | override
-    run = ConfigWorkflow(
-        config if isinstance(config, list) else str(config),
-        workflow_type="inference",
-        logging_file=False,
-        bundle_root=str(ROOT),
-        dataset_dir=str(data),
-        output_dir=str(out),
-        ckpt_path=str(weights),
-        **options,
-    )
-    run.initialize()
-    return run
 
 
 def table(path):

@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
+from contrast_network import ContrastNetwork
+from evaluation_run import evaluate
 from monai.bundle import ConfigParser
 from small_run import ROOT, SMALL, environment, workflow
+from tube_cases import tube_case, tube_volume, write_split
 
-from bundle.errors import find_input_error
-from bundle.handlers.training_log import read_curves
+from bundle.common.errors import find_input_error
+from bundle.handlers.training.dashboard.curves import read_curves
+from bundle.handlers.training.run_folder import LAST_CHECKPOINT
 from bundle.networks.weights import save_weights
-from bundle.run_folder import LAST_CHECKPOINT
-from tests.configs.contrast_network import ContrastNetwork
-from tests.configs.test_evaluate import evaluate
-from tests.conftest import tube_case, tube_volume, write_split
 
 CONFIGS = ROOT / "configs"
 BROKEN = "9"  # the only case of the second process in the evaluation
@@ -95,7 +95,7 @@ def test_two_processes_measure_as_one_and_name_the_broken_case(cases, tmp_path):
     weights = tmp_path / "contrast.pt"
     save_weights(ContrastNetwork(), weights)
     keys = {"dataset_dir": cases, "ckpt_path": weights, "spatial_size": [40, 56, 24]}
-    keys |= {"network_def": {"_target_": "tests.configs.contrast_network.ContrastNetwork"}}
+    keys |= {"network_def": {"_target_": "tests.helpers.contrast_network.ContrastNetwork"}}
     two, one = tmp_path / "two", tmp_path / "one"
     # As Model Zoo's documents start it, over train.yaml.
     done = torchrun("evaluating", "train", "evaluate", "multi_gpu_evaluate", output_dir=two, **keys)

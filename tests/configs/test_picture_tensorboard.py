@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from small_run import ROOT
 
-from bundle.handlers.overlay_images import BOTH, FALSE, MISSED
-from bundle.handlers.run_writer import RunWriter
+from bundle.handlers.training.dashboard.overlays import BOTH, FALSE, MISSED
+from bundle.handlers.training.dashboard.writer import RunWriter
 
 sys.path.insert(0, str(ROOT / "scripts"))
 import picture_tensorboard

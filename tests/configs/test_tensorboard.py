@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from small_run import workflow
 from tensorboard_server import serving
+from tube_cases import tube_case, write_split
 
-from bundle.handlers.training_log import read_curves
-from tests.conftest import tube_case, write_split
+from bundle.handlers.training.dashboard.curves import read_curves
 
 EPOCHS, STEPS = 10, 2
 ENDS = [STEPS * epoch for epoch in range(1, EPOCHS + 1)]

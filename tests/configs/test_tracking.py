@@ -10,11 +10,11 @@ import pytest
 from contrast_network import ContrastNetwork
 from small_run import ROOT, SMALL, environment
 
-from bundle.handlers.training_log import read_curves
-from bundle.networks import save_weights
+from bundle.handlers.training.dashboard.curves import read_curves
+from bundle.networks.weights import save_weights
 
 mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed; pip install -e '.[mlflow]'")
-CONTRAST = "{'_target_': 'tests.configs.contrast_network.ContrastNetwork'}"
+CONTRAST = "{'_target_': 'tests.helpers.contrast_network.ContrastNetwork'}"
 
 
 def tracked(root, kind, config, **keys):

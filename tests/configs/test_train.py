@@ -9,9 +9,10 @@ import pytest
 import torch
 from small_run import run, workflow
 
-from bundle.errors import find_input_error
-from bundle.handlers.training_log import read_curves
-from bundle.networks import ResUNet3D, load_weights, save_weights
+from bundle.common.errors import find_input_error
+from bundle.handlers.training.dashboard.curves import read_curves
+from bundle.networks.resunet3d import ResUNet3D
+from bundle.networks.weights import load_weights, save_weights
 
 NO_AUGMENT = {
     f"train#augment#prob_{name}": 0.0

@@ -9,10 +9,11 @@ import sys
 import numpy as np
 import pytest
 import torch
-from conftest import tube_volume
 from small_run import ROOT
+from tube_cases import tube_volume
 
-from bundle.networks import ResUNet3D, load_weights, save_weights
+from bundle.networks.resunet3d import ResUNet3D
+from bundle.networks.weights import load_weights, save_weights
 from bundle.phantom.phantom import GENERATOR
 
 sys.path.insert(0, str(ROOT / "scripts"))

@@ -10,9 +10,9 @@ import pytest
 import torch
 from small_run import ROOT, command, environment, run, workflow
 
-from bundle.errors import find_input_error
-from bundle.handlers.training_log import read_curves
-from bundle.networks import save_weights
+from bundle.common.errors import find_input_error
+from bundle.handlers.training.dashboard.curves import read_curves
+from bundle.networks.weights import save_weights
 
 EPOCHS = 10
 DROPOUT = 0.2  # its random numbers must be the same too

@@ -12,7 +12,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from bundle.errors import InputError
+from bundle.common.errors import InputError
 from bundle.transforms.load_cta import LoadCTAd
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +55,7 @@ BAD = {
 }
 CHILD = """
 import resource, sys
-from bundle.errors import InputError
+from bundle.common.errors import InputError
 from bundle.transforms.load_cta import LoadCTAd
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for path in sys.argv[1:]:

@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from bundle.errors import InputError, find_input_error
+from bundle.common.errors import InputError, find_input_error
 
 PROGRAM = """
-import bundle.errors
-from bundle.errors import InputError
-bundle.errors.plain_errors()
-bundle.errors.plain_errors()
+import bundle.common.errors
+from bundle.common.errors import InputError
+bundle.common.errors.plain_errors()
+bundle.common.errors.plain_errors()
 {body}
 """
 

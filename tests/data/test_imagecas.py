@@ -5,11 +5,11 @@ import warnings
 
 import openpyxl
 import pytest
+from files import names, touch
+from tube_cases import write_split
 
-from bundle.data import find_cases, find_images
-from bundle.errors import InputError
-from tests.conftest import write_split
-from tests.data.files import names, touch
+from bundle.common.errors import InputError
+from bundle.data.find import find_cases, find_images
 
 PARTS = {1: "Training", 2: "Training", 10: "Training", 3: "Val", 4: "Testing", 5: "Testing"}
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from bundle.data.intensities import check_intensities
-from bundle.errors import InputError
-from bundle.phantom.contrast import draw_contrast
+from bundle.common.errors import InputError
+from bundle.data.readers.intensities import check_intensities
+from bundle.phantom.core.contrast import draw_contrast
 from bundle.phantom.phantom import make_phantom
 
 SHAPE = (96, 96, 48)

@@ -5,10 +5,10 @@ import os
 
 import numpy as np
 import pytest
+from files import names, nifti, touch
 
-from bundle.data import find_cases, find_images
-from bundle.errors import InputError
-from tests.data.files import names, nifti, touch
+from bundle.common.errors import InputError
+from bundle.data.find import find_cases, find_images
 
 
 def asoca(root):

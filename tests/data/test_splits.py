@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bundle.common.errors import InputError
 from bundle.data.splits import draw_split
-from bundle.errors import InputError
 
 
 @given(

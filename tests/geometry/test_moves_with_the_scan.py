@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.interpolate import CubicSpline
 from shapes import rotation, scan, tube
 
-from bundle.geometry.export import export_case
-from bundle.geometry.treefile import read_branches
+from bundle.geometry.case.export import export_case
+from bundle.geometry.io.trees import read_branches
 
 FILES = ("mesh.vtp", "points.vtp", "centerline.vtp")
 SETTINGS = {"pictures": False, "formats": ("vtp",), "cloud_formats": ("vtp",), "colour_by": "branch"}

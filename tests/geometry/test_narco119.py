@@ -12,13 +12,13 @@ import pytest
 import pyvista as pv
 from scipy.spatial import cKDTree
 
-from bundle.geometry.aorta import without_aorta
-from bundle.geometry.centerline import vessel_tree
-from bundle.geometry.coordinates import ras_to_lps
-from bundle.geometry.lumen import find_vessels
-from bundle.geometry.mesh import check_mesh
-from bundle.geometry.smoothing import smooth_surface
-from bundle.geometry.surface import vessel_surface
+from bundle.common.coordinates import ras_to_lps
+from bundle.geometry.centerline.aorta import without_aorta
+from bundle.geometry.centerline.build import vessel_tree
+from bundle.geometry.core.mesh import check_mesh
+from bundle.geometry.core.vessels import find_vessels
+from bundle.geometry.surface.extract import vessel_surface
+from bundle.geometry.surface.smoothing import smooth_surface
 
 DATA = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "narco119"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="shared/data/narco119 is not beside the checkout")

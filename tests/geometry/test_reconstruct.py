@@ -10,8 +10,8 @@ import pytest
 import trimesh
 from shapes import rotation, scan, tube
 
-from bundle.geometry.opengl import why_no_pictures
-from bundle.geometry.volume_mesh import why_no_mesher
+from bundle.geometry.render.opengl import why_no_pictures
+from bundle.geometry.solver.tetrahedra import why_no_mesher
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "reconstruct.py"
 AXES = rotation((10, 20, 30)) @ np.diag([0.5, -0.5, 0.6])

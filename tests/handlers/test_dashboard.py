@@ -12,13 +12,20 @@ from monai.engines import SupervisedEvaluator
 from monai.handlers import from_engine
 from monai.losses import DeepSupervisionLoss, DiceCELoss
 
-from bundle.handlers.gradient_norm import GradientNorm
-from bundle.handlers.listed_output import ListedOutput
-from bundle.handlers.loss_parts import ValidationLoss, watch_parts
-from bundle.handlers.overlay_images import BOTH, FALSE, MISSED, PANEL, overlay_pictures, projection
-from bundle.handlers.precision_recall import PrecisionRecall, precision_recall
-from bundle.handlers.shown_cases import Case, is_shown, scene
-from bundle.handlers.speed_log import peak_memory_gib
+from bundle.handlers.training.dashboard.gradient_norm import GradientNorm
+from bundle.handlers.training.dashboard.listed_output import ListedOutput
+from bundle.handlers.training.dashboard.loss_parts import ValidationLoss, watch_parts
+from bundle.handlers.training.dashboard.overlays import (
+    BOTH,
+    FALSE,
+    MISSED,
+    PANEL,
+    overlay_pictures,
+    projection,
+)
+from bundle.handlers.training.dashboard.precision_recall import PrecisionRecall, precision_recall
+from bundle.handlers.training.dashboard.shown_cases import Case, is_shown, scene
+from bundle.handlers.training.dashboard.speed import peak_memory_gib
 
 
 def test_projections_are_as_a_radiologist_sees_them():

@@ -6,7 +6,7 @@ import torch
 from ignite.engine import Engine
 from monai.data import MetaTensor
 
-from bundle.handlers.geometry_export import GeometryExport
+from bundle.handlers.cases.geometry import GeometryExport
 
 
 def item(case, radius, affine=None):

@@ -8,10 +8,10 @@ from ignite.engine import Engine, Events
 from monai.data import MetaTensor
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from bundle.handlers.reproducible import AugmentedBatch, Reproducible
-from bundle.handlers.run_writer import RunWriter
-from bundle.handlers.stop import EarlyStop
-from bundle.handlers.training_log import TrainingLog, read_curves
+from bundle.handlers.training.dashboard.curves import TrainingLog, read_curves
+from bundle.handlers.training.dashboard.writer import RunWriter
+from bundle.handlers.training.reproducible import AugmentedBatch, Reproducible
+from bundle.handlers.training.stop import EarlyStop
 from bundle.transforms.batch_augment import BatchAugment
 
 

@@ -10,14 +10,14 @@ import logging
 
 import pytest
 import torch
+from contrast_network import ContrastNetwork
+from inference_run import workflow
 from monai.data import MetaTensor
 from monai.inferers import SimpleInferer
+from tube_cases import tube_case
 
-from bundle.case_warnings import warnings_of
+from bundle.common.case_warnings import warnings_of
 from bundle.inferers.memory_safe import ON_CPU, MemorySafeInferer
-from tests.configs.contrast_network import ContrastNetwork
-from tests.configs.test_inference import weights, workflow  # noqa: F401
-from tests.conftest import tube_case
 
 
 class Full(ContrastNetwork):
@@ -72,7 +72,7 @@ def test_another_error_is_not_hidden():
 
 
 @pytest.mark.parametrize("fails_in", ["network", "post-processing"])
-def test_the_case_is_finished_and_says_so(tmp_path, weights, fails_in, monkeypatch):  # noqa: F811
+def test_the_case_is_finished_and_says_so(tmp_path, weights, fails_in, monkeypatch):
     """In the log, the table and the JSON of that case, not of the next."""
     for name in ("1", "2"):
         tube_case(tmp_path / "data", name)

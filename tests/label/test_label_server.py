@@ -11,9 +11,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 import pyvista as pv
+from label_server import LABEL_PYTHON, MODEL, wait
 
 from bundle.transforms.load_cta import LoadCTAd
-from tests.label.conftest import LABEL_PYTHON, MODEL, wait
 
 pytestmark = [pytest.mark.label, pytest.mark.timeout(1200)]
 

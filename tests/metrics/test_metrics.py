@@ -7,10 +7,10 @@ import pytest
 import torch
 from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
 
+from bundle.common.thinning import skeleton
 from bundle.metrics.betti import betti0_error, count_components
-from bundle.metrics.case_metrics import case_metrics, dice
-from bundle.metrics.centerline_dice import centerline_dice
-from bundle.metrics.skeleton import skeleton
+from bundle.metrics.cldice import centerline_dice
+from bundle.metrics.masks import case_metrics, dice
 from bundle.metrics.surface_distance import surface_distances
 
 SHAPE = (32, 32, 32)

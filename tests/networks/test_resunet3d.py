@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bundle.networks import ResUNet3D
+from bundle.networks.resunet3d import ResUNet3D
 
 SMALL = (4, 8, 16, 32)
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from bundle.errors import InputError
-from bundle.networks import ResUNet3D, load_weights, save_weights
-from bundle.networks.weights import atomic_save, read_checkpoint
+from bundle.common.errors import InputError
+from bundle.networks.resunet3d import ResUNet3D
+from bundle.networks.weights import load_weights, read_checkpoint, save_checkpoint, save_weights
 
 
 def small(channels=(4, 8), **options):
@@ -65,8 +65,8 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path):
 
 def test_a_save_that_fails_leaves_the_old_file_and_no_rubbish(tmp_path):
     path = tmp_path / "model.pt"
-    atomic_save({"step": 1}, path)
+    save_checkpoint({"step": 1}, path)
     with pytest.raises(Exception, match="pickle"):
-        atomic_save({"step": lambda: 2}, path)
+        save_checkpoint({"step": lambda: 2}, path)
     assert read_checkpoint(path) == {"step": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["model.pt"]

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from bundle.phantom import make_phantom
+from bundle.phantom.phantom import make_phantom
 
 TINY = (64, 64, 48)
 MIDDLE = (160, 160, 120)

@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import openpyxl
 
-from bundle.phantom import make_phantom
+from bundle.phantom.phantom import make_phantom
 from bundle.phantom.pool import make_pool, write_imagecas
 
 TINY = (32, 32, 24)

@@ -9,7 +9,7 @@ from ignite.engine import Engine
 from monai.data import MetaTensor
 from monai.transforms import Invertd, SaveImaged
 
-from bundle.handlers.geometry_export import GeometryExport
+from bundle.handlers.cases.geometry import GeometryExport
 from bundle.transforms.export_geometry import ExportGeometryd
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 from monai.data import list_data_collate
+from tube_cases import tube_case
 
-from bundle.errors import InputError
+from bundle.common.errors import InputError
 from bundle.transforms.load_cta import LoadCTAd
-from tests.conftest import tube_case
 
 SHAPE = (12, 10, 8)
 OBLIQUE = np.array([[0.0, -0.4, 0.1, 5], [0.39, 0.0, 0.0, -7], [0.0, 0.1, 0.6, 100], [0, 0, 0, 1]])

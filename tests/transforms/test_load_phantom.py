@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bundle.errors import InputError
+from bundle.common.errors import InputError
 from bundle.transforms.load_phantom import LoadPhantomd, pool_cases
 
 

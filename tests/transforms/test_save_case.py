@@ -7,7 +7,8 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import SaveImaged
 
-from bundle.transforms.save_case import SaveCase, SaveCased, write_nifti
+from bundle.common.nifti import write_nifti
+from bundle.transforms.save_case import SaveCase, SaveCased
 
 OBLIQUE = np.array([[0.0, -0.4, 0.0, 30.0], [0.36, 0.0, 0.1, -80.0], [-0.06, 0.0, 0.6, 12.0], [0, 0, 0, 1.0]])
 

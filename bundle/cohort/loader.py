@@ -1,0 +1,110 @@
+"""Cases one by one for inference and evaluation, where a broken case does not end the run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from monai.data import Dataset, list_data_collate
+
+from bundle.common.errors import InputError, find_input_error
+
+if TYPE_CHECKING:
+    from .records import CaseRecords
+
+__all__ = ["CaseLoader"]
+
+logger = logging.getLogger(__name__)
+
+
+class CaseLoader:
+    """Batches of one case, the next one loaded in a background thread while this one is worked on.
+
+    A case that cannot be loaded is skipped and goes in ``failures``; the others go on. `CaseEvaluator` and
+    the handlers add the cases that fail later, by `note_failure`.
+
+    It has no ``len()`` on purpose. Ignite takes the length of a loader for the number of batches and, where
+    fewer come, starts the loader anew, so repeats cases; without a length it ends the epoch where the cases
+    end. The number of cases is ``len(loader.dataset)``.
+
+    Args:
+        dataset: its ``data`` is a list of items that hold "case" and "image"; indexing it runs the
+            transforms.
+        records: a `bundle.cohort.records.CaseRecords`, by which cases that are finished already are left out.
+        rank, processes: this process gets the cases number rank, rank + processes, ...; it may get none.
+
+    Raises:
+        InputError: the data set is empty.
+
+    Attributes:
+        kept: the reports of the cases that were left out as finished in the run so far, by their name.
+        failures: {"case", "image", "reason"} of each case that failed in the run so far, in order; emptied
+            when a new run over the cases begins. The reason is one sentence.
+    """
+
+    def __init__(
+        self, dataset: Dataset, records: CaseRecords | None = None, rank: int = 0, processes: int = 1
+    ) -> None:
+        if len(dataset) == 0:
+            raise InputError("there is no case to run on: the chosen part of the data set is empty")
+        self.dataset = dataset
+        self.records = records
+        self.share = range(rank, len(dataset), processes)
+        self.kept: dict[str, dict[str, Any]] = {}
+        self.failures: list[dict[str, str]] = []
+
+    def __iter__(self) -> Iterator[Any]:
+        self.kept.clear()
+        self.failures.clear()
+        # One thread: two cases in memory, the one in work and the next, are what a small machine can hold.
+        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="case-loader")
+        try:
+            waiting: tuple[int, Future] | None = None
+            for index in self.share:
+                before, waiting = waiting, (index, pool.submit(self._load, index))
+                if before is not None:
+                    yield from self._taken(*before)
+            if waiting is not None:
+                yield from self._taken(*waiting)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _load(self, index: int) -> Any:
+        """The batch of one case, or None where it is kept."""
+        if self.records is not None:
+            item = self.dataset.data[index]
+            report = self.records.kept(item["case"], item["image"])
+            if report is not None:
+                self.kept[item["case"]] = report
+                logger.info(
+                    "case '%s' is kept: it was finished with this scan and these settings", item["case"]
+                )
+                return None
+        return list_data_collate([self.dataset[index]])
+
+    def _taken(self, index: int, loaded: Future) -> Iterator[Any]:
+        """The batch of one case, or nothing where it failed or is kept."""
+        try:
+            batch = loaded.result()
+        except Exception as error:
+            self.note_failure(self.dataset.data[index]["case"], error)
+        else:
+            if batch is not None:
+                yield batch
+
+    def note_failure(self, case: str, error: Exception) -> None:
+        """Put ``case`` in ``failures``, with the reason of ``error`` in one sentence."""
+        known = find_input_error(error)
+        if known is not None:
+            reason = str(known)
+        else:
+            cause = error
+            while cause.__cause__ is not None:
+                cause = cause.__cause__
+            reason = f"{type(cause).__name__}: {cause}"
+        image = next(item["image"] for item in self.dataset.data if item["case"] == case)
+        self.failures.append({"case": case, "image": str(image), "reason": reason})
+        # The traceback of anything but bad input is kept: it may be a fault of the program.
+        logger.error("case '%s' skipped: %s", case, reason, exc_info=None if known else error)

@@ -1,0 +1,124 @@
+"""Which cases of an output folder are finished: by what went into them, not by their name alone."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import bundle
+from bundle.common.files import UNFINISHED, sha256_of
+from bundle.common.switches import flag
+from bundle.data.readers import files_of
+from bundle.geometry.case import SUFFIXES
+
+__all__ = ["CaseRecords"]
+
+logger = logging.getLogger(__name__)
+_VOLUMES = ("seg.nii.gz", "prob.nii.gz", "seg.nii", "prob.nii")
+_CHANGED = {
+    "scan_sha256": "its scan changed",
+    "weights_sha256": "the weights changed",
+    "settings_sha256": "the settings changed",
+    "bundle": "it is of another version of the bundle",
+}
+
+
+class CaseRecords:
+    """Keeps, in each ``<output_dir>/<case>/<case>.json``, what the case was made of, and asks for it again.
+
+    The JSON is written after every other file of its case, and removed before the first of them is replaced:
+    where it stands, the case is whole. Its ``record`` holds the SHA-256 of the scan's bytes, of the weights'
+    and of the settings, the bundle's version, and the size in bytes of every file.
+
+    Args:
+        output_dir: folder of the results.
+        ckpt_path: the weights.
+        settings: a digest of all other settings that can change a result (`bundle.common.config_in_use`).
+        redo: make every case again, also the finished ones; a bool or a word such as "true".
+    """
+
+    def __init__(
+        self, output_dir: str | os.PathLike, ckpt_path: str | os.PathLike, settings: str, redo: Any = False
+    ) -> None:
+        self.output_dir = Path(output_dir)
+        self.ckpt_path = Path(ckpt_path)
+        self.settings = settings
+        self.redo = flag(redo, "redo")
+        self._weights: str | None = None
+        self._begun: dict[str, dict[str, str]] = {}
+
+    def kept(self, case: str, image: str | os.PathLike) -> dict[str, Any] | None:
+        """The report of a case that is finished and whole. Otherwise None, and the case begins anew.
+
+        Then what an earlier run left under the case's name goes: where this one fails, nothing of another
+        scan or of other settings may pass for its result.
+
+        Raises:
+            OSError: an earlier file cannot be removed.
+        """
+        try:
+            fingerprint = self._fingerprint(image)
+        except OSError:  # loading it will say why
+            self._clear(case)
+            return None
+        report = self._read(case)
+        if report is not None and not self.redo:
+            why = self._why_not(case, report.get("record"), fingerprint)
+            if why is None:
+                return report
+            logger.info("case '%s' is made again: %s", case, why)
+        self._clear(case)
+        self._begun[case] = fingerprint
+        return None
+
+    def stamp(self, case: str, names: Iterable[str]) -> dict[str, Any]:
+        """The ``record`` of a case whose files, by name, have all been written."""
+        folder = self.output_dir / case
+        sizes = {name: (folder / name).stat().st_size for name in sorted(names)}
+        return {**self._begun[case], "file_bytes": sizes}
+
+    def _fingerprint(self, image: str | os.PathLike) -> dict[str, str]:
+        if self._weights is None:
+            self._weights = sha256_of([self.ckpt_path])
+        return {
+            "scan_sha256": sha256_of(files_of(image)),
+            "weights_sha256": self._weights,
+            "settings_sha256": self.settings,
+            "bundle": bundle.__version__,
+        }
+
+    def _read(self, case: str) -> dict[str, Any] | None:
+        try:
+            report = json.loads((self.output_dir / case / f"{case}.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return report if isinstance(report, dict) else None
+
+    def _why_not(self, case: str, record: Any, fingerprint: dict[str, str]) -> str | None:
+        """None where the case stands as it should."""
+        if not isinstance(record, dict) or not isinstance(record.get("file_bytes"), dict):
+            return "it has no record"
+        for key, sentence in _CHANGED.items():
+            if record.get(key) != fingerprint[key]:
+                return sentence
+        for name, size in record["file_bytes"].items():
+            path = self.output_dir / case / name
+            if not path.is_file() or path.stat().st_size != size:
+                return f"{name} is missing or has another size"
+        return None
+
+    def _clear(self, case: str) -> None:
+        folder = self.output_dir / case
+        if not folder.is_dir():
+            return
+        (folder / f"{case}.json").unlink(missing_ok=True)  # first: without it the case is not finished
+        for suffix in (*_VOLUMES, *SUFFIXES):
+            (folder / f"{case}_{suffix}").unlink(missing_ok=True)
+        for unfinished in folder.glob(f"{UNFINISHED}*"):
+            unfinished.unlink()  # a kill came while it was being written
+        if not any(folder.iterdir()):
+            folder.rmdir()

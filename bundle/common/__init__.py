@@ -1,0 +1,1 @@
+"""What every room may use; each module is imported by its own name, as in `bundle.common.files`."""

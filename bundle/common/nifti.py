@@ -1,0 +1,40 @@
+"""NIfTI files with the affine that a reader is to see."""
+
+from __future__ import annotations
+
+import os
+
+import nibabel as nib
+import numpy as np
+
+from bundle.common.files import replacing
+
+__all__ = ["is_sheared", "write_nifti"]
+
+
+def is_sheared(affine: np.ndarray) -> bool:
+    """Whether the voxel axes are not at right angles, which a NIfTI qform cannot say."""
+    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    return not np.allclose(axes.T @ axes, np.eye(3), atol=1e-4)
+
+
+def write_nifti(
+    path: str | os.PathLike, volume: np.ndarray, affine: np.ndarray, slope: float | None = None, code: int = 1
+) -> None:
+    """Write ``volume`` (X, Y, Z) as NIfTI: first to a hidden file in the same folder, which is then renamed.
+
+    Args:
+        path: ends in ``.nii.gz`` or ``.nii``; missing folders are made.
+        volume: stored as it is, in its own dtype.
+        affine: 4x4, RAS mm; goes into the sform, and into the qform where it has no shear.
+        slope: ``scl_slope``: a reader sees ``volume * slope``. None: the stored numbers mean themselves.
+        code: NIfTI code of the coordinate system (1 = scanner).
+    """
+    image = nib.Nifti1Image(volume, affine)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(affine, code)
+    image.set_qform(affine, 0 if is_sheared(affine) else code)
+    if slope is not None:
+        image.header.set_slope_inter(slope, 0.0)
+    with replacing(path) as unfinished:
+        nib.save(image, unfinished)

@@ -1,0 +1,74 @@
+"""What a run on several GPUs asks of its processes, one a GPU, as torchrun starts them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ignite.distributed as idist
+import torch
+import torch.distributed as dist
+
+from bundle.common.errors import InputError
+
+__all__ = ["gathered", "local_device", "on_first_process", "require_a_case_each"]
+
+
+def local_device() -> torch.device:
+    """The GPU of this process by its number on this machine; the CPU where there is no GPU.
+
+    Raises:
+        InputError: not started by torchrun, or more processes than GPUs.
+    """
+    number = os.environ.get("LOCAL_RANK")
+    if number is None:
+        raise InputError(
+            "the multi_gpu configs need torchrun, which starts a process a GPU: "
+            "torchrun --standalone --nnodes=1 --nproc_per_node=2 -m monai.bundle run ..."
+        )
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    gpus = torch.cuda.device_count()
+    if int(number) >= gpus:
+        raise InputError(
+            f"torchrun started {os.environ['LOCAL_WORLD_SIZE']} processes on a machine with {gpus} GPUs; "
+            f"give --nproc_per_node={gpus} or less."
+        )
+    return torch.device("cuda", int(number))
+
+
+def on_first_process(function: Callable[..., Any], *arguments: Any) -> None:
+    """Call ``function`` on the first process, while the others wait for its end.
+
+    Raises:
+        InputError: on every process, where the function raised one.
+    """
+    fault: list[str | None] = [None]
+    if dist.get_rank() == 0:
+        try:
+            function(*arguments)
+        except InputError as error:
+            fault = [str(error)]
+    dist.broadcast_object_list(fault)
+    if fault[0] is not None:
+        raise InputError(fault[0])
+
+
+def require_a_case_each(cases: Sequence[Any], part: str) -> None:
+    """Check that every process gets a case, for the metrics that they sum up have none from nothing.
+
+    Raises:
+        InputError: there are cases, but fewer than processes.
+    """
+    processes = dist.get_world_size()
+    if 0 < len(cases) < processes:
+        raise InputError(
+            f"{part} has {len(cases)} cases for {processes} processes, and each needs one; "
+            f"give more cases to {part}, or --nproc_per_node={len(cases)} or less."
+        )
+
+
+def gathered(items: list[Any]) -> list[Any]:
+    """The items of all processes, in the order of their ranks; every process gets the list."""
+    return [item for share in idist.all_gather(items) for item in share]

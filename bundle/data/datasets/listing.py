@@ -1,0 +1,50 @@
+"""What a layout finds on disk, the same for every layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bundle.common.errors import InputError
+
+__all__ = ["PARTS", "Found", "some"]
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass
+class Found:
+    """Images and labels by case name, and the parts that the data set itself assigns.
+
+    A case has one image, which `add_image` sees to. That it has one label is checked where labels are needed.
+
+    ``assign(split)`` gives the part of each case that the data set assigns, or {} where it assigns none.
+    ``complete`` says that this is the whole split: a part that it leaves empty stays empty.
+    ``strata`` groups cases that every drawn part should hold in the same proportion.
+    """
+
+    layout: str
+    images: dict[str, str]
+    labels: dict[str, list[str]]
+    assign: Callable[[str], dict[str, str]] = lambda split: {}
+    complete: bool = False
+    strata: dict[str, str] = field(default_factory=dict)
+
+    def add_image(self, case: str, path: Path) -> None:
+        """Put ``path`` under ``case``; two images of one case are an `InputError` that names both."""
+        if case in self.images:
+            raise InputError(
+                f"two images are called case '{case}', '{self.images[case]}' and '{path}': "
+                "rename or remove one, because results are written under the case's name"
+            )
+        self.images[case] = str(path)
+
+    def add_label(self, case: str, path: Path) -> None:
+        self.labels.setdefault(case, []).append(str(path))
+
+
+def some(names: list[str], limit: int = 3) -> str:
+    """``'1', '2', '3' and 4 more``."""
+    quoted = ", ".join(f"'{n}'" for n in names[:limit])
+    return quoted if len(names) <= limit else f"{quoted} and {len(names) - limit} more"

@@ -1,0 +1,163 @@
+"""Everything that is made of one case's mask: surface, centreline, measurements, clouds, picture, report."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyvista as pv
+
+from bundle.common.coordinates import check_affine, shear_deg, voxel_size_mm, voxel_volume_mm3
+from bundle.geometry.centerline import vessel_tree, without_aorta
+from bundle.geometry.core import Tree, check_mesh, find_vessels, triangles, vertex_normals
+from bundle.geometry.measure import find_stenoses, measure_tree, name_branches
+from bundle.geometry.render import nice_limits, probe_early, snapshot, turntable, warm
+from bundle.geometry.surface import decimate, smooth_surface, to_edge_length, vessel_surface
+
+from .files import remove_stale, write_clouds, write_mesh, write_solver, write_tree_files
+from .options import ExportOptions
+from .values import choose_colour, clouds_of, legend_of, values_at
+
+
+class Stopwatch:
+    """Seconds of named stages."""
+
+    def __init__(self):
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 3)
+
+
+def _measure(tree: Tree, voxel_mm: float) -> dict:
+    lesions = find_stenoses(tree, voxel_mm)
+    return {
+        "centerline_length_mm": round(sum(s.length_mm for s in tree.segments), 2),
+        "branches": measure_tree(tree),
+        "stenoses": [lesion.as_dict(tree.branches[lesion.branch].name) for lesion in lesions],
+    }
+
+
+def _remeshed(mesh: pv.PolyData, options: ExportOptions) -> pv.PolyData:
+    """The mesh with the edges, or the share of its triangles, that were asked for."""
+    if options.edge_length_mm is not None:
+        mesh = to_edge_length(mesh, options.edge_length_mm)
+    return mesh if options.keep_triangles == 1.0 else decimate(mesh, options.keep_triangles)
+
+
+def _draw(mesh: pv.PolyData, tree: Tree, stem: str, options: ExportOptions, report: dict) -> dict[str, str]:
+    """Snapshot and turntable; where the machine cannot draw, a warning."""
+    values, legend = legend_of(tree, mesh)
+    look = {"values": values, "legend": legend, "limits": nice_limits(values), "title": report["case"]}
+    files, sentence = {}, None
+    if options.pictures:
+        sentence = snapshot(mesh, f"{stem}_snapshot.png", **look)
+        files["snapshot"] = f"{report['case']}_snapshot.png"
+    if options.turntable:
+        sentence = turntable(mesh, f"{stem}_turntable.gif", **look, frames=options.turntable)
+        files["turntable"] = f"{report['case']}_turntable.gif"
+    if sentence is not None:
+        report["warnings"].append(sentence)
+        return {}
+    return files
+
+
+def export_case(
+    mask: np.ndarray,
+    affine: np.ndarray,
+    out_dir: str | os.PathLike,
+    case: str,
+    probability: np.ndarray | None = None,
+    **settings,
+) -> dict:
+    """Write the geometry of a case into `out_dir`, every file named after the case, in LPS mm.
+
+    `<case>_mesh.*`, `<case>_points.*`, `<case>_centerline.vtp`, `<case>_branches.csv`, `<case>_stenoses.csv`,
+    `<case>_snapshot.png`; on request `<case>_voxels.*`, `<case>_turntable.gif`, `<case>_solver.vtp` and
+    `.stl`, `<case>_volume.vtu`, `.msh` and `_surface.vtp`. Files of these names from an earlier run go when
+    this run has none.
+
+    Args:
+        mask: (X, Y, Z), > 0 is lumen, in voxel order.
+        affine: (4, 4) voxel to RAS mm.
+        probability: (X, Y, Z) in 0..1 on the same grid; places the wall between voxels, colours the results.
+        **settings: see `ExportOptions`.
+
+    Returns:
+        `case`, `empty` (with `reason`: no mesh is written), `files` (role to name), `mask_volume_mm3`,
+        `mesh` (see `check_mesh`), `smoothing` (see `smooth_surface`), `branches` (see `measure_branch`),
+        `stenoses` (see `Stenosis`), `centerline_length_mm`, `warnings`, `seconds` (by stage); with a volume
+        mesh `volume_mesh` (see `quality_of`).
+
+    Raises:
+        ValueError: shapes that do not fit, a singular affine, an unknown smoothing or format.
+    """
+    options = ExportOptions(**settings)
+    affine = check_affine(affine)
+    if options.pictures or options.turntable:
+        probe_early()
+    mask = np.asarray(mask)
+    out_dir, watch = Path(out_dir), Stopwatch()
+    report: dict = {"case": case, "empty": False, "files": {}, "space": "LPS", "warnings": []}
+    report["mask_volume_mm3"] = round(float(np.count_nonzero(mask)) * voxel_volume_mm3(affine), 3)
+    if shear_deg(affine) > 0.5:
+        report["warnings"].append(f"the scan's axes are sheared by {shear_deg(affine):.1f} degrees")
+    with watch.stage("surface"):
+        vessels = find_vessels(mask, affine, probability, options.level, options.min_part_mm3)
+        raw = pv.PolyData() if vessels is None else vessel_surface(vessels)
+    if raw.n_cells == 0:
+        size = report["mask_volume_mm3"]
+        why = "the mask is empty" if size == 0 else f"the mask holds only specks ({size:g} mm3 in all)"
+        report |= {"empty": True, "reason": f"{why}: there is no vessel to make a surface of"}
+        remove_stale(out_dir, case, ())
+        return report | {"seconds": watch.seconds}
+
+    with watch.stage("smoothing"):
+        wall, report["smoothing"] = smooth_surface(raw, options.smoothing, options.smoothing_iterations)
+        mesh = _remeshed(wall, options)
+        report["mesh"] = check_mesh(mesh)
+    if not report["mesh"]["watertight"]:
+        raise ValueError("the surface did not close; please report this mask")
+    tree = Tree()
+    if options.centerline:
+        with watch.stage("centreline"):
+            arteries = without_aorta(vessels)
+            if arteries.aorta_wall is not None:
+                report["warnings"].append("the mask holds a vessel wider than 12 mm, taken for the aorta")
+            tree = name_branches(vessel_tree(arteries, raw if options.smoothing == "laplacian" else wall))
+            report["warnings"] += tree.warnings
+            report |= _measure(tree, float(voxel_size_mm(affine).mean()))
+    with watch.stage("point cloud"):
+        colour, remarks = choose_colour(options.colour_by, vessels, tree)
+        normals = vertex_normals(mesh.points, triangles(mesh))
+        for name, values in values_at(vessels, tree, np.asarray(mesh.points), normals).items():
+            mesh.point_data[name] = values
+        clouds = clouds_of(vessels, mesh, tree, options.point_spacing_mm, options.voxel_points)
+    report |= {"point_count": len(clouds["points"].points), "points_coloured_by": colour}
+    report["warnings"] += remarks
+    stem = str(out_dir / case)
+    with watch.stage("files"):
+        shown, _ = legend_of(tree, mesh)
+        files = write_mesh(mesh, options.formats, stem, warm(shown, nice_limits(shown)))
+        files |= write_clouds(clouds, options.cloud_formats, stem, colour, tree)
+        if tree.branches:
+            files |= write_tree_files(tree, stem, report)
+    if options.pictures or options.turntable:
+        with watch.stage("picture"):
+            files |= _draw(mesh, tree, stem, options, report)
+    if (options.solver or options.volume_mesh) and tree.branches:
+        with watch.stage("solver"):
+            own = mesh
+            if arteries.aorta_wall is not None:
+                own = _remeshed(smooth_surface(vessel_surface(arteries))[0], options)
+            files |= write_solver(own, tree, options, stem, report)
+    report["files"] = files
+    remove_stale(out_dir, case, files.values())
+    return report | {"seconds": watch.seconds}

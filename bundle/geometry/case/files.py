@@ -1,0 +1,118 @@
+"""The files of one case: `<case>_mesh.stl` and so on, and none left from an earlier run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyvista as pv
+
+from bundle.common.tables import exact, write_csv
+from bundle.geometry.core import Tree, triangles, vertex_normals
+from bundle.geometry.io import (
+    BRANCH_COLUMNS,
+    STENOSIS_COLUMNS,
+    write_cloud_ply,
+    write_cloud_vtp,
+    write_glb,
+    write_obj,
+    write_ply,
+    write_stl,
+    write_tree,
+    write_vtp,
+)
+from bundle.geometry.solver import (
+    NoVolumeMesh,
+    SolverModel,
+    patch_table,
+    solver_model,
+    volume_mesh,
+    write_solver_stl,
+    write_solver_vtp,
+    write_volume_mesh,
+)
+from bundle.geometry.surface import PointCloud
+
+from .options import CLOUD_FORMATS, FORMATS, ExportOptions
+from .values import cloud_rgb
+
+SUFFIXES = (
+    *(f"mesh.{kind}" for kind in FORMATS),
+    *(f"{cloud}.{kind}" for cloud in ("points", "voxels") for kind in CLOUD_FORMATS),
+    *("centerline.vtp", "branches.csv", "stenoses.csv", "snapshot.png", "turntable.gif"),
+    *("solver.vtp", "solver.stl", "volume.vtu", "volume_surface.vtp", "volume.msh"),
+)
+
+
+def remove_stale(out_dir: Path, case: str, written: Iterable[str]) -> None:
+    """Delete the files of a case that an earlier run wrote and this one did not."""
+    kept = set(written)
+    for suffix in SUFFIXES:
+        if f"{case}_{suffix}" not in kept:
+            (out_dir / f"{case}_{suffix}").unlink(missing_ok=True)
+
+
+def write_mesh(mesh: pv.PolyData, formats: Sequence[str], stem: str, rgb: np.ndarray) -> dict[str, str]:
+    """`<stem>_mesh.*` of a RAS mesh; roles and names of the files, as all functions here return."""
+    stem = f"{stem}_mesh"
+    if "stl" in formats:
+        write_stl(mesh, f"{stem}.stl")
+    if "ply" in formats:
+        write_ply(mesh, f"{stem}.ply", rgb)
+    if "vtp" in formats:
+        whole = mesh.copy()
+        whole.point_data["Normals"] = vertex_normals(mesh.points, triangles(mesh))
+        write_vtp(whole, f"{stem}.vtp")
+    if "obj" in formats:
+        write_obj(mesh, f"{stem}.obj")
+    if "glb" in formats:
+        write_glb(mesh, f"{stem}.glb", rgb)
+    return {f"mesh_{kind}": f"{Path(stem).name}.{kind}" for kind in FORMATS if kind in formats}
+
+
+def write_clouds(
+    clouds: dict[str, PointCloud], formats: Sequence[str], stem: str, colour: str, tree: Tree
+) -> dict[str, str]:
+    """`<stem>_<cloud>.ply` and `.vtp`, coloured by the array `colour`."""
+    files = {}
+    for name, cloud in clouds.items():
+        rgb = cloud_rgb(cloud, colour, tree)
+        for kind, write in (("ply", write_cloud_ply), ("vtp", write_cloud_vtp)):
+            if kind in formats:
+                write(cloud, f"{stem}_{name}.{kind}", rgb)
+                files[name if kind == "ply" else f"{name}_{kind}"] = f"{Path(stem).name}_{name}.{kind}"
+    return files
+
+
+def write_tree_files(tree: Tree, stem: str, report: dict) -> dict[str, str]:
+    """The tree, and the tables of the report's branches and stenoses."""
+    name = Path(stem).name
+    write_tree(tree, f"{stem}_centerline.vtp")
+    write_csv(f"{stem}_branches.csv", report["branches"], BRANCH_COLUMNS, exact)
+    write_csv(f"{stem}_stenoses.csv", report["stenoses"], STENOSIS_COLUMNS, exact)
+    return {"centerline": f"{name}_centerline.vtp", "branches": f"{name}_branches.csv",
+            "stenoses": f"{name}_stenoses.csv"}  # fmt: skip
+
+
+def write_solver(
+    wall: pv.PolyData, tree: Tree, options: ExportOptions, stem: str, report: dict
+) -> dict[str, str]:
+    """The solver model and, on request, its volume mesh; patches, quality and warnings go to the report."""
+    model = solver_model(wall, tree, options.extension_diameters)
+    write_solver_vtp(model, f"{stem}_solver.vtp")
+    write_solver_stl(model, f"{stem}_solver.stl")
+    report["solver_patches"] = patch_table(model)
+    report["warnings"] += model.warnings
+    files = {f"solver_{kind}": f"{Path(stem).name}_solver.{kind}" for kind in ("vtp", "stl")}
+    return files | (_write_volume(model, stem, report) if options.volume_mesh else {})
+
+
+def _write_volume(model: SolverModel, stem: str, report: dict) -> dict[str, str]:
+    try:
+        mesh = volume_mesh(model)
+    except NoVolumeMesh as reason:
+        report["warnings"].append(f"no volume mesh: {reason}")
+        return {}
+    report["volume_mesh"] = mesh.quality
+    return dict(zip(("volume", "volume_surface", "volume_msh"), write_volume_mesh(mesh, f"{stem}_volume")))

@@ -1,0 +1,87 @@
+"""What may be asked of `export_case`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bundle.geometry.surface import METHODS
+
+FORMATS = ("stl", "ply", "vtp", "obj", "glb")
+CLOUD_FORMATS = ("ply", "vtp")
+COLOURS = {"probability": "confidence", "distance": "centerline_distance_mm", "branch": "branch_id"}
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """Settings of the geometry of a case, checked when they are made.
+
+    Attributes:
+        level: probability at the wall, default the threshold that made the mask.
+        smoothing: "sinc", "laplacian" (the paper's, 50 iterations of relaxation 0.1) or "none".
+        smoothing_iterations: default 30 for sinc, 50 for Laplacian.
+        edge_length_mm: mean length of the mesh's edges; default what the voxels give.
+        keep_triangles: share of the mesh's triangles to keep by decimation, 0 to 1.
+        min_part_mm3: connected parts of the mask that are smaller are dropped.
+        formats: of the mesh, out of stl, ply, vtp, obj, glb.
+        cloud_formats: of the point clouds, out of ply, vtp.
+        point_spacing_mm: least distance between points of the surface cloud.
+        voxel_points: also write the lumen's voxels as a cloud, as in the paper.
+        colour_by: colours of the clouds: "probability", "distance" (to the centreline) or "branch"; default
+            the probability where there is one, else the distance.
+        centerline: make the centreline tree, names, measurements and stenoses.
+        pictures: draw the snapshot; skipped with a warning where the machine cannot draw.
+        turntable: frames of an animation of the vessels turning, 0 for none.
+        solver: also write the wall with flat named ends (see `solver_model`).
+        extension_diameters: straight tubes on the ends of the solver model, in diameters.
+        volume_mesh: also fill the solver model with tetrahedra (see `volume_mesh`).
+
+    Raises:
+        ValueError: a setting that does not exist or cannot be met.
+    """
+
+    level: float | None = None
+    smoothing: str = "sinc"
+    smoothing_iterations: int | None = None
+    edge_length_mm: float | None = None
+    keep_triangles: float = 1.0
+    min_part_mm3: float = 1.0
+    formats: Sequence[str] = ("stl", "ply", "vtp")
+    cloud_formats: Sequence[str] = ("ply",)
+    point_spacing_mm: float = 0.5
+    voxel_points: bool = False
+    colour_by: str | None = None
+    centerline: bool = True
+    pictures: bool = True
+    turntable: int = 0
+    solver: bool = False
+    extension_diameters: float = 0.0
+    volume_mesh: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("voxel_points", "centerline", "pictures", "solver", "volume_mesh"):
+            if not isinstance(getattr(self, name), bool):  # "false" from a command line would count as true
+                raise ValueError(f"{name} is True or False; it is {getattr(self, name)!r}")
+        _one_of("the smoothing", (self.smoothing,), METHODS)
+        _one_of("mesh formats", self.formats, FORMATS)
+        _one_of("formats of point clouds", self.cloud_formats, CLOUD_FORMATS)
+        if self.colour_by is not None:
+            _one_of("colours of point clouds", (self.colour_by,), tuple(COLOURS))
+        if self.edge_length_mm is not None and not self.edge_length_mm > 0:
+            raise ValueError(f"an edge length is positive, in mm; it is {self.edge_length_mm}")
+        if not 0.0 < self.keep_triangles <= 1.0:
+            raise ValueError(f"the share of triangles lies between 0 and 1; it is {self.keep_triangles}")
+        if not self.point_spacing_mm > 0:
+            raise ValueError(
+                f"the spacing of a point cloud must be positive, in mm; it is {self.point_spacing_mm}"
+            )
+        if self.turntable < 0 or self.extension_diameters < 0:
+            raise ValueError("frames of a turntable and diameters of an extension are not negative")
+        if not self.centerline and (self.solver or self.volume_mesh or self.colour_by == "branch"):
+            raise ValueError("a solver model, a volume mesh and colours by branch need the centreline")
+
+
+def _one_of(what: str, given: Sequence[str], allowed: Sequence[str]) -> None:
+    unknown = [word for word in given if word not in allowed]
+    if unknown:
+        raise ValueError(f"{what}: one of {', '.join(allowed)}; {unknown[0]!r} is none of them")

@@ -1,0 +1,78 @@
+"""The point clouds of a case, the values at the points of its wall and its clouds, and their colours."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyvista as pv
+
+from bundle.common.coordinates import voxel_size_mm
+from bundle.geometry.core import Tree, Vessels, sample_volume
+from bundle.geometry.measure import from_tree
+from bundle.geometry.render import branch_colors, nice_limits, warm
+from bundle.geometry.surface import PointCloud, distance_to_center_mm, surface_cloud, voxel_cloud
+
+from .options import COLOURS
+
+
+def confidence_inside(vessels: Vessels, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """How sure the network is of the vessel at its wall: the probability one voxel inwards, (N,) in 0..1.
+
+    On the wall itself it is the threshold everywhere and tells nothing.
+    """
+    inwards = points - normals * float(voxel_size_mm(vessels.affine).mean())
+    return np.clip(sample_volume(vessels.probability, vessels.affine, inwards), 0.0, 1.0)
+
+
+def values_at(vessels: Vessels, tree: Tree, points: np.ndarray, normals: np.ndarray | None) -> dict:
+    """Named values (N,) at points (N, 3) of the wall (with normals) or of the lumen (without)."""
+    values = {}
+    if vessels.probability is not None:
+        if normals is None:
+            values["confidence"] = sample_volume(vessels.probability, vessels.affine, points, order=0)
+        else:
+            values["confidence"] = confidence_inside(vessels, points, normals)
+    if tree.branches:
+        return values | from_tree(tree, points)
+    return values | {"centerline_distance_mm": distance_to_center_mm(points, None)}
+
+
+def clouds_of(
+    vessels: Vessels, mesh: pv.PolyData, tree: Tree, spacing_mm: float, voxels: bool
+) -> dict[str, PointCloud]:
+    """The surface cloud "points" and, with `voxels`, the cloud "voxels", with their values."""
+    clouds = {"points": surface_cloud(mesh, spacing_mm)}
+    if voxels:
+        clouds["voxels"] = voxel_cloud(vessels.mask, vessels.affine)
+    for cloud in clouds.values():
+        cloud.values = values_at(vessels, tree, cloud.points, cloud.normals)
+    return clouds
+
+
+def choose_colour(colour_by: str | None, vessels: Vessels, tree: Tree) -> tuple[str, list[str]]:
+    """The array that colours the clouds, and what has to be said about it.
+
+    Raises:
+        ValueError: colours by probability were asked for and there is none.
+    """
+    if colour_by is None:
+        colour_by = "distance" if vessels.probability is None else "probability"
+    if colour_by == "probability" and vessels.probability is None:
+        raise ValueError("clouds are coloured by probability only where there is one; a mask alone has none")
+    if colour_by == "branch" and not tree.branches:
+        return COLOURS["distance"], ["no branch was found; the clouds are coloured by distance"]
+    return COLOURS[colour_by], []
+
+
+def cloud_rgb(cloud: PointCloud, array: str, tree: Tree) -> np.ndarray:
+    """Colours (N, 3) uint8 of a cloud's points by one of its arrays."""
+    values = cloud.values[array]
+    if array == COLOURS["branch"]:
+        return branch_colors([branch.name for branch in tree.branches])[values]
+    return warm(values, nice_limits(values))
+
+
+def legend_of(tree: Tree, mesh: pv.PolyData) -> tuple[np.ndarray, str]:
+    """What the pictures show: the lumen's width, or the distance to the middle where there is no tree."""
+    if tree.branches:
+        return 2 * mesh.point_data["radius_mm"], "Lumen diameter (mm)"
+    return mesh.point_data["centerline_distance_mm"], "Distance to the centre (mm)"

@@ -1,0 +1,257 @@
+"""From a mask to its centreline tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import pyvista as pv
+from scipy.spatial import cKDTree
+
+from bundle.common.coordinates import voxel_to_world, voxels_of
+from bundle.common.polylines import arc_length, tangents
+from bundle.geometry.core import Segment, Tree, Vessels, find_vessels, sample_volume
+from bundle.geometry.surface import level_set, vessel_surface
+
+from .chains import Chain, forest
+from .gaps import bridge_gaps
+from .kissing import part_kissing, unparted
+from .occupancy import radius_from_integral, wall_excess
+from .refine import STEP_MM, attach, drop_start, in_lumen, join, reach_wall, recentre
+from .sections import Lumen, cut
+from .skeleton import Skeleton, prune, skeletonise
+
+_LEAST_MM = 0.3  # radius from which a section is looked for
+_SEEN_MM, _SEEN = 0.1, 0.15  # radius and probability in the middle of the least lumen that a map shows
+_OWN_RADII = 5.0  # along a chain from its end, beyond which it counts as another vessel
+_PARTINGS = 3  # rounds in which touching vessels are parted
+
+
+@dataclass
+class _Line:
+    """A refined chain: points and radius from start to tip, and where on its parent it begins."""
+
+    points: np.ndarray
+    radius: np.ndarray
+    whole: np.ndarray  # radius by the integral of the probability; without one as `radius`
+    centre: np.ndarray  # probability in the middle; without one 1
+    parent: int
+    start: int
+    own: int  # first point that lies outside the parent's lumen
+    tree: int
+    gap: np.ndarray
+
+
+def _refine_chain(
+    skeleton: Skeleton, chain: Chain, lines: list[_Line | None], lumen: Lumen, occupancy: Lumen | None
+) -> _Line | None:
+    points, expected = skeleton.points[chain.nodes], skeleton.radius[chain.nodes]
+    parent = lines[chain.parent] if chain.parent >= 0 else None
+    if chain.parent >= 0 and parent is None:
+        return None
+    if parent is not None:
+        first = drop_start(points, 0.5 * expected, parent.points, parent.radius)
+        points, expected = points[first:], expected[first:]
+    if len(points) < 3:
+        return None
+    points, sections = recentre(lumen, points, expected)
+    ends = []
+    for side in (0, -1):
+        outwards = tangents(points)[side] * (1 if side else -1)
+        more = reach_wall(lumen, points[side], outwards, sections.radius[side])
+        ends.append(_before_others(more, skeleton, chain, side, sections.radius[side]))
+    if parent is not None:
+        ends[0] = ends[0][:0]
+    gap = ~in_lumen(lumen, points)
+    inner = over_gaps(sections.radius, gap)
+    whole, centre = inner, np.ones(len(inner))
+    if occupancy is not None:
+        whole = cut(occupancy, points, tangents(points), np.maximum(inner, _LEAST_MM)).radius
+        centre = sample_volume(occupancy.field, occupancy.affine, points)
+    points = np.concatenate([ends[0][::-1], points, ends[1]])
+    gap = np.pad(gap, (len(ends[0]), len(ends[1])))
+    pad = (len(ends[0]), len(ends[1]))
+    radius, whole, centre = (np.pad(r, pad, "edge") for r in (inner, whole, centre))
+    if len(ends[0]):
+        # An ostium is often cut flat: sections there are whole, unlike at a round tip.
+        count = len(ends[0])
+        across = np.repeat(tangents(points)[:1], count, axis=0)
+        if occupancy is not None:
+            whole[:count] = cut(occupancy, points[:count], across, radius[:count]).radius
+        radius[:count] = cut(lumen, points[:count], across, radius[:count]).radius
+    if parent is None:
+        return _Line(points, radius, whole, centre, -1, 0, 0, chain.tree, gap)
+    direction = points[min(6, len(points) - 1)] - points[0]
+    direction = direction / max(np.linalg.norm(direction), 1e-9)
+    junction = skeleton.points[chain.nodes[0]]
+    start = attach(points[0], direction, junction, parent.points, parent.radius)
+    bridge = join(points, parent.points[start])
+    radius, whole, centre = (np.pad(r, (len(bridge), 0), "edge") for r in (radius, whole, centre))
+    points, gap = np.concatenate([bridge, points]), np.pad(gap, (len(bridge), 0))
+    return _Line(points, radius, whole, centre, chain.parent, start, len(bridge), chain.tree, gap)
+
+
+def _before_others(
+    more: np.ndarray, skeleton: Skeleton, chain: Chain, side: int, radius_mm: float
+) -> np.ndarray:
+    """The points (N, 3) that lengthen a chain at one side, as far as no other vessel lies there.
+
+    Where a loop was opened, that is the chain's own other end.
+    """
+    if len(more) == 0:
+        return more
+    own = skeleton.points[chain.nodes]
+    along = arc_length(own if side == 0 else own[::-1])
+    far = along > _OWN_RADII * radius_mm if side == 0 else (along > _OWN_RADII * radius_mm)[::-1]
+    used = {n for n, near in enumerate(skeleton.neighbours) if near} - set(chain.nodes)
+    others = np.concatenate([own[far], skeleton.points[sorted(used)]])
+    if len(others) == 0:
+        return more
+    met = np.flatnonzero(cKDTree(others).query(more)[0] < radius_mm)
+    return more[: met[0]] if len(met) else more
+
+
+def _measure_by_integral(lines: list[_Line]) -> None:
+    """The lines' radius from the whole of the probability; where that shows a lumen there is no gap."""
+    if not lines:
+        return
+    own = [~line.gap & (np.arange(len(line.gap)) >= line.own) for line in lines]
+    pick = lambda name: np.concatenate([getattr(x, name)[free] for x, free in zip(lines, own)])  # noqa: E731
+    excess = wall_excess(pick("radius"), pick("whole"), pick("centre"))
+    for line in lines:
+        radius = radius_from_integral(line.whole, line.centre, excess)
+        seen = (radius > _SEEN_MM) & (line.centre > _SEEN)
+        line.gap = line.gap & ~seen
+        line.radius = np.where(seen, radius, line.radius)
+
+
+def over_gaps(values: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """`values` (N,) with those in a gap (N,) interpolated from both sides."""
+    if not gap.any() or gap.all():
+        return values
+    at = np.arange(len(values))
+    return np.interp(at, at[~gap], values[~gap])
+
+
+def _inscribed(lines: list[_Line], wall: pv.PolyData) -> list[np.ndarray]:
+    """Distance of the lines' points to the wall, an array a line."""
+    if not lines:
+        return []
+    probe = pv.PolyData(np.concatenate([line.points for line in lines])).compute_implicit_distance(wall)
+    ends = np.cumsum([len(line.points) for line in lines])[:-1]
+    return np.split(np.abs(np.asarray(probe.point_data["implicit_distance"])), ends)
+
+
+def _segments(lines: list[_Line | None], wall: pv.PolyData) -> list[Segment]:
+    """Lines cut where others begin on them, mothers first."""
+    segments: list[Segment] = []
+    ball = iter(_inscribed([line for line in lines if line is not None], wall))
+    last_of: dict[tuple[int, int], int] = {}  # (line, index of a cut) -> segment that ends there
+    for number, line in enumerate(lines):
+        if line is None:
+            continue
+        children = [c for c in lines if c is not None and c.parent == number]
+        inner = sorted({c.start for c in children if 0 < c.start < len(line.points) - 1})
+        junction = np.zeros(len(line.points), bool)
+        junction[: line.own] = True
+        for child in children:
+            at = np.linalg.norm(line.points - line.points[child.start], axis=1)
+            junction |= at < line.radius[child.start] + child.radius[min(child.own, len(child.radius) - 1)]
+        if line.parent >= 0:
+            mother = lines[line.parent]
+            at = np.linalg.norm(line.points - mother.points[line.start], axis=1)
+            junction |= at < mother.radius[line.start] + 0.5 * line.radius[line.own]
+        inscribed = over_gaps(next(ball), line.gap)
+        inscribed[: line.own] = line.radius[: line.own]
+        before = last_of.get((line.parent, line.start), -1) if line.parent >= 0 else -1
+        bounds = [0, *inner, len(line.points) - 1]
+        for a, b in pairwise(bounds):
+            part = slice(a, b + 1)
+            segments.append(
+                Segment(
+                    line.points[part], line.radius[part], inscribed[part], junction[part],
+                    line.gap[part], before, line.tree,
+                )
+            )  # fmt: skip
+            before = len(segments) - 1
+            last_of[number, b] = before
+    return segments
+
+
+def vessel_tree(vessels: Vessels, wall: pv.PolyData, spur_mm: float = 2.0, max_gap_mm: float = 8.0) -> Tree:
+    """The centreline tree of `vessels`, directed from the ostia to the tips, without names.
+
+    Skeleton, loops opened at their thinnest link, spurs pruned against the local radius, rooted at the
+    thickest end, then refined in cross-sections (32 rays, three rounds) so that points and radius are
+    sub-voxel.
+
+    Args:
+        wall: the surface of the vessels, RAS mm, for the inscribed radius.
+        spur_mm: twigs that stand less than this out of their parent's wall go.
+        max_gap_mm: longest interruption over which two pieces of a vessel are joined; 0 joins none.
+
+    Returns:
+        a `Tree` with segments and no branches; without segments where nothing is longer than 3 mm.
+    """
+    skeleton, vessels, touching = _parted_skeleton(vessels, spur_mm)
+    if max_gap_mm > 0:
+        bridge_gaps(skeleton, max_gap_mm)
+    soft = vessels.probability is None
+    field = vessels.mask if soft else level_set(vessels.mask, vessels.probability, vessels.level)
+    lumen = Lumen(np.asarray(field, np.float32), vessels.affine, soft)
+    occupancy = None if soft else Lumen(np.asarray(vessels.probability, np.float32), vessels.affine, True)
+    lines: list[_Line | None] = []
+    inside = voxel_to_world(voxels_of(vessels.mask), vessels.affine)
+    for chain in forest(skeleton, inside, aorta_wall=vessels.aorta_wall):
+        lines.append(_refine_chain(skeleton, chain, lines, lumen, occupancy))
+    if occupancy is not None:
+        _measure_by_integral([line for line in lines if line is not None])
+    return Tree(_segments(_without_twins(lines), wall), warnings=touching)
+
+
+def _parted_skeleton(vessels: Vessels, spur_mm: float) -> tuple[Skeleton, Vessels, list[str]]:
+    """The pruned skeleton, the vessels with walls between those that touch, and warnings about them."""
+    told, whole = [], vessels.mask
+    for _ in range(_PARTINGS):
+        skeleton = skeletonise(vessels.mask, vessels.affine, whole & ~vessels.mask)
+        prune(skeleton, spur_mm)
+        parted, found = part_kissing(skeleton, vessels.mask, vessels.affine)
+        if not found:
+            break
+        told += [f"two vessels touch over {length:.0f} mm and were parted there" for length in found]
+        vessels = replace(vessels, mask=parted)
+    for length in unparted(skeleton, vessels.mask, vessels.affine):
+        told.append(
+            f"two vessels may run side by side as one over {length:.0f} mm: look at the surface there"
+        )
+    return skeleton, vessels, told
+
+
+def centerline_tree(
+    mask: np.ndarray,
+    affine: np.ndarray,
+    probability: np.ndarray | None = None,
+    level: float | None = None,
+    min_part_mm3: float = 1.0,
+) -> Tree:
+    """`vessel_tree` of the vessels in a scan; arguments and errors as in `find_vessels`.
+
+    The tree is empty for a mask without vessels.
+    """
+    vessels = find_vessels(mask, affine, probability, level, min_part_mm3)
+    return Tree() if vessels is None else vessel_tree(vessels, vessel_surface(vessels))
+
+
+def _without_twins(lines: list[_Line | None]) -> list[_Line | None]:
+    """Side branches whose refined line fell back on to a line kept before are not vessels of their own."""
+    kept: list[_Line | None] = []
+    for line in lines:
+        if line is not None and line.parent >= 0:
+            others = np.concatenate([k.points for k in kept if k is not None])
+            own = line.points[line.own :]
+            lonely = len(own) and (cKDTree(others).query(own)[0] > STEP_MM).mean() > 0.5
+            if kept[line.parent] is None or not lonely:
+                line = None
+        kept.append(line)
+    return kept

@@ -1,0 +1,85 @@
+"""Pieces of one vessel put together again over short interruptions of the mask."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from bundle.common.polylines import arc_length
+
+from .chains import components, end_radius
+from .skeleton import Skeleton, walk
+
+_TIP_TO_TIP_COS = 0.6
+_TIP_TO_SIDE_COS = 0.8
+_TIP_TO_SIDE_MM = 3.0
+
+
+def _outwards(skeleton: Skeleton, tip: int) -> np.ndarray:
+    """Unit direction in which a vessel leaves through its tip, over the last 4 mm."""
+    path = walk(skeleton, tip, skeleton.neighbours[tip][0])
+    along = arc_length(skeleton.points[path])
+    back = path[int(np.searchsorted(along, min(4.0, along[-1])))]
+    direction = skeleton.points[tip] - skeleton.points[back]
+    return direction / max(np.linalg.norm(direction), 1e-9)
+
+
+def _length(skeleton: Skeleton, members: list[int]) -> float:
+    own = skeleton.points
+    return sum(float(np.linalg.norm(own[a] - own[b])) for a in members for b in skeleton.neighbours[a]) / 2
+
+
+def bridge_gaps(skeleton: Skeleton, max_gap_mm: float = 8.0) -> list[tuple[int, int]]:
+    """Link pieces of the forest, shortest gap first, and return the links as pairs of nodes.
+
+    A piece is linked by one of its tips to a tip of another that faces it (up to `max_gap_mm` of empty
+    space between them), or to another's side in line with it (up to 3 mm). Two trees that both have a long
+    way and a wide end are a left and a right coronary tree: their tips may well face each other, and they
+    stay apart.
+    """
+    links: list[tuple[int, int]] = []
+    while True:
+        pieces = components(skeleton)
+        best = _best_link(skeleton, pieces, max_gap_mm)
+        if best is None:
+            return links
+        a, b = best
+        skeleton.neighbours[a].append(b)
+        skeleton.neighbours[b].append(a)
+        links.append(best)
+
+
+def _best_link(skeleton: Skeleton, pieces: list[list[int]], max_gap_mm: float) -> tuple[int, int] | None:
+    nodes = np.array(sorted(n for members in pieces for n in members), int)
+    if len(pieces) < 2:
+        return None
+    piece_of = np.full(len(skeleton.points), -1)
+    for number, members in enumerate(pieces):
+        piece_of[members] = number
+    tips = [n for n in nodes.tolist() if len(skeleton.neighbours[n]) == 1]
+    outwards = np.zeros_like(skeleton.points)
+    outwards[tips] = [_outwards(skeleton, tip) for tip in tips]
+    whole = np.array([_length(skeleton, members) > 80.0 for members in pieces])
+    for number in np.flatnonzero(whole):
+        ends = [t for t in tips if piece_of[t] == number]
+        whole[number] = max(end_radius(skeleton, t) for t in ends) > 1.2
+    search = cKDTree(skeleton.points[nodes])
+    best, cost = None, np.inf
+    for tip in tips:
+        others = nodes[search.query_ball_point(skeleton.points[tip], max_gap_mm + 6.0)]
+        others = others[piece_of[others] != piece_of[tip]]
+        others = others[~(whole[piece_of[others]] & whole[piece_of[tip]])]
+        if len(others) == 0:
+            continue
+        way = skeleton.points[others] - skeleton.points[tip]
+        distance = np.maximum(np.linalg.norm(way, axis=1), 1e-9)
+        gap = np.maximum(distance - skeleton.radius[tip] - skeleton.radius[others], 0.0)
+        facing = way @ outwards[tip] / distance
+        facing_back = -(way * outwards[others]).sum(axis=1) / distance
+        is_tip = outwards[others].any(axis=1)
+        to_tip = (np.minimum(facing, facing_back) > _TIP_TO_TIP_COS) & (gap <= max_gap_mm)
+        to_side = (facing > _TIP_TO_SIDE_COS) & (gap <= _TIP_TO_SIDE_MM)
+        price = np.where(np.where(is_tip, to_tip, to_side), gap * (2.0 - facing), np.inf)
+        if price.min() < cost:
+            best, cost = (tip, int(others[np.argmin(price)])), float(price.min())
+    return best

@@ -1,0 +1,110 @@
+"""From a jagged skeleton path to a smooth centreline with radius, by cross-sections."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import median_filter
+from scipy.spatial import cKDTree
+
+from bundle.common.coordinates import voxel_size_mm, world_to_voxel
+from bundle.common.polylines import arc_length, resample, smooth, tangents
+
+from .sections import Lumen, Sections, cut
+
+STEP_MM = 0.5
+_ROUNDS = 3
+_LONGEST = 1.25
+_REACH = 4.0  # radii
+_WINDOW = 13  # samples of the running median: 6 mm
+
+
+def in_lumen(lumen: Lumen, points: np.ndarray) -> np.ndarray:
+    """Whether points (N, 3) lie in the lumen, (N,) bool, by the nearest voxel."""
+    index = np.rint(world_to_voxel(points, lumen.affine)).astype(int)
+    shape = np.array(lumen.field.shape)
+    within = ((index >= 0) & (index < shape)).all(axis=1)
+    index = np.where(within[:, None], index, 0)
+    return within & (lumen.field[tuple(index.T)] > (0.5 if lumen.soft else 0.0))
+
+
+def recentre(
+    lumen: Lumen, points: np.ndarray, expected_mm: np.ndarray, sigma_mm: float = 1.0
+) -> tuple[np.ndarray, Sections]:
+    """A path (N, 3) moved on to the middle of its cross-sections, evenly spaced by about 0.5 mm.
+
+    Three rounds: resample, smooth, cut, step to the section's centroid by at most half the radius; then
+    smooth again and cut once more for the radius. While centring, rays end at 1.25 times the running
+    median of the radius, so that a side branch does not pull the path into itself.
+    """
+    for round_ in range(_ROUNDS):
+        along = arc_length(points)
+        fresh = resample(points, STEP_MM)
+        expected_mm = np.interp(np.linspace(0, along[-1], len(fresh)), along, expected_mm)
+        step = along[-1] / max(len(fresh) - 1, 1)
+        points = smooth(fresh, sigma_mm / max(step, 1e-6))
+        sections = cut(lumen, points, tangents(points), expected_mm, longest=_LONGEST if round_ else np.inf)
+        move = sections.centroid - points
+        length = np.linalg.norm(move, axis=1)
+        move *= np.minimum(1.0, 0.5 * expected_mm / np.maximum(length, 1e-9))[:, None]
+        points = points + move
+        usual = median_filter(sections.radius, size=_WINDOW, mode="nearest")
+        expected_mm = np.clip(usual, 0.5 * expected_mm, 1.5 * expected_mm)
+    points = smooth(points, sigma_mm / STEP_MM)
+    return points, cut(lumen, points, tangents(points), expected_mm)
+
+
+def reach_wall(lumen: Lumen, end: np.ndarray, direction: np.ndarray, radius_mm: float) -> np.ndarray:
+    """Points 0.5 mm apart from a vessel's `end` (3,) straight on to its wall, (M, 3), possibly none.
+
+    A skeleton stops about a radius short of the vessel's end. The last half radius before the wall is left
+    out, and what goes on for more than four radii is not an end.
+    """
+    step = 0.25 * voxel_size_mm(lumen.affine).min()
+    distance = np.arange(1, int(_REACH * radius_mm / step) + 2) * step
+    free = in_lumen(lumen, end + distance[:, None] * direction)
+    length = 0.0 if free.all() else distance[int(np.argmin(free))] - step - 0.5 * radius_mm
+    count = max(0, int(length / STEP_MM))
+    return end + direction * (np.arange(1, count + 1) * STEP_MM)[:, None]
+
+
+def drop_start(
+    points: np.ndarray, margin_mm: np.ndarray, parent: np.ndarray, parent_radius: np.ndarray
+) -> int:
+    """Index of the first point of a side branch (N, 3) that lies `margin_mm` (N,) outside of its parent.
+
+    Outside means further from each point of the parent (M, 3) than the radius (M,) there; N if none is.
+    """
+    gap = np.linalg.norm(points[:, None] - parent[None], axis=2) - parent_radius[None] - margin_mm[:, None]
+    outside = np.flatnonzero((gap > 0).all(axis=1))
+    return int(outside[0]) if len(outside) else len(points)
+
+
+def attach(
+    start: np.ndarray,
+    direction: np.ndarray,
+    junction: np.ndarray,
+    parent: np.ndarray,
+    parent_radius: np.ndarray,
+) -> int:
+    """Index of the parent's point (M, 3) where a branch that leaves its lumen at `start` comes from.
+
+    The branch goes straight back along its own direction, over at most three radii of the parent. Of the
+    parent's points that this line passes closest to (within 0.2 mm of the least) the last one is taken,
+    within three radii of the skeleton's `junction` (3,), and never the parent's first or last. A branch that
+    leaves at an acute angle thus begins well upstream of the place where it leaves its parent's lumen.
+    """
+    beside = int(np.argmin(np.linalg.norm(parent - start, axis=1)))
+    way = np.arange(0.0, 3.0 * parent_radius[beside], 0.1)
+    passes = cKDTree(start - direction * way[:, None]).query(parent)[0]
+    away = np.linalg.norm(parent - junction, axis=1)
+    near = away <= max(float(away.min()), 3.0 * float(parent_radius[np.argmin(away)]))
+    passes = np.where(near, passes, np.inf)
+    origin = int(np.flatnonzero(passes <= passes.min() + 0.2)[-1])
+    return min(max(origin, 1), len(parent) - 2)
+
+
+def join(points: np.ndarray, anchor: np.ndarray) -> np.ndarray:
+    """A line from `anchor` (3,) to the first of `points`, 0.5 mm apart, without that first point."""
+    gap = points[0] - anchor
+    count = max(1, round(float(np.linalg.norm(gap)) / STEP_MM))
+    return anchor + gap * (np.arange(count) / count)[:, None]

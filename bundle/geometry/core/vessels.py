@@ -1,0 +1,98 @@
+"""The mask as a lumen: cropped, no specks, no cavities, with the probability that places its wall."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cc3d
+import numpy as np
+from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
+
+from bundle.common.coordinates import check_affine, voxel_volume_mm3
+from bundle.common.crop import region_of
+
+
+@dataclass(frozen=True)
+class Vessels:
+    """The box around the vessels.
+
+    mask: (X, Y, Z) bool, its border free. affine: (4, 4) of the box, voxel to RAS mm. probability: (X, Y, Z)
+    or None. level: probability at the wall, where there is one. aorta_wall: (M, 3) RAS
+    mm, voxels of the aorta's wall where the mask held one that was taken off (see `without_aorta`).
+    """
+
+    mask: np.ndarray
+    affine: np.ndarray
+    probability: np.ndarray | None
+    level: float | None
+    aorta_wall: np.ndarray | None = None
+
+    @property
+    def volume_mm3(self) -> float:
+        return float(np.count_nonzero(self.mask) * voxel_volume_mm3(self.affine))
+
+
+def clean_mask(mask: np.ndarray, voxel_mm3: float, min_part_mm3: float) -> np.ndarray:
+    """A bool copy of `mask` (X, Y, Z) without 26-connected parts under `min_part_mm3`, cavities filled.
+
+    A cavity is background that is not connected (6-connected) to the volume's corner; `mask` must leave its
+    border free, as a padded crop does.
+    """
+    inside = np.ascontiguousarray(mask > 0)
+    least = int(np.ceil(min_part_mm3 / voxel_mm3))
+    if least > 1:
+        inside = cc3d.dust(inside, threshold=least, connectivity=26)
+    outside = cc3d.connected_components(~inside, connectivity=6)
+    return outside != outside[0, 0, 0]
+
+
+def threshold_of(mask: np.ndarray, probability: np.ndarray) -> float:
+    """The threshold that made `mask` out of `probability`: the least probability inside the mask.
+
+    0.5 where the mask holds voxels of (nearly) no probability, because then it came from elsewhere.
+    """
+    least = float(probability[mask > 0].min())
+    return least if 0.05 <= least <= 0.95 else 0.5
+
+
+def find_vessels(
+    mask: np.ndarray,
+    affine: np.ndarray,
+    probability: np.ndarray | None = None,
+    level: float | None = None,
+    min_part_mm3: float = 1.0,
+) -> Vessels | None:
+    """The vessels of a scan, cropped with a margin of 6 voxels and cleaned; None where there are none.
+
+    Their axes run along R, A, S as nearly as they can, however the scan's do.
+
+    Args:
+        mask: (X, Y, Z), > 0 is lumen; a vessel that touches the border is capped there.
+        affine: (4, 4) voxel to RAS mm, also oblique, flipped, anisotropic or sheared.
+        probability: (X, Y, Z) in 0..1; places the wall between voxels.
+        level: probability at the wall; None takes the threshold that made the mask.
+        min_part_mm3: connected parts of the mask that are smaller are dropped.
+
+    Raises:
+        ValueError: wrong shapes or a bad affine.
+    """
+    affine = check_affine(affine)
+    if mask.ndim != 3:
+        raise ValueError(f"the mask must be a volume of three axes; its shape is {mask.shape}")
+    if probability is not None and probability.shape != mask.shape:
+        raise ValueError(f"mask {mask.shape} and probability {probability.shape} are not on one grid")
+    region = region_of(mask)
+    if region is None:
+        return None
+    given, at = region.take(mask), region.affine(affine)
+    soft = None if probability is None else region.take(probability)
+    # Thinning depends on the order of the axes; the same scan stored otherwise is the same tree.
+    turn = io_orientation(at)
+    at = at @ inv_ornt_aff(turn, given.shape)
+    given, soft = (None if x is None else apply_orientation(x, turn) for x in (given, soft))
+    box = clean_mask(given, voxel_volume_mm3(affine), min_part_mm3)
+    if not box.any():
+        return None
+    if soft is not None and level is None:
+        level = threshold_of(given, soft)  # of the mask as given: a cavity that was filled holds less
+    return Vessels(box, at, soft, level)

@@ -1,0 +1,95 @@
+"""The centreline tree and its measurements on disk."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pyvista as pv
+
+from bundle.common.coordinates import ras_to_lps
+from bundle.geometry.core import Branch, Tree
+
+from .meshes import write_vtp
+
+BRANCH_COLUMNS = (
+    "name", "name_confidence", "tree", "parent", "length_mm", "tortuosity", "mean_diameter_mm",
+    "min_diameter_mm", "proximal_diameter_mm", "taper_mm_per_10mm", "volume_mm3", "gap_mm",
+)  # fmt: skip
+STENOSIS_COLUMNS = (
+    "branch", "branch_id", "at_mm", "length_mm", "minimal_lumen_diameter_mm", "minimal_lumen_area_mm2",
+    "reference_diameter_mm", "percent_diameter_stenosis", "severity_research_use", "x_ras_mm", "y_ras_mm",
+    "z_ras_mm",
+)  # fmt: skip
+
+
+def tree_polydata(tree: Tree) -> pv.PolyData:
+    """One polyline a branch, from its ostium's side to its tip, RAS mm.
+
+    Point arrays: `radius_mm` (of the area), `inscribed_radius_mm`, the same as
+    `MaximumInscribedSphereRadius`, which VMTK and 3D Slicer look for, `along_mm`,
+    `branch_id`, `junction`, `gap`. Cell arrays: `branch_id`,
+    `branch_name`, `name_confidence`, `parent_id`, `tree_id`.
+    """
+    branches = tree.branches
+    cells, first = [], 0
+    for branch in branches:
+        count = len(branch.points)
+        cells.append(np.concatenate([[count], np.arange(first, first + count)]))
+        first += count
+    lines = pv.PolyData(
+        np.concatenate([b.points for b in branches]), lines=np.concatenate(cells).astype(np.int64)
+    )
+    joined = {
+        "radius_mm": [b.radius for b in branches],
+        "inscribed_radius_mm": [b.inscribed for b in branches],
+        "MaximumInscribedSphereRadius": [b.inscribed for b in branches],
+        "along_mm": [b.along_mm for b in branches],
+        "branch_id": [np.full(len(b.points), i, np.int32) for i, b in enumerate(branches)],
+        "junction": [b.junction.astype(np.uint8) for b in branches],
+        "gap": [b.gap.astype(np.uint8) for b in branches],
+    }
+    for name, arrays in joined.items():
+        lines.point_data[name] = np.concatenate(arrays)
+    lines.cell_data["branch_id"] = np.arange(len(branches), dtype=np.int32)
+    lines.cell_data["branch_name"] = [b.name for b in branches]
+    lines.cell_data["name_confidence"] = [float(b.confidence) for b in branches]
+    lines.cell_data["parent_id"] = np.array([b.parent for b in branches], np.int32)
+    lines.cell_data["tree_id"] = np.array([b.tree for b in branches], np.int32)
+    return lines
+
+
+def write_tree(tree: Tree, path: str | os.PathLike) -> None:
+    """VTP of the tree, LPS mm (see `tree_polydata`).
+
+    Raises:
+        ValueError: a tree without branches.
+    """
+    if not tree.branches:
+        raise ValueError("the centreline tree has no branches; there is nothing to write")
+    write_vtp(tree_polydata(tree), path)
+
+
+def read_branches(path: str | os.PathLike) -> list[Branch]:
+    """The branches of a file by `write_tree`, RAS mm again; their segments are not kept."""
+    lines = pv.read(path)
+    points = ras_to_lps(np.asarray(lines.points, np.float64))
+    branches = []
+    for number in range(lines.n_cells):
+        own = np.asarray(lines.get_cell(number).point_ids)
+        values = {name: np.asarray(lines.point_data[name])[own] for name in lines.point_data}
+        branches.append(
+            Branch(
+                name=str(lines.cell_data["branch_name"][number]),
+                confidence=float(lines.cell_data["name_confidence"][number]),
+                segments=[],
+                parent=int(lines.cell_data["parent_id"][number]),
+                tree=int(lines.cell_data["tree_id"][number]),
+                points=points[own],
+                radius=values["radius_mm"],
+                inscribed=values["inscribed_radius_mm"],
+                junction=values["junction"] > 0,
+                gap=values["gap"] > 0,
+            )
+        )
+    return branches

@@ -1,0 +1,235 @@
+"""Narrowings of the lumen against the branch's own reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import binary_closing, binary_dilation, gaussian_filter1d, label, median_filter
+
+from bundle.geometry.core import Branch, Tree
+
+_WINDOW_MM = 10.0  # standard deviation of the weights of the local line
+_EDGE = 0.2  # a lesion reaches as far as the lumen is narrowed by this part
+_MIN_BRANCH_MM = 12.0
+_MIN_WIDE_BRANCH_MM, _WIDE_MM = 5.0, 1.25  # a left main may be short; radius of a wide branch
+_TIP_MM = 3.0
+_AHEAD_MM = 25.0
+_ROUGH = 0.065  # voxels: radius noise over which the wall counts as rough
+_ROUGH_WINDOW, _EVEN_WINDOW = 7, 3  # samples of the running median: 3.5 and 1.5 mm
+_ONE_LESION = 3  # samples: narrowings no further apart are one lesion
+_DISTAL = 1.25
+_MORE_IF_ROUGH = 4.0  # percent
+_THIN, _SEVERE = 3.0, 45.0  # voxels of reference diameter under which only this percentage is told
+# CAD-RADS 2.0 (Cury et al., JCCT 2022), by percent diameter stenosis; research use, not a report.
+_GRADES = ((100.0, "CAD-RADS 5"), (70.0, "CAD-RADS 4"), (50.0, "CAD-RADS 3"), (25.0, "CAD-RADS 2"))
+
+
+@dataclass(frozen=True)
+class Stenosis:
+    """A lesion: branch index, place and length along it in mm, and how narrow it is."""
+
+    branch: int
+    at_mm: float
+    start_mm: float
+    end_mm: float
+    minimal_diameter_mm: float
+    reference_diameter_mm: float
+    point_ras_mm: np.ndarray
+
+    @property
+    def percent_diameter(self) -> float:
+        return 100.0 * (1.0 - self.minimal_diameter_mm / self.reference_diameter_mm)
+
+    @property
+    def grade(self) -> str:
+        return next((g for least, g in _GRADES if self.percent_diameter >= least), "CAD-RADS 1")
+
+    def as_dict(self, name: str) -> dict:
+        """Plain values with units in the keys."""
+        return {
+            "branch": name,
+            "branch_id": self.branch,
+            "at_mm": round(self.at_mm, 2),
+            "length_mm": round(self.end_mm - self.start_mm, 2),
+            "minimal_lumen_diameter_mm": round(self.minimal_diameter_mm, 3),
+            "minimal_lumen_area_mm2": round(np.pi / 4 * self.minimal_diameter_mm**2, 3),
+            "reference_diameter_mm": round(self.reference_diameter_mm, 3),
+            "percent_diameter_stenosis": round(self.percent_diameter, 1),
+            "severity_research_use": self.grade,
+            "x_ras_mm": round(float(self.point_ras_mm[0]), 2),
+            "y_ras_mm": round(float(self.point_ras_mm[1]), 2),
+            "z_ras_mm": round(float(self.point_ras_mm[2]), 2),
+        }
+
+
+def _local_line(along: np.ndarray, values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Locally weighted linear regression (Cleveland, JASA 1979) of values at `along`, (N,)."""
+    kernel = weight[None] * np.exp(-0.5 * ((along[:, None] - along[None]) / _WINDOW_MM) ** 2) + 1e-12
+    total = kernel.sum(axis=1)
+    middle = kernel @ along / total
+    mean = kernel @ values / total
+    spread = (kernel * (along[None] - middle[:, None]) ** 2).sum(axis=1)
+    slope = (kernel * (along[None] - middle[:, None]) * values[None]).sum(axis=1) / np.maximum(spread, 1e-9)
+    # A vessel does not widen distally, nor does a line outrun its data.
+    slope = np.clip(slope, -0.04, 0.0)
+    return mean + slope * (along - middle)
+
+
+def reference_radius(branch: Branch) -> np.ndarray:
+    """What the radius would be without lesions, (N,) mm: tapering, from the branch's own healthy parts.
+
+    A local line through the radius outside of bifurcations and gaps; stretches that lie clearly below it
+    are left out, and the line is drawn again, until nothing changes (at most six times).
+    """
+    along, radius = branch.along_mm, branch.radius
+    free = ~(branch.junction | branch.gap)
+    if branch.length_mm < _MIN_BRANCH_MM and free.sum() >= 4:
+        return np.full(len(radius), np.percentile(radius[free], 75))  # too short to tell a taper
+    if free.sum() < 6:
+        free = ~branch.gap if (~branch.gap).sum() >= 6 else np.ones(len(radius), bool)
+    healthy = free.copy()
+    reference = _local_line(along, radius, healthy.astype(float))
+    for _ in range(6):
+        narrow = binary_dilation(free & (radius < 0.88 * reference), iterations=2)
+        wide = radius > 1.25 * reference
+        fresh = free & ~narrow & ~wide
+        if fresh.sum() < max(6, 0.25 * free.sum()) or np.array_equal(fresh, healthy):
+            break
+        healthy = fresh
+        reference = _local_line(along, radius, healthy.astype(float))
+    return np.maximum(reference, 0.05)
+
+
+def _through_gaps(branch: Branch, reference: np.ndarray, voxel_mm: float) -> np.ndarray:
+    """The radius (N,), where the lumen is lost in the middle of a narrowing: a third of a voxel.
+
+    A lumen thinner than a voxel disappears from the mask. A gap counts as that if it is at most 3 mm long and
+    the vessel is clearly narrowed beside it; any other gap is one of the mask and stays as it is.
+    """
+    radius, along = branch.radius.copy(), branch.along_mm
+    runs, count = label(branch.gap)
+    for run in range(1, count + 1):
+        own = np.flatnonzero(runs == run)
+        beside = (along > along[own[0]] - 1.5) & (along < along[own[-1]] + 1.5) & ~branch.gap
+        short = along[own[-1]] - along[own[0]] <= 3.0
+        if short and beside.any() and (radius / reference)[beside].min() < 0.75:
+            radius[own] = np.minimum(radius[own], voxel_mm / 3.0)
+    return radius
+
+
+def roughness_mm(tree: Tree) -> float:
+    """Noise of the radius: its median distance, outside of bifurcations, from its running median of 5 mm.
+
+    On phantoms at 0.4 mm 0.018 from an exact mask, 0.041 from a probability with 0.13 mm rms at the wall.
+    """
+    off = [np.zeros(0)]
+    for branch in tree.branches:
+        free = ~(branch.junction | branch.gap)
+        off.append(np.abs(branch.radius - median_filter(branch.radius, 11, mode="nearest"))[free])
+    every = np.concatenate(off)
+    return float(np.median(every)) / 0.6745 if len(every) else 0.0
+
+
+def without_dips(radius: np.ndarray, rough: bool) -> np.ndarray:
+    """The radius (N,), every 0.5 mm, without the dips and bumps of a millimetre that a rough wall makes.
+
+    A running median, over 1.5 mm, or over 3.5 mm where the wall is rough, and a little smoothing. The wide
+    one takes half the depth of a rounded narrowing only 4 mm long, a seventh at 8 mm, nothing of a plateau.
+    """
+    window = _ROUGH_WINDOW if rough else _EVEN_WINDOW
+    return gaussian_filter1d(median_filter(radius, window, mode="nearest"), 0.5, mode="nearest")
+
+
+def fitted_depth(along: np.ndarray, narrowing: np.ndarray, start: float, end: float) -> float:
+    """Depth of a narrowing that lies about from `start` to `end` (mm), 0..1, from noisy samples (N,).
+
+    Least squares of a raised cosine, with or without a plateau over half of its length, over all middles and
+    lengths nearby. A rough wall makes the deepest sample of a narrowing too deep and a running median makes a
+    short one too shallow; the fit uses every sample.
+    """
+    near = (along > start - 3.0) & (along < end + 3.0)
+    s, depth = along[near], narrowing[near]
+    middle = np.arange(start, end + 0.25, 0.5)
+    half = np.arange(1.5, max(0.75 * (end - start), 1.5) + 1.0, 0.5)
+    c, h, plateau = (a.reshape(-1, 1) for a in np.meshgrid(middle, half, [0.0, 0.5], indexing="ij"))
+    away = np.clip((np.abs(s - c) / h - plateau) / (1.0 - plateau), 0.0, 1.0)
+    shape = 0.5 * (1.0 + np.cos(np.pi * away))
+    fit = shape @ depth
+    power = (shape**2).sum(axis=1)
+    best = int(np.argmax(np.where(power > 0.5, fit * np.abs(fit) / np.maximum(power, 0.5), -np.inf)))
+    return float(np.clip(fit[best] / power[best], 0.0, 0.99))
+
+
+def _behind(branch: Branch) -> np.ndarray:
+    """How wide the branch is over the next 25 mm (their 90th percentile), (N,) mm; infinite near its end.
+
+    Behind a big side branch the vessel is thinner and stays so: that step is no lesion.
+    """
+    along, free = branch.along_mm, ~(branch.junction | branch.gap)
+    wide = np.full(len(along), np.inf)
+    for place in range(len(along)):
+        ahead = free & (along > along[place] + 1.0) & (along <= along[place] + _AHEAD_MM)
+        if ahead.sum() >= 6:
+            wide[place] = np.percentile(branch.radius[ahead], 90)
+    return wide
+
+
+def find_stenoses(
+    tree: Tree,
+    voxel_mm: float,
+    min_percent: float = 40.0,
+    min_percent_large: float = 28.0,
+    large_mm: float = 1.6,
+    min_reference_voxels: float = 2.5,
+) -> list[Stenosis]:
+    """Lesions of all branches, by branch and place.
+
+    Args:
+        voxel_mm: size of the scan's voxels; the mean of the three edges.
+        min_percent: least percent diameter stenosis that is told in a small vessel.
+        min_percent_large: the same where the reference diameter is at least `large_mm`.
+        min_reference_voxels: no lesion is told where the reference diameter is less than this many voxels:
+            what such a scan shows of the lumen is too coarse to say.
+    """
+    found = []
+    rough = roughness_mm(tree) > _ROUGH * voxel_mm
+    for number, branch in enumerate(tree.branches):
+        wide = np.median(branch.radius) >= _WIDE_MM
+        if branch.length_mm < (_MIN_WIDE_BRANCH_MM if wide else _MIN_BRANCH_MM):
+            continue
+        along = branch.along_mm
+        reference = np.minimum(reference_radius(branch), _DISTAL * _behind(branch))
+        lost = _through_gaps(branch, reference, voxel_mm)
+        seen = ~branch.gap | (lost < branch.radius)
+        radius = without_dips(lost, rough)
+        narrowing = 1.0 - radius / reference
+        usable = ~branch.junction & (along < along[-1] - _TIP_MM) & seen
+        narrow = (narrowing > _EDGE) & seen
+        runs, count = label(narrow | binary_closing(narrow, np.ones(_ONE_LESION + 1)))
+        for run in range(1, count + 1):
+            places = np.flatnonzero((runs == run) & usable)
+            extent = np.flatnonzero(runs == run)
+            # What never widens again is the end of the branch, not a lesion in it.
+            if len(places) == 0 or extent[0] == 0 or extent[-1] == len(along) - 1:
+                continue
+            worst = places[int(np.argmax(narrowing[places]))]
+            width = 2 * reference[worst]
+            depth = narrowing[worst]
+            if rough:
+                raw = 1.0 - lost / reference
+                free = seen & ~branch.junction
+                depth = fitted_depth(along[free], raw[free], along[extent[0]], along[extent[-1]])
+            least = min_percent_large if width >= large_mm else min_percent
+            if width < _THIN * voxel_mm:
+                least = max(least, _SEVERE)
+            least += _MORE_IF_ROUGH if rough else 0.0
+            if width < min_reference_voxels * voxel_mm or 100 * min(depth, narrowing[worst]) < least:
+                continue
+            found.append(
+                Stenosis(
+                    number, float(along[worst]), float(along[extent[0]]), float(along[extent[-1]]),
+                    float(width * (1.0 - depth)), float(width), branch.points[worst],
+                )
+            )  # fmt: skip
+    return found

@@ -1,0 +1,241 @@
+"""A model for a flow solver: the coronary wall with flat, named inlets and outlets."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import pyvista as pv
+from scipy.spatial import cKDTree
+
+from bundle.common.coordinates import ras_to_lps
+from bundle.common.files import replacing
+from bundle.common.polylines import arc_length, tangents
+from bundle.geometry.core import Branch, Tree, areas_mm2, check_mesh, make_mesh, triangles
+from bundle.geometry.io import write_vtp
+
+from .crossing import crossing_faces
+from .ends import WALL, NoEnd, Plane, cap, cut_end, extend, rim_of
+
+_TRIES = 4  # planes at an end
+_RAGGED_MM = 8.0  # longest stump at an ostium
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A part of the model's surface: `label` in the mesh's cell array `ModelFaceID`."""
+
+    label: int
+    name: str
+    kind: str  # wall, inlet or outlet
+    center: np.ndarray | None
+    normal: np.ndarray | None
+    area_mm2: float
+
+
+@dataclass(frozen=True)
+class SolverModel:
+    """A closed mesh (RAS mm) with a patch label a triangle, its patches, and what could not be opened."""
+
+    mesh: pv.PolyData
+    patches: list[Patch]
+    warnings: list[str]
+
+
+def _ends(tree: Tree, min_outlet_radius_mm: float) -> list[tuple[str, str, list[Plane]]]:
+    """Name, kind and planes, in the order in which they are to be tried, of the ostia and the tips."""
+    mothers = {segment.parent for segment in tree.segments}
+    found, counts = [], {}
+    for branch in tree.branches:
+        first, last = tree.segments[branch.segments[0]], branch.segments[-1]
+        ends = ["inlet"] if first.parent < 0 else []
+        ends += ["outlet"] if last not in mothers else []
+        for kind in ends:
+            planes = _planes(branch, kind == "inlet")
+            if kind == "outlet" and planes[0].radius_mm < min_outlet_radius_mm:
+                continue
+            name = f"{kind}_{branch.name}"
+            counts[name] = counts.get(name, 0) + 1
+            found.append((name if counts[name] == 1 else f"{name}_{counts[name]}", kind, planes))
+    return found
+
+
+def _planes(branch: Branch, inlet: bool) -> list[Plane]:
+    """Planes at one end of a branch, the first about a radius before the wall, then each a radius deeper.
+
+    What the aorta leaves of a vessel where it was taken off is ragged: an inlet lies where the vessel has
+    become round, the inscribed circle not much smaller than the section.
+    """
+    step = 1 if inlet else -1
+    points, radius = branch.points[::step], branch.radius[::step]
+    along, direction = arc_length(points), -tangents(points)
+    start = along[0.6 * radius[0] <= along][0] if along[-1] > 0.6 * radius[0] else 0.0
+    if inlet:
+        ragged = branch.inscribed < 0.65 * branch.radius
+        ragged[(along > _RAGGED_MM) | (np.arange(len(along)) > len(along) // 2)] = False
+        start = max(start, float(along[ragged].max(initial=0.0)))
+    wanted = start + np.interp(start, along, radius) * np.arange(_TRIES)
+    places = np.unique(np.minimum(np.searchsorted(along, wanted), len(points) // (2 if inlet else 3)))
+    return [Plane(points[i], direction[i], float(radius[i])) for i in places]
+
+
+def _clear_length(points: np.ndarray, plane: Plane, length_mm: float) -> float:
+    """How long a straight tube on the end may be, up to `length_mm`, to stay clear of the rest of the model.
+
+    Between the tube's wall and the other vertices (N, 3) a third of the radius stays free, and between its
+    cap and what stands in its way half a radius.
+    """
+    radius = plane.radius_mm
+    others = points[np.linalg.norm(points - plane.center, axis=1) > 2.2 * radius]
+    if len(others) == 0:
+        return length_mm
+    along = np.arange(1.5 * radius, length_mm + 1.5 * radius, 0.25)
+    axis = plane.center + along[:, None] * plane.outwards
+    tight = np.flatnonzero(cKDTree(others).query(axis)[0] <= 1.33 * radius)
+    return length_mm if len(tight) == 0 else float(max(0.0, along[tight[0]] - 1.5 * radius))
+
+
+def _capped(opened, label: int):
+    """The model (points, faces, patch) with a cap on its open rim; None where that would cut through it.
+
+    What is looked at are the cap and the triangles of its extension, if it has one.
+    """
+    points, faces, patch, rim, before = opened
+    points, faces, patch = cap(points, faces, patch, rim, label)
+    crossed = crossing_faces(points, faces, np.arange(before, len(faces)))
+    return None if len(crossed) else (points, faces, patch)
+
+
+def _opened(model, plane: Plane, label: int):
+    """The model (points, faces, patch) with a flat cap `label` where the plane cuts an end off.
+
+    Raises:
+        NoEnd: that cannot be.
+    """
+    points, faces, patch, rim = cut_end(*model, plane)
+    if not np.array_equal(faces[patch != WALL], model[1][model[2] != WALL]):
+        raise NoEnd("the cut would go through another end")
+    capped = _capped((points, faces, patch, rim, len(faces)), label)
+    if capped is None:
+        raise NoEnd("a flat cap would cut through the wall")
+    return capped
+
+
+def _lengthened(model, plane: Plane, label: int, wanted_mm: float):
+    """The model (points, faces, patch) with a tube between the rim and the cap `label`, and its length in mm.
+
+    Shorter than wanted, or none (0), where it would meet another vessel.
+    """
+    points, faces, patch = model
+    length = min(wanted_mm, _clear_length(points[np.unique(faces)], plane, wanted_mm))
+    if length < 2 * plane.radius_mm:
+        return model, 0.0
+    open_faces, open_patch = faces[patch != label], patch[patch != label]
+    tube = extend(points, open_faces, open_patch, rim_of(open_faces), plane, length)
+    longer = _capped((*tube, len(open_faces)), label)
+    return (model, 0.0) if longer is None else (longer, length)
+
+
+def _extension_warning(name: str, length: float, wanted: float) -> str | None:
+    if length >= wanted:
+        return None
+    if length == 0:
+        return f"{name} has no extension: it would meet another vessel"
+    return f"{name} has an extension of {length:.1f} mm: {wanted:.1f} mm would meet another vessel"
+
+
+def solver_model(
+    wall: pv.PolyData, tree: Tree, extension_diameters: float = 0.0, min_outlet_radius_mm: float = 0.4
+) -> SolverModel:
+    """Open a closed wall at the tree's ends, square to the centreline, and close it with flat named caps.
+
+    Args:
+        wall: closed mesh, RAS mm. tree: its centreline with branches.
+        extension_diameters: length of straight tubes put on the ends, in diameters of each end. A tube that
+            would meet another vessel is made shorter, or left out where less than a diameter would be left;
+            a warning says so.
+        min_outlet_radius_mm: thinner tips stay round and closed.
+
+    Returns:
+        the model; its mesh is closed, patch 0 is the wall, no added triangle cuts through another one.
+
+    Raises:
+        ValueError: the wall is not closed or the tree has no branches.
+    """
+    if not check_mesh(wall)["watertight"]:
+        raise ValueError("a solver model needs a closed wall; this mesh is open")
+    if not tree.branches:
+        raise ValueError("a solver model needs a centreline tree with branches to know the vessels' ends")
+    points, faces = np.asarray(wall.points, np.float64), triangles(wall)
+    model = points, faces, np.full(len(faces), WALL)
+    ends, warnings = [], []
+    for name, kind, planes in _ends(tree, min_outlet_radius_mm):
+        opened = None
+        for plane in planes:
+            try:
+                opened = _opened(model, plane, len(ends) + 1)
+                break
+            except NoEnd as error:
+                reason = error
+        if opened is None:
+            warnings.append(f"{name} stays closed: {reason}")
+            continue
+        model = opened
+        ends.append((plane, name, kind))
+    # Only now, so that no end is looked for behind another one's tube.
+    for label, (plane, name, _) in enumerate(ends if extension_diameters > 0 else (), start=1):
+        wanted = 2 * plane.radius_mm * extension_diameters
+        model, length = _lengthened(model, plane, label, wanted)
+        warnings += filter(None, [_extension_warning(name, length, wanted)])
+    points, faces, patch = model
+    patches = [Patch(WALL, "wall", "wall", None, None, float(areas_mm2(points, faces[patch == WALL]).sum()))]
+    for label, (plane, name, kind) in enumerate(ends, start=1):
+        own = faces[patch == label]
+        area = areas_mm2(points, own)
+        center = (points[own].mean(axis=1) * area[:, None]).sum(axis=0) / area.sum()
+        patches.append(Patch(label, name, kind, center, plane.outwards, float(area.sum())))
+    used, renumbered = np.unique(faces, return_inverse=True)
+    mesh = make_mesh(points[used], renumbered.reshape(-1, 3))
+    mesh.cell_data["ModelFaceID"] = patch.astype(np.int32)
+    return SolverModel(mesh, patches, warnings)
+
+
+def write_solver_vtp(model: SolverModel, path: str | os.PathLike) -> None:
+    """VTP in LPS mm with `ModelFaceID`, as SimVascular reads it."""
+    write_vtp(model.mesh, path)
+
+
+def write_solver_stl(model: SolverModel, path: str | os.PathLike) -> None:
+    """ASCII STL in LPS mm with one named solid a patch, as OpenFOAM and cfMesh read it."""
+    corners = ras_to_lps(model.mesh.points)[triangles(model.mesh)]
+    label = model.mesh.cell_data["ModelFaceID"]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+    lines = []
+    for patch in model.patches:
+        lines.append(f"solid {patch.name}\n")
+        own = label == patch.label
+        for n, (a, b, c) in zip(normal[own].tolist(), corners[own].tolist()):
+            lines.append(
+                f"facet normal {n[0]:.5f} {n[1]:.5f} {n[2]:.5f}\nouter loop\n"
+                f"vertex {a[0]:.6f} {a[1]:.6f} {a[2]:.6f}\nvertex {b[0]:.6f} {b[1]:.6f} {b[2]:.6f}\n"
+                f"vertex {c[0]:.6f} {c[1]:.6f} {c[2]:.6f}\nendloop\nendfacet\n"
+            )
+        lines.append(f"endsolid {patch.name}\n")
+    with replacing(path) as temporary:
+        temporary.write_text("".join(lines), encoding="ascii")
+
+
+def patch_table(model: SolverModel) -> list[dict]:
+    """A row a patch, places in LPS mm as in the files."""
+    rows = []
+    for patch in model.patches:
+        row = {"ModelFaceID": patch.label, "name": patch.name, "kind": patch.kind}
+        row["area_mm2"] = round(patch.area_mm2, 4)
+        for kind, vector in (("center", patch.center), ("normal", patch.normal)):
+            if vector is not None:
+                unit = "_lps_mm" if kind == "center" else "_lps"
+                row[f"{kind}{unit}"] = np.round(ras_to_lps(vector), 4).tolist()
+        rows.append(row)
+    return rows

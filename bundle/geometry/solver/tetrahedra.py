@@ -1,0 +1,172 @@
+"""Tetrahedra in the lumen, for a flow solver: made by gmsh, an optional extra, in a process of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyvista as pv
+from scipy.spatial import cKDTree
+
+from bundle.common.coordinates import ras_to_lps
+from bundle.common.files import replacing
+from bundle.geometry.core import part_of_vertices, triangles, volume_mm3
+from bundle.geometry.io import write_vtp
+
+from .model import SolverModel
+
+POOR = 0.1  # scaled Jacobian below which an element is counted as poor
+_SIDES = np.array([[0, 1, 2], [0, 1, 3], [0, 2, 3], [1, 2, 3]])  # of a tetrahedron
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class NoVolumeMesh(ValueError):
+    """Why there is no volume mesh, in one sentence."""
+
+
+@dataclass(frozen=True)
+class VolumeMesh:
+    """`grid`: tetrahedra, LPS mm. `surface`: its boundary with the cell arrays `ModelFaceID` and, for each
+    vertex and triangle, `GlobalNodeID` and `GlobalElementID` of the grid, as SimVascular's solver wants them.
+    `names`: of the patches, by ModelFaceID. `msh`: the same mesh as gmsh wrote it, with named groups.
+    `quality`: see `quality_of`.
+    """
+
+    grid: pv.UnstructuredGrid
+    surface: pv.PolyData
+    names: list[str]
+    msh: bytes
+    quality: dict
+
+
+def why_no_mesher() -> str | None:
+    """None where gmsh is installed, or the sentence that says how to get it."""
+    if importlib.util.find_spec("gmsh") is not None:
+        return None
+    return "a volume mesh needs gmsh (GPL, not part of the core): install it with pip install -e '.[mesher]'"
+
+
+def volume_mesh(model: SolverModel, time_limit_s: float = 900.0) -> VolumeMesh:
+    """Fill a solver model with tetrahedra; its surface stays as it is, triangle by triangle.
+
+    By gmsh (Geuzaine and Remacle, Int. J. Numer. Meth. Eng. 2009) with HXT (Marot et al., ibid. 2019) and
+    Netgen's optimisation; sizes inside follow those of the surface. Each closed part becomes a volume.
+
+    Raises:
+        NoVolumeMesh: gmsh is missing, cannot be loaded, fails, crashes or needs longer than `time_limit_s`.
+    """
+    reason = why_no_mesher()
+    if reason is not None:
+        raise NoVolumeMesh(reason)
+    faces = triangles(model.mesh)
+    _, part = part_of_vertices(faces, model.mesh.n_points)
+    patch = np.asarray(model.mesh.cell_data["ModelFaceID"])
+    names = [p.name for p in model.patches]
+    points = ras_to_lps(np.asarray(model.mesh.points, np.float64))
+    with tempfile.TemporaryDirectory() as folder:
+        surface, filled, msh = (Path(folder) / n for n in ("surface.npz", "mesh.npz", "mesh.msh"))
+        np.savez(surface, points=points, faces=faces, face_region=part[faces[:, 0]], patch=patch, names=names)
+        _run_worker([str(surface), str(filled), str(msh)], time_limit_s)
+        with np.load(filled) as mesh:
+            inner, tetrahedra = mesh["points"], mesh["tetrahedra"]
+        written = msh.read_bytes()
+    if len(tetrahedra) == 0:
+        raise NoVolumeMesh("gmsh made no tetrahedra: the surface may cut through itself")
+    grid = pv.UnstructuredGrid({pv.CellType.TETRA: tetrahedra}, inner)
+    boundary = _boundary(inner, tetrahedra, points, faces, patch)
+    grid.point_data["GlobalNodeID"] = np.arange(1, grid.n_points + 1, dtype=np.int32)
+    grid.cell_data["GlobalElementID"] = np.arange(1, grid.n_cells + 1, dtype=np.int32)
+    grid.cell_data["ModelRegionID"] = np.ones(grid.n_cells, np.int32)
+    return VolumeMesh(grid, boundary, names, written, quality_of(grid, volume_mm3(model.mesh)))
+
+
+def _run_worker(arguments: list[str], time_limit_s: float) -> None:
+    path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", "bundle.geometry.solver.gmsh_worker", *arguments],
+            capture_output=True, text=True, timeout=time_limit_s, check=False,
+            env={**os.environ, "PYTHONPATH": path},
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise NoVolumeMesh(
+            f"gmsh was stopped after {time_limit_s:g} s: give it more time, or a coarser surface"
+        ) from None
+    if child.returncode == 0:
+        return
+    words = (child.stderr.strip().splitlines() or [""])[-1]
+    if "shared object file" in words:
+        raise NoVolumeMesh(
+            f"gmsh cannot be loaded here ({words.split(': ', 1)[-1]}): install libglu1-mesa, libxrender1, "
+            "libxcursor1, libxft2 and libxinerama1 (Debian and Ubuntu names)"
+        )
+    if child.returncode < 0:
+        raise NoVolumeMesh(f"gmsh crashed (signal {-child.returncode}): the surface may cut through itself")
+    raise NoVolumeMesh(f"gmsh could not fill the surface ({words})")
+
+
+def _boundary(
+    inner: np.ndarray, tetrahedra: np.ndarray, points: np.ndarray, faces: np.ndarray, patch: np.ndarray
+) -> pv.PolyData:
+    """The model's surface with the numbers that its vertices and triangles have in the grid."""
+    away, row = cKDTree(inner).query(points)
+    sides = np.sort(tetrahedra[:, _SIDES].reshape(-1, 3), axis=1)
+    shift = np.array([len(inner) ** 2, len(inner), 1], np.int64)
+    key, wanted = sides @ shift, np.sort(row[faces], axis=1) @ shift
+    order = np.argsort(key, kind="stable")
+    at = order[np.minimum(np.searchsorted(key, wanted, sorter=order), len(order) - 1)]
+    if away.max() > 1e-6 or not np.array_equal(key[at], wanted):
+        raise NoVolumeMesh("gmsh changed the surface that it was to fill; please report this mask")
+    surface = pv.PolyData.from_regular_faces(points, faces)
+    surface.point_data["GlobalNodeID"] = (row + 1).astype(np.int32)
+    surface.cell_data["GlobalElementID"] = (at // 4 + 1).astype(np.int32)
+    surface.cell_data["ModelFaceID"] = patch.astype(np.int32)
+    return surface
+
+
+def quality_of(grid: pv.UnstructuredGrid, surface_volume_mm3: float) -> dict:
+    """How good the tetrahedra are, by VTK's scaled Jacobian (1 a regular one, 0 flat, < 0 inside out).
+
+    Returns `tetrahedra`, `vertices`, `volume_mm3`, `volume_difference_percent` from the surface's volume, and
+    `scaled_jacobian_min`, `_p1` (first percentile), `_mean`, `poor_percent` (of elements under 0.1).
+    """
+    value = np.asarray(grid.cell_quality("scaled_jacobian").cell_data["scaled_jacobian"])
+    volume = float(np.asarray(grid.compute_cell_sizes(length=False, area=False).cell_data["Volume"]).sum())
+    return {
+        "tetrahedra": grid.n_cells,
+        "vertices": grid.n_points,
+        "volume_mm3": round(volume, 3),
+        "volume_difference_percent": round(100 * (volume / surface_volume_mm3 - 1), 6) + 0.0,  # no -0
+        "scaled_jacobian_min": round(float(value.min()), 4),
+        "scaled_jacobian_p1": round(float(np.percentile(value, 1)), 4),
+        "scaled_jacobian_mean": round(float(value.mean()), 4),
+        "poor_percent": round(100 * float((value < POOR).mean()), 4),
+    }
+
+
+def write_volume_mesh(mesh: VolumeMesh, stem: str | os.PathLike) -> list[str]:
+    """Write `<stem>.vtu` (the tetrahedra), `<stem>_surface.vtp` (their boundary) and `<stem>.msh`, LPS mm.
+
+    The .msh is gmsh's version 2.2 in ASCII, which OpenFOAM, FEniCS and meshio read too, and holds both with
+    the patches as named groups.
+
+    Returns:
+        the names of the files.
+    """
+    grid = mesh.grid.copy()
+    grid.field_data["SPACE"], grid.field_data["unit"] = ["LPS"], ["mm"]
+    with replacing(f"{stem}.vtu") as temporary:
+        grid.save(temporary)
+    boundary = mesh.surface.copy()
+    boundary.points = ras_to_lps(np.asarray(boundary.points))  # write_vtp takes RAS
+    boundary.field_data["patches"] = mesh.names
+    write_vtp(boundary, f"{stem}_surface.vtp")
+    with replacing(f"{stem}.msh") as temporary:
+        temporary.write_bytes(mesh.msh)
+    return [f"{Path(stem).name}{ending}" for ending in (".vtu", "_surface.vtp", ".msh")]

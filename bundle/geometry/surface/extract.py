@@ -1,0 +1,113 @@
+"""From a mask, or a probability map, to a closed surface in the patient's millimetres."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyvista as pv
+from vtkmodules.vtkCommonDataModel import vtkImageData
+from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
+
+from bundle.common.coordinates import voxel_to_world
+from bundle.geometry.core import (
+    Vessels,
+    find_vessels,
+    keep_faces,
+    make_mesh,
+    part_of_vertices,
+    signed_volumes_mm3,
+    threshold_of,
+    triangles,
+)
+
+from .offset import shift_to_volume
+
+# Closest that a voxel centre may come to the surface, in units of probability: a vertex on a voxel
+# centre would merge its neighbours and leave triangles without an area.
+_CLEARANCE = 0.02
+
+
+def level_set(
+    mask: np.ndarray, probability: np.ndarray | None = None, level: float | None = None
+) -> np.ndarray:
+    """A float32 field of the mask's shape whose zero level is the vessel wall, positive inside.
+
+    Without a probability the wall lies half-way between voxel centres. With one it lies where the
+    probability crosses `level`, between the same voxels: what the mask keeps is inside and what it leaves
+    out is outside, so that a removed speck does not come back and the mask's topology stays.
+    """
+    inside = mask > 0
+    if probability is None:
+        return inside.astype(np.float32) - np.float32(0.5)
+    level = threshold_of(mask, probability) if level is None else level
+    field = probability.astype(np.float32) - np.float32(level)
+    agree = inside == (field >= 0)
+    field = np.where(agree, field, np.where(inside, 1.0, 0.0).astype(np.float32) - np.float32(level))
+    low = np.minimum(field, -_CLEARANCE)
+    return np.where(inside, np.maximum(field, _CLEARANCE), low).astype(np.float32)
+
+
+def zero_surface(field: np.ndarray, affine: np.ndarray) -> pv.PolyData:
+    """The zero level of `field` (X, Y, Z) as triangles in RAS mm, normals pointing to the negative side.
+
+    Flying edges (Schroeder et al., LDAV 2015) in voxel space, then the affine on the vertices: oblique and
+    flipped scans need no care of VTK's, and a mirroring affine only turns the winding round.
+    """
+    image = vtkImageData()
+    image.SetDimensions(*field.shape)
+    values = pv.convert_array(np.ascontiguousarray(field.ravel(order="F")), name="field")
+    image.GetPointData().SetScalars(values)
+    filter_ = vtkFlyingEdges3D()
+    filter_.SetInputData(image)
+    filter_.SetValue(0, 0.0)
+    filter_.ComputeNormalsOff()
+    filter_.ComputeScalarsOff()
+    filter_.ComputeGradientsOff()
+    filter_.Update()
+    raw = pv.wrap(filter_.GetOutput())
+    faces = triangles(raw)
+    if len(faces) == 0:
+        return pv.PolyData()
+    points = voxel_to_world(raw.points, affine)
+    if np.linalg.det(np.asarray(affine)[:3, :3]) < 0:
+        faces = faces[:, ::-1]
+    return make_mesh(points, faces)
+
+
+def drop_specks(mesh: pv.PolyData, min_part_mm3: float) -> pv.PolyData:
+    """The mesh without parts that enclose less than `min_part_mm3`: every part left has a positive volume."""
+    faces = triangles(mesh)
+    if len(faces) == 0:
+        return mesh
+    n_parts, part = part_of_vertices(faces, mesh.n_points)
+    keep = signed_volumes_mm3(mesh.points, faces, part, n_parts) >= min_part_mm3
+    return mesh if keep.all() else keep_faces(mesh, keep[part[faces[:, 0]]])
+
+
+def vessel_surface(vessels: Vessels) -> pv.PolyData:
+    """The wall of `vessels` as a closed, outward-wound triangle mesh (float64 points, RAS mm).
+
+    A surface through the mid-points between the voxels of a binary mask cuts the corners off thin vessels;
+    without a probability the wall is therefore moved outwards by one distance, some hundredths of a voxel, so
+    that it encloses the volume of the mask's voxels.
+    """
+    field = level_set(vessels.mask, vessels.probability, vessels.level)
+    # A part of the mask that hangs on another by a corner only becomes a part of its own: too small, it goes.
+    mesh = drop_specks(zero_surface(field, vessels.affine), min_part_mm3=0.25)
+    if vessels.probability is None and mesh.n_cells:
+        return shift_to_volume(mesh, vessels.volume_mm3)
+    return mesh
+
+
+def extract_surface(
+    mask: np.ndarray,
+    affine: np.ndarray,
+    probability: np.ndarray | None = None,
+    level: float | None = None,
+    min_part_mm3: float = 1.0,
+) -> pv.PolyData:
+    """`vessel_surface` of the vessels in a scan; arguments and errors as in `find_vessels`.
+
+    The mesh has no points when the mask is empty or holds only specks.
+    """
+    vessels = find_vessels(mask, affine, probability, level, min_part_mm3)
+    return pv.PolyData() if vessels is None else vessel_surface(vessels)

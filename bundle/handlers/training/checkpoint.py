@@ -1,0 +1,142 @@
+"""Checkpoints from which a killed run goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+
+from bundle.common.errors import InputError
+from bundle.common.switches import flag
+from bundle.networks import read_checkpoint, restore, save_checkpoint, save_weights
+
+from .run_folder import LAST_CHECKPOINT
+
+__all__ = ["TrainingCheckpoint"]
+
+BEST_CHECKPOINT = "checkpoint_best.pt"
+logger = logging.getLogger(__name__)
+
+
+class TrainingCheckpoint:
+    """Save and resume everything that the next step depends on.
+
+    At the end of an epoch it writes ``checkpoint_last.pt``: the weights, the optimizer, the learning rate's
+    schedule, the scaler of fp16, the trainer's counters and the best validation so far. Random states are
+    functions of (seed, epoch, step), see `Reproducible`, and need no place. Where the validation of the epoch
+    is the best so far, the same goes to ``checkpoint_best.pt``, and the weights alone to ``export_path`` as
+    ``{"model": state_dict}``. At the end of a run without any validation, ``export_path`` gets the last
+    weights. Each file is written beside its final name and renamed, so a kill at any moment leaves the
+    previous one whole. The files hold tensors and plain values and are read with ``weights_only=True``.
+
+    Must be the last of the trainer's handlers, so that it saves what the others did to the epoch. MONAI's
+    trainer makes its GradScaler only when it starts, which is why restoring happens then.
+
+    Args:
+        ckpt_dir: folder of the checkpoints.
+        export_path: file for the weights alone.
+        network: the network, whose keys ``torch.compile`` in place has not changed.
+        optimizer: the optimizer.
+        lr_scheduler: the learning rate's schedule.
+        validator: the evaluator that keeps ``best_metric``.
+        resume: start from ``checkpoint_last.pt``.
+        save_interval: epochs from one ``checkpoint_last.pt`` to the next; the end of a run always gets one.
+        save: write the files; off on all processes but the first, which restore as it does.
+
+    Raises:
+        InputError: on resuming, where the file is of another architecture or of other data.
+    """
+
+    def __init__(
+        self,
+        ckpt_dir: str | os.PathLike,
+        export_path: str | os.PathLike,
+        network: torch.nn.Module,
+        optimizer: torch.optim.Optimizer,
+        lr_scheduler: Any,
+        validator: Engine,
+        resume: bool | str = False,
+        save_interval: int = 1,
+        save: bool = True,
+    ) -> None:
+        self.ckpt_dir = Path(ckpt_dir)
+        self.export_path = Path(export_path)
+        self.network = network
+        self.optimizer = optimizer
+        self.lr_scheduler = lr_scheduler
+        self.validator = validator
+        self.resume = flag(resume, "resume")
+        self.save_interval = int(save_interval)
+        self.save = save
+        self._saved_epoch = 0
+
+    def attach(self, engine: Engine) -> None:
+        if self.resume:
+            engine.add_event_handler(Events.STARTED, self.restore)
+        if self.save:
+            engine.add_event_handler(Events.EPOCH_COMPLETED, self.epoch_completed)
+            engine.add_event_handler(Events.COMPLETED, self.completed)
+
+    def epoch_completed(self, engine: Engine) -> None:
+        if self.validator.state.best_metric_epoch == engine.state.epoch:
+            save_checkpoint(self.state(engine), self.ckpt_dir / BEST_CHECKPOINT)
+            save_weights(self.network, self.export_path)
+        if engine.state.epoch % self.save_interval == 0:
+            self.save_last(engine)
+
+    def completed(self, engine: Engine) -> None:
+        if self._saved_epoch != engine.state.epoch:
+            self.save_last(engine)
+        if self.validator.state.best_metric_epoch < 1:
+            save_weights(self.network, self.export_path)
+        logger.info("the weights are in %s", self.export_path)
+
+    def save_last(self, engine: Engine) -> None:
+        save_checkpoint(self.state(engine), self.ckpt_dir / LAST_CHECKPOINT)
+        self._saved_epoch = engine.state.epoch
+
+    def state(self, engine: Engine) -> dict[str, Any]:
+        """Everything that the next epoch depends on, as tensors and plain values."""
+        return {
+            "model": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "lr_scheduler": self.lr_scheduler.state_dict(),
+            "scaler": {} if engine.scaler is None else engine.scaler.state_dict(),
+            "trainer": {
+                "epoch": engine.state.epoch,
+                "iteration": engine.state.iteration,
+                "epoch_length": engine.state.epoch_length,
+            },
+            "best": {
+                "metric": float(self.validator.state.best_metric),
+                "epoch": int(self.validator.state.best_metric_epoch),
+            },
+        }
+
+    def restore(self, engine: Engine) -> None:
+        path = self.ckpt_dir / LAST_CHECKPOINT
+        content = read_checkpoint(path)
+        missing = {"model", "optimizer", "lr_scheduler", "scaler", "trainer", "best"} - set(content)
+        if missing:
+            raise InputError(f"{path} has no {min(missing)!r}; resuming needs a checkpoint of this bundle.")
+        counters = content["trainer"]
+        if counters["epoch_length"] != engine.state.epoch_length:
+            raise InputError(
+                f"{path} was made with {counters['epoch_length']} iterations an epoch and this run has "
+                f"{engine.state.epoch_length}; resume with the same data and batch size, "
+                "on as many processes."
+            )
+        restore(self.network, content["model"], path)
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.lr_scheduler.load_state_dict(content["lr_scheduler"])
+        if engine.scaler is not None and content["scaler"]:
+            engine.scaler.load_state_dict(content["scaler"])
+        engine.state.epoch, engine.state.iteration = counters["epoch"], counters["iteration"]
+        self.validator.state.best_metric = content["best"]["metric"]
+        self.validator.state.best_metric_epoch = content["best"]["epoch"]
+        self._saved_epoch = counters["epoch"]
+        logger.info("resumed %s after epoch %d", path, counters["epoch"])

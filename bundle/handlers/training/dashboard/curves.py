@@ -1,0 +1,164 @@
+"""The curves of a training run, for TensorBoard, as a table, and on the console."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import math
+import os
+import time
+from pathlib import Path
+
+import torch
+from ignite.engine import Engine, Events
+
+from bundle.common.files import write_text
+
+from .writer import RunWriter
+
+__all__ = ["TrainingLog", "read_curves"]
+
+COLUMNS = ("epoch", "iteration", "train_loss", "learning_rate", "val_mean_dice", "seconds")
+logger = logging.getLogger(__name__)
+
+
+def read_curves(path: str | os.PathLike) -> list[dict[str, float | None]]:
+    """The rows of a run's curves.csv: None in a cell without a value, no row for a line that a kill cut."""
+    with open(path, newline="") as file:
+        rows = [row for row in csv.reader(file) if len(row) == len(COLUMNS)]
+    return [dict(zip(COLUMNS, (float(cell) if cell else None for cell in row))) for row in rows[1:]]
+
+
+class TrainingLog:
+    """Log the numbers of every iteration, and a line an epoch with the mean loss and the validation.
+
+    Reading a number from a GPU makes the host wait until the GPU is idle. So they stay there and are read
+    ``every`` iterations in one go; every one of them reaches TensorBoard all the same. MONAI's
+    ``TensorBoardStatsHandler`` reads one at each iteration, steps by epoch and iteration in turn, and opens
+    its file before it is known where a resumed run starts.
+
+    Writes every number of the trainer's output as ``train/<name>`` (``loss``, and what `TrainingLossParts`
+    and `GradientNorm` add), ``train/learning_rate``, ``train/loss_epoch``, every metric of the validation
+    without its prefix ``val_`` as ``val/<name>``, the best of the key metric so far as ``val/best_<name>``,
+    and a row an epoch to ``curves.csv``. A number that is not finite is written for the loss only. A resumed
+    run first drops the rows after its checkpoint.
+
+    Args:
+        run_dir: folder of curves.csv.
+        writer: shared with the other handlers of the run; opened and closed here.
+        optimizer: for the learning rate of its first group.
+        validator: the evaluator; its metrics count where it ran in this epoch.
+        every: iterations from one reading to the next.
+        key_metric: name of the validator's metric.
+
+    Raises:
+        RuntimeError: at the end of an epoch in which no loss was finite.
+    """
+
+    def __init__(
+        self,
+        run_dir: str | os.PathLike,
+        writer: RunWriter,
+        optimizer: torch.optim.Optimizer,
+        validator: Engine,
+        every: int = 20,
+        key_metric: str = "val_mean_dice",
+    ) -> None:
+        self.path = Path(run_dir) / "curves.csv"
+        self.writer = writer
+        self.optimizer = optimizer
+        self.validator = validator
+        self.every = int(every)
+        self.key_metric = key_metric
+        self._waiting: list[dict[str, torch.Tensor]] = []
+        self._epoch_losses: list[float] = []
+        self._epoch_start = 0.0
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.EPOCH_STARTED, self.epoch_started)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.iteration_completed)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.epoch_completed)
+        engine.add_event_handler(Events.COMPLETED, lambda _: self.writer.close())
+
+    def epoch_started(self, engine: Engine) -> None:
+        if not self._epoch_start:
+            self.writer.open(engine.state.iteration + 1)
+            self._keep_rows(before_epoch=engine.state.epoch)
+        self._epoch_start = time.monotonic()
+        self._epoch_losses = []
+
+    def iteration_completed(self, engine: Engine) -> None:
+        output = engine.state.output
+        numbers = {k: v.detach() for k, v in output.items() if isinstance(v, torch.Tensor) and v.ndim == 0}
+        self._waiting.append(numbers)
+        if len(self._waiting) >= self.every or engine.state.iteration % engine.state.epoch_length == 0:
+            self._read(engine)
+
+    def epoch_completed(self, engine: Engine) -> None:
+        finite = [loss for loss in self._epoch_losses if math.isfinite(loss)]
+        if not finite:
+            raise RuntimeError(
+                f"no loss was finite in epoch {engine.state.epoch}; lower the learning rate, or train "
+                "without fp16 (--amp false, or --amp_dtype bfloat16)."
+            )
+        if len(finite) < len(self._epoch_losses):
+            logger.warning("%d losses were not finite", len(self._epoch_losses) - len(finite))
+        step, loss = engine.state.iteration, sum(finite) / len(finite)
+        lr = self.optimizer.param_groups[0]["lr"]
+        dice = self._validation(engine).get(self.key_metric)
+        seconds = time.monotonic() - self._epoch_start
+        self.writer.scalar("train/loss_epoch", loss, step)
+        for name, value in self._validation(engine).items():
+            self.writer.scalar(f"val/{name.removeprefix('val_')}", value, step)
+        if dice is not None:
+            best = f"val/best_{self.key_metric.removeprefix('val_')}"
+            self.writer.scalar(best, float(self.validator.state.best_metric), step)
+        self.writer.flush()
+        cells = [engine.state.epoch, step, repr(loss), repr(lr), "" if dice is None else repr(dice)]
+        with open(self.path, "a") as file:
+            file.write(",".join([*map(str, cells), f"{seconds:.3f}"]) + "\n")
+        logger.info(
+            "epoch %d/%d: loss %.4f%s, %.1f s",
+            engine.state.epoch,
+            engine.state.max_epochs,
+            loss,
+            "" if dice is None else f", validation Dice {dice:.4f}",
+            seconds,
+        )
+
+    def _validation(self, engine: Engine) -> dict[str, float]:
+        """The metrics of this epoch's validation; none where it did not run."""
+        state = self.validator.state
+        if state.epoch != engine.state.epoch:
+            return {}
+        return {name: float(value) for name, value in state.metrics.items()}
+
+    def _read(self, engine: Engine) -> None:
+        """Fetch the waiting numbers from the device, in one go."""
+        stacked = torch.stack([value.float() for numbers in self._waiting for value in numbers.values()])
+        values = iter(stacked.tolist())
+        first = engine.state.iteration - len(self._waiting) + 1
+        for step, numbers in enumerate(self._waiting, start=first):
+            for name in numbers:
+                value = next(values)
+                if name == "loss":
+                    self._epoch_losses.append(value)
+                if name == "loss" or math.isfinite(value):
+                    self.writer.scalar(f"train/{name}", value, step)
+        self._waiting = []
+        self.writer.scalar(
+            "train/learning_rate", self.optimizer.param_groups[0]["lr"], engine.state.iteration
+        )
+        engine.state.metrics["loss"] = self._epoch_losses[-1]  # for the progress bar
+
+    def _keep_rows(self, before_epoch: int) -> None:
+        """Begin the table, or cut it back to the epochs before ``before_epoch``."""
+        text = io.StringIO()
+        text.write(",".join(COLUMNS) + "\n")
+        if before_epoch > 1 and self.path.is_file():
+            for line in self.path.read_text().splitlines()[1:]:
+                cells = line.split(",")
+                if len(cells) == len(COLUMNS) and int(cells[0]) < before_epoch:
+                    text.write(line + "\n")
+        write_text(self.path, text.getvalue())

@@ -1,0 +1,41 @@
+"""Every figure of one case, from its two masks."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from monai.metrics import compute_dice
+
+from bundle.common.crop import region_of
+
+from .betti import betti0_error
+from .cldice import centerline_dice
+from .surface_distance import surface_distances
+
+
+def dice(prediction: np.ndarray, truth: np.ndarray) -> float:
+    """Dice of two masks of one shape (MONAI's `compute_dice`): 0 where one is empty, NaN where both are."""
+    region = region_of((prediction > 0) | (truth > 0), margin=0)
+    if region is None:
+        return float("nan")
+    first, second = (torch.from_numpy(region.take(mask) > 0)[None, None] for mask in (prediction, truth))
+    # MONAI says NaN whenever the truth is empty; a prediction of something there is wrong, not undefined.
+    return float(compute_dice(first, second, include_background=True, ignore_empty=False))
+
+
+def case_metrics(prediction: np.ndarray, truth: np.ndarray, affine: np.ndarray) -> dict[str, float]:
+    """``dice, cldice, hd95_mm, assd_mm, betti0_error`` of two masks (X, Y, Z) on one grid.
+
+    Args:
+        prediction, truth: > 0 is foreground.
+        affine: 4x4, RAS mm, of both.
+
+    Both masks empty: NaN, and a Betti-0 error of 0. Exactly one empty: Dice and clDice 0, the distances the
+    diagonal of the scan. Each function says so for itself.
+    """
+    return {
+        "dice": dice(prediction, truth),
+        "cldice": centerline_dice(prediction, truth),
+        **surface_distances(prediction, truth, affine),
+        "betti0_error": betti0_error(prediction, truth),
+    }

@@ -1,0 +1,94 @@
+"""What a synthetic patient is made of: organs, the heart's own frame, and the chest that holds them.
+
+The patient frame is RAS in mm with its origin near the middle of the heart. The heart's own frame has the
+long axis `a` (base to apex, pointing left, anterior and inferior), `r` (from the left to the right ventricle)
+and `u` (towards the anterior interventricular groove).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from bundle.phantom.core import fields as f
+
+
+@dataclass
+class Organ:
+    """One layer of the picture. Later layers are painted over earlier ones."""
+
+    name: str
+    sdf: np.ndarray
+    hu: float
+    texture: float = 0.0
+    """Standard deviation (HU) of the smooth variation inside the organ."""
+
+
+@dataclass
+class HeartFrame:
+    """The heart's axes and base (patient frame, mm), and the size factors drawn for this patient."""
+
+    base: np.ndarray
+    a: np.ndarray
+    r: np.ndarray
+    u: np.ndarray
+
+    def at(self, a: float = 0.0, r: float = 0.0, u: float = 0.0) -> np.ndarray:
+        return self.base + a * self.a + r * self.r + u * self.u
+
+    @property
+    def axes(self) -> np.ndarray:
+        return np.stack([self.a, self.r, self.u])
+
+
+@dataclass
+class Chest:
+    """Organs in painting order and what the vessels need to find their way. Fields live on `grid`."""
+
+    grid: f.Grid
+    to_patient: Rotation
+    scale: float
+    offset: np.ndarray
+    frame: HeartFrame
+    organs: list[Organ] = field(default_factory=list)
+    surface: np.ndarray | None = None
+    """Signed distance to the outside of heart, aortic root and pulmonary trunk: what coronaries run on."""
+    core: np.ndarray | None = None
+    """Signed distance to chambers and great vessels inside the pericardium."""
+    aorta: np.ndarray | None = None
+    lungs: np.ndarray | None = None
+    abdomen: np.ndarray | None = None
+    ostia: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    """Left and right ostium: a point on the aortic wall and the outward direction, in scanner coordinates."""
+
+    def to_scanner(self, points: np.ndarray) -> np.ndarray:
+        """Patient points (N, 3) in the scanner's frame."""
+        return self.to_patient.inv().apply(np.atleast_2d(points)) * self.scale + self.offset
+
+    def tube(self, points, radii, reach: float = 14.0) -> np.ndarray:
+        """Signed distance to a tube along patient points whose corners are cut twice (Chaikin)."""
+        path = self.to_scanner(np.array(points, float))
+        for _ in range(2):
+            inner = np.concatenate(
+                [0.75 * path[:-1] + 0.25 * path[1:], 0.25 * path[:-1] + 0.75 * path[1:]], 1
+            )
+            path = np.concatenate([path[:1], inner.reshape(-1, 3), path[-1:]])
+        along = np.linspace(0, 1, len(path))
+        radii = np.interp(along, np.linspace(0, 1, len(np.atleast_1d(radii))), radii)
+        return f.thick_path(self.grid, path, self.scale * radii, reach)
+
+
+def heart_frame(rng: np.random.Generator) -> HeartFrame:
+    a = np.array([-0.62, 0.55, -0.56])
+    a /= np.linalg.norm(a)
+    r = np.array([0.60, 0.75, -0.10])
+    r -= (r @ a) * a
+    r /= np.linalg.norm(r)
+    u = np.cross(r, a)
+    if u[2] < 0:
+        u = -u
+    frame = HeartFrame(base=-28.0 * a, a=a, r=r, u=u)
+    turn = Rotation.from_euler("xyz", rng.normal(0, [6, 6, 9]), degrees=True)
+    return HeartFrame(turn.apply(frame.base), *turn.apply(frame.axes))

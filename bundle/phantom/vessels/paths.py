@@ -1,0 +1,148 @@
+"""Curves on the heart: laid through a few landmarks, pressed onto the surface, made tortuous, resampled."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+from scipy.interpolate import make_interp_spline
+
+from bundle.phantom.anatomy import Chest
+from bundle.phantom.core import fields as f
+
+from .tubes import STEP
+
+
+class Epicardium:
+    """The surface that vessels follow, in heart coordinates: z mm along the long axis, phi degrees around.
+
+    phi is 0 over the right ventricle, about +90 at the anterior and -90 at the inferior interventricular
+    groove, and 180 over the lateral wall of the left ventricle.
+    """
+
+    def __init__(self, chest: Chest):
+        self.chest = chest
+        self.field = chest.surface
+        self.slope = f.gradient(ndimage.gaussian_filter(chest.surface, 1.0), chest.grid)
+
+    def place(self, z: float, phi: float, rho: float | None = None) -> np.ndarray:
+        """Scanner point above the epicardium at heart coordinates (z, phi)."""
+        frame = self.chest.frame
+        if rho is None:
+            rho = 46 * np.sqrt(max(1 - (max(z, 0) / 104) ** 2, 0.02))
+        turn = np.deg2rad(phi)
+        return self.chest.to_scanner(frame.at(z, 6 + rho * np.cos(turn), rho * np.sin(turn)))[0]
+
+    def coordinates(self, point: np.ndarray) -> tuple[float, float]:
+        """Heart coordinates (z, phi) of a scanner point."""
+        chest, frame = self.chest, self.chest.frame
+        q = chest.to_patient.apply((point - chest.offset) / chest.scale) - frame.at(0, 6, 0)
+        return float(q @ frame.a), float(np.rad2deg(np.arctan2(q @ frame.u, q @ frame.r)))
+
+    def normal(self, points: np.ndarray) -> np.ndarray:
+        n = np.stack([f.sample(g, self.chest.grid, points) for g in self.slope], -1)
+        return n / np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-6)
+
+    def press(self, points: np.ndarray, height, fixed: int = 0, rounds: int = 12) -> np.ndarray:
+        """Move points to `height` mm above the surface; the first `fixed` points stay."""
+        points = points.copy()
+        height = np.broadcast_to(height, len(points))
+        for _ in range(rounds):
+            gap = f.sample(self.field, self.chest.grid, points) - height
+            move = np.clip(gap, -4, 4)[:, None] * self.normal(points)
+            points[fixed:] -= 0.8 * move[fixed:]
+        return points
+
+
+def resample(points: np.ndarray, step: float = STEP) -> np.ndarray:
+    """Points every `step` mm along a polyline, both ends kept."""
+    s = arc_length(points)
+    keep = np.concatenate([[True], np.diff(s) > 1e-6])
+    at = np.linspace(0, s[-1], max(int(np.ceil(s[-1] / step)), 2) + 1)
+    return np.stack([np.interp(at, s[keep], points[keep, i]) for i in range(3)], -1)
+
+
+def arc_length(points: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+
+
+def smooth(points: np.ndarray, sigma_mm: float, step: float = STEP) -> np.ndarray:
+    """Gaussian smoothing along the curve; the ends stay (odd reflection)."""
+    pad = int(4 * sigma_mm / step) + 1
+    pad = min(pad, len(points) - 1)
+    head = 2 * points[0] - points[pad:0:-1]
+    tail = 2 * points[-1] - points[-2 : -pad - 2 : -1]
+    line = ndimage.gaussian_filter1d(np.concatenate([head, points, tail]), sigma_mm / step, axis=0)
+    return line[pad : pad + len(points)]
+
+
+def spline(points: np.ndarray) -> np.ndarray:
+    """A smooth curve through control points, resampled evenly."""
+    points = np.asarray(points, float)
+    s = arc_length(points)
+    curve = make_interp_spline(s, points, k=min(3, len(points) - 1))
+    return resample(curve(np.linspace(0, s[-1], max(int(s[-1] / STEP), 8))))
+
+
+def takeoff(mother: np.ndarray, at: int, goal: np.ndarray, reach: float, angles: tuple[float, float]):
+    """The first `reach` mm of a daughter: straight, towards `goal` as far as an angle in `angles` allows.
+
+    Args:
+        mother: (N, 3) points of the vessel that it leaves at point `at`.
+        goal: (3,) where it will go.
+        angles: smallest and largest angle (degrees) to the mother's onward direction.
+
+    Returns:
+        (3, 3) points, the first on the mother.
+    """
+    here = mother[at]
+    onward = mother[min(at + 4, len(mother) - 1)] - mother[max(at - 6, 0)]
+    onward = onward / np.linalg.norm(onward)
+    away = goal - here
+    side = away - (away @ onward) * onward
+    side /= max(np.linalg.norm(side), 1e-9)
+    angle = np.clip(np.arctan2(away @ side, away @ onward), *np.deg2rad(angles))
+    heading = np.cos(angle) * onward + np.sin(angle) * side
+    return here + reach * np.array([[0.0], [0.5], [1.0]]) * heading
+
+
+def meander(rng: np.random.Generator, length: float, count: int, strength: float) -> np.ndarray:
+    """Sideways displacement (mm) of a tortuous vessel: waves of 14 to 60 mm, zero at the start."""
+    s = np.linspace(0, length, count)
+    out = np.zeros(count)
+    for _ in range(4):
+        wave = rng.uniform(14, 60)
+        out += rng.normal(0, 0.035) * wave * np.sin(2 * np.pi * s / wave + rng.uniform(0, 2 * np.pi))
+    return strength * out * np.clip(s / 12, 0, 1)
+
+
+def lay(rng, heart: Epicardium, controls, height, tortuosity: float, start=None) -> np.ndarray:
+    """A vessel through heart coordinates [(z, phi), ...], `height` mm above the surface.
+
+    `start` (N, 3) is its first piece, which stays where it is.
+    """
+    points = [heart.place(z, phi) for z, phi in controls]
+    points = heart.press(np.array(points), float(np.mean(height)), rounds=16)
+    if start is not None:
+        # A landmark beside the origin would bend the course back on itself.
+        away = np.linalg.norm(points - start[-1], axis=1) > 15
+        away[-1] = True
+        points = np.vstack([start, points[away]])
+    line = spline(points)
+    height = np.interp(np.linspace(0, 1, len(line)), np.linspace(0, 1, np.size(height)), np.ravel(height))
+    free = 0 if start is None else max(int(arc_length(start)[-1] / STEP), 6)
+    # The first piece keeps its heading; what follows is let go over 5 mm.
+    loose = (
+        1.0 if start is None else np.clip((np.arange(len(line)) * STEP / 5) - free * STEP / 5, 0, 1)[:, None]
+    )
+    line = line + loose * (smooth(heart.press(line, height, fixed=free), 3.0) - line)
+    tangent = np.gradient(line, axis=0)
+    tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-9)
+    normal = heart.normal(line)
+    side = np.cross(normal, tangent)
+    length = len(line) * STEP
+    wave = [loose * meander(rng, length, len(line), s * tortuosity)[:, None] for s in (1, 0.3)]
+    line = line + wave[0] * side + wave[1] * normal
+    pressed = heart.press(
+        line, height + 0.5 * meander(rng, length, len(line), tortuosity), fixed=free, rounds=4
+    )
+    return resample(smooth(line + loose * (pressed - line), 1.5))
