@@ -134,7 +134,7 @@ def main(
         )
         workflow.initialize()
         wrap(workflow, stages)
-        geometry = workflow.parser.get_parsed_content("geometry")
+        geometry = workflow.parser.get_parsed_content("handlers")[0]
         stages.add("set-up and weights", time.perf_counter() - begin, time.process_time() - cpu_begin)
         workflow.run()
         total = stages.rows["import"]["seconds"] + time.perf_counter() - begin

@@ -107,7 +107,7 @@ def sweep_case(item: dict[str, str], workflows: dict[str, ConfigWorkflow]) -> li
             restored = get("inverse")({"pred": pred.copy_meta_from(data["image"]), "image": data["image"]})
             probability = restored["pred"].sigmoid_() if order == "logit" else restored["pred"]
             seconds = time.perf_counter() - start
-            confidence = AdaptiveThreshold().confidence(probability.as_tensor(), voxel_mm3)
+            confidence = AdaptiveThreshold(0.35, 0.2, 0.6).confidence(probability.as_tensor(), voxel_mm3)
             values = probability[0].numpy()
             box = region_of((values >= min(THRESHOLDS)) | truth, margin=1)
             values, true = box.take(values), box.take(truth)
@@ -188,7 +188,7 @@ def report(means: list[dict[str, Any]], rows: list[dict[str, Any]], weights: str
         f"**Chosen:** inverse on the {best['order']}, {best['mode']}, threshold {best['threshold']}, parts "
         f"from {best['min_mm3']} mm³: Dice {best['dice']:.4f}, clDice {best['cldice']:.4f}. Confidence of "
         f"the predictions (`AdaptiveThreshold`): {confidences[0]:.3f} to {confidences[-1]:.3f}; the "
-        "threshold falls for a scan less sure than all of them (`threshold_sure`).",
+        "threshold falls for a scan less confident than all of them (`threshold_confident`).",
         "",
         "## Each way back at its own best threshold and smallest part, the rule aside",
         "",

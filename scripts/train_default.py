@@ -74,7 +74,7 @@ def overrides(args: argparse.Namespace, end: float) -> dict:
     keys = {
         "bundle_root": str(ROOT),
         "pool_dir": str(args.pool_dir),
-        "run_dir": str(args.run_dir),
+        "output_dir": str(args.run_dir),
         "resume": (args.run_dir / LAST_CHECKPOINT).is_file(),
         "max_minutes": max((end - time.monotonic()) / 60, 0.01) if math.isfinite(end) else 0,
     }
@@ -153,7 +153,7 @@ def write_results(args: argparse.Namespace, keys: dict, workflow, started: float
     parser = workflow.parser
     network = parser.get_parsed_content("network")
     device = torch.device(parser.get_parsed_content("device"))
-    load_weights(network, parser.get_parsed_content("export_path"))
+    load_weights(network, args.run_dir / "model.pt")
     args.out.mkdir(parents=True, exist_ok=True)
     save_weights(network, args.out / "model.pt", half=args.half)
     shutil.copyfile(args.run_dir / "curves.csv", args.out / "curves.csv")
@@ -189,11 +189,12 @@ def write_results(args: argparse.Namespace, keys: dict, workflow, started: float
 
 
 def install(source: Path, target: Path) -> None:
-    """Write weights as float32 ``{"model": state_dict}``."""
+    """Write weights as float32, a bare state_dict."""
     from bundle.networks import read_checkpoint, save_checkpoint
 
-    state = read_checkpoint(source)["model"]
-    save_checkpoint({"model": {k: t.float() if t.is_floating_point() else t for k, t in state.items()}}, target)
+    state = read_checkpoint(source)
+    state = state.get("model", state)
+    save_checkpoint({k: t.float() if t.is_floating_point() else t for k, t in state.items()}, target)
     print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
 
 

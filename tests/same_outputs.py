@@ -3,9 +3,10 @@
     python tests/same_outputs.py record outputs.json            # run both here and write their digests
     python tests/same_outputs.py compare tests/outputs.json     # run both here and hold them against the file
 
-Runs the commands that a person types, in a folder of its own. Timings, paths, dates and hashes of settings are
-left out of tables and reports; everything else counts to the last bit. Floating-point results depend on the
-processor and on PyTorch, so the file says where it was recorded, and `comparable` tells whether that is here.
+Runs the commands that a person types, in a folder of its own. Timings, paths, dates and hashes of settings
+are left out of tables and reports; everything else counts to the last bit. Floating-point results depend on
+the processor and on PyTorch, so the file says where it was recorded, and `comparable` tells whether that is
+here.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 TIMED = ("seconds", "provenance", "record", "source")  # of a case's JSON
 TRAINING = {
-    "spatial_size": "[64,64,32]", "channels": "[4,8,16,32]", "batch_size": 2, "num_workers": 0, "max_epochs": 3,
-    "learning_rate": 0.01, "device": "cpu",
+    "spatial_size": "[64,64,32]", "channels": "[4,8,16,32]", "batch_size": 2, "num_workers": 0,
+    "max_epochs": 3, "learning_rate": 0.01, "device": "cpu",
 }  # fmt: skip
 
 
@@ -57,9 +58,10 @@ def run(*command: str | Path) -> None:
     """A Python command in the bundle's root, with threads as a user has them."""
     environment = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
     environment |= {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run([sys.executable, *map(str, command)], cwd=ROOT, env=environment, capture_output=True)
+    words = [sys.executable, *map(str, command)]
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
     if done.returncode:
-        raise SystemExit(f"{' '.join(map(str, command))} failed:\n{done.stdout.decode()}{done.stderr.decode()}")
+        raise SystemExit(f"{' '.join(words)} failed:\n{done.stdout}{done.stderr}")
 
 
 def digest(path: Path) -> str:
@@ -100,15 +102,16 @@ def outputs(folder: Path) -> dict[str, str]:
     return {str(p.relative_to(folder)): digest(p) for p in sorted(files) if p.is_file()}
 
 
-# The name that training's folder has in configs/train.yaml.
-RUN_FOLDER_KEY = "output_dir" if "\noutput_dir:" in (ROOT / "configs" / "train.yaml").read_text() else "run_dir"
+# The name that training's folder has in configs/train.yaml; it was run_dir.
+_TRAIN = (ROOT / "configs" / "train.yaml").read_text()
+RUN_FOLDER_KEY = "output_dir" if "\noutput_dir:" in _TRAIN else "run_dir"
 
 
 def differences(recorded: dict[str, str], found: dict[str, str]) -> list[str]:
     """A line for each file that is missing, new or other than recorded."""
     lines = [f"missing: {name}" for name in recorded if name not in found]
     lines += [f"new: {name}" for name in found if name not in recorded]
-    return lines + [f"changed: {name}" for name in recorded if found.get(name, recorded[name]) != recorded[name]]
+    return lines + [f"changed: {n}" for n in recorded if found.get(n, recorded[n]) != recorded[n]]
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
 """A run over many scans that survives a bad one: loading, evaluation, records, failures, summary."""
 
 from .evaluator import CaseEvaluator
+from .failures import FailureLog
 from .loader import CaseLoader
 from .records import CaseRecords
 from .summary import CaseSummary
 
-__all__ = ["CaseEvaluator", "CaseLoader", "CaseRecords", "CaseSummary"]
+__all__ = ["CaseEvaluator", "CaseLoader", "CaseRecords", "CaseSummary", "FailureLog"]

@@ -39,7 +39,7 @@ class CaseEvaluator(SupervisedEvaluator):
             return self._again_on_cpu(engine, batchdata)
         except Exception as error:
             for case in batchdata["case"]:
-                self.data_loader.note_failure(case, error)
+                self.data_loader.failures.note(case, error)
             engine.state.batch = []
             engine.state.output = []
             return engine.state.output

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import ignite.distributed as idist
 from monai.data import Dataset, list_data_collate
 
-from bundle.common.errors import InputError, find_input_error
+from bundle.common.errors import InputError
+
+from .failures import FailureLog
 
 if TYPE_CHECKING:
     from .records import CaseRecords
@@ -23,46 +26,42 @@ class CaseLoader:
     """Batches of one case, the next one loaded in a background thread while this one is worked on.
 
     A case that cannot be loaded is skipped and goes in ``failures``; the others go on. `CaseEvaluator` and
-    the handlers add the cases that fail later, by `note_failure`.
+    the handlers add the cases that fail later.
 
     It has no ``len()`` on purpose. Ignite takes the length of a loader for the number of batches and, where
     fewer come, starts the loader anew, so repeats cases; without a length it ends the epoch where the cases
-    end. The number of cases is ``len(loader.dataset)``.
+    end. The number of cases is ``len(loader.dataset)``. On several processes each gets a part of the
+    cases, or none.
 
     Args:
         dataset: its ``data`` is a list of items that hold "case" and "image"; indexing it runs the
             transforms.
         records: a `bundle.cohort.records.CaseRecords`, by which cases that are finished already are left out.
-        rank, processes: this process gets the cases number rank, rank + processes, ...; it may get none.
 
     Raises:
         InputError: the data set is empty.
 
     Attributes:
         kept: the reports of the cases that were left out as finished in the run so far, by their name.
-        failures: {"case", "image", "reason"} of each case that failed in the run so far, in order; emptied
-            when a new run over the cases begins. The reason is one sentence.
+        failures: the cases that failed in the run so far; emptied when a new run over the cases begins.
     """
 
-    def __init__(
-        self, dataset: Dataset, records: CaseRecords | None = None, rank: int = 0, processes: int = 1
-    ) -> None:
+    def __init__(self, dataset: Dataset, records: CaseRecords | None = None) -> None:
         if len(dataset) == 0:
             raise InputError("there is no case to run on: the chosen part of the data set is empty")
         self.dataset = dataset
         self.records = records
-        self.share = range(rank, len(dataset), processes)
         self.kept: dict[str, dict[str, Any]] = {}
-        self.failures: list[dict[str, str]] = []
+        self.failures = FailureLog()
 
     def __iter__(self) -> Iterator[Any]:
         self.kept.clear()
-        self.failures.clear()
+        self.failures.begin({item["case"]: item["image"] for item in self.dataset.data})
         # One thread: two cases in memory, the one in work and the next, are what a small machine can hold.
         pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="case-loader")
         try:
             waiting: tuple[int, Future] | None = None
-            for index in self.share:
+            for index in range(idist.get_rank(), len(self.dataset), idist.get_world_size()):
                 before, waiting = waiting, (index, pool.submit(self._load, index))
                 if before is not None:
                     yield from self._taken(*before)
@@ -89,22 +88,7 @@ class CaseLoader:
         try:
             batch = loaded.result()
         except Exception as error:
-            self.note_failure(self.dataset.data[index]["case"], error)
+            self.failures.note(self.dataset.data[index]["case"], error)
         else:
             if batch is not None:
                 yield batch
-
-    def note_failure(self, case: str, error: Exception) -> None:
-        """Put ``case`` in ``failures``, with the reason of ``error`` in one sentence."""
-        known = find_input_error(error)
-        if known is not None:
-            reason = str(known)
-        else:
-            cause = error
-            while cause.__cause__ is not None:
-                cause = cause.__cause__
-            reason = f"{type(cause).__name__}: {cause}"
-        image = next(item["image"] for item in self.dataset.data if item["case"] == case)
-        self.failures.append({"case": case, "image": str(image), "reason": reason})
-        # The traceback of anything but bad input is kept: it may be a fault of the program.
-        logger.error("case '%s' skipped: %s", case, reason, exc_info=None if known else error)

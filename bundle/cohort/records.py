@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import bundle
+from bundle.common.config_in_use import settings_digest
 from bundle.common.files import UNFINISHED, sha256_of
-from bundle.common.switches import flag
+from bundle.common.parsing import parse_bool
 from bundle.data.readers import files_of
 from bundle.geometry.case import SUFFIXES
 
@@ -19,6 +20,8 @@ __all__ = ["CaseRecords"]
 
 logger = logging.getLogger(__name__)
 _VOLUMES = ("seg.nii.gz", "prob.nii.gz", "seg.nii", "prob.nii")
+# Keys of the config that say how a case is made.
+SETTINGS = ("network_def", "amp", "preprocessing", "inferer", "postprocessing", "geometry")
 _CHANGED = {
     "scan_sha256": "its scan changed",
     "weights_sha256": "the weights changed",
@@ -37,17 +40,22 @@ class CaseRecords:
     Args:
         output_dir: folder of the results.
         ckpt_path: the weights.
-        settings: a digest of all other settings that can change a result (`bundle.common.config_in_use`).
         redo: make every case again, also the finished ones; a bool or a word such as "true".
+        settings: a digest of all other settings that can change a result; None takes it from the config that
+            is being run (`SETTINGS` and all that these refer to).
     """
 
     def __init__(
-        self, output_dir: str | os.PathLike, ckpt_path: str | os.PathLike, settings: str, redo: Any = False
+        self,
+        output_dir: str | os.PathLike,
+        ckpt_path: str | os.PathLike,
+        redo: Any = False,
+        settings: str | None = None,
     ) -> None:
         self.output_dir = Path(output_dir)
         self.ckpt_path = Path(ckpt_path)
-        self.settings = settings
-        self.redo = flag(redo, "redo")
+        self.settings = settings_digest(*SETTINGS) if settings is None else settings
+        self.redo = parse_bool(redo, "redo")
         self._weights: str | None = None
         self._begun: dict[str, dict[str, str]] = {}
 

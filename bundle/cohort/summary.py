@@ -10,7 +10,6 @@ from typing import Any
 from ignite.engine import Engine, Events
 
 from bundle.common.case_warnings import warnings_of
-from bundle.common.errors import InputError
 from bundle.common.tables import to_text, write_csv
 
 FIGURES = ("volume_mm3", "components", "threshold", "confidence")
@@ -26,20 +25,16 @@ class CaseSummary:
     time since the case before was done: what the case adds to the run, the geometry being made meanwhile.
     The file is rewritten after every case, so a run that is killed leaves what it knew.
 
+    Attach it behind the handlers that may add a failure to the evaluator's `CaseLoader`.
+
     Args:
         output_dir: folder of the results.
-        loader: a `CaseLoader`; its ``failures`` are the cases that could not be loaded or predicted.
-        geometry: the `GeometryExport` handler of the run, or None; its ``failures`` are failed cases too.
         pred_key: the mask, whose ``meta`` holds ``volume_mm3``, ``components``, ``threshold``, ``confidence``
             (`KeepComponents`, `AdaptiveThreshold`).
     """
 
-    def __init__(
-        self, output_dir: str | os.PathLike, loader: Any, geometry: Any = None, pred_key: str = "pred"
-    ) -> None:
+    def __init__(self, output_dir: str | os.PathLike, pred_key: str = "pred") -> None:
         self.path = Path(output_dir) / "summary.csv"
-        self.loader = loader
-        self.geometry = geometry
         self.pred_key = pred_key
         self._done: list[dict[str, Any]] = []
         self._last = 0.0
@@ -50,8 +45,9 @@ class CaseSummary:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
         engine.add_event_handler(Events.COMPLETED, self.completed)
 
-    def start(self, _: Engine) -> None:
+    def start(self, engine: Engine) -> None:
         """Forget an earlier run."""
+        self.loader = engine.data_loader
         self._done = []
         self._last = time.perf_counter()
 
@@ -73,9 +69,7 @@ class CaseSummary:
         self._write()
 
     def completed(self, _: Engine) -> None:
-        """Wait for the geometry, write the last state of the table and print it."""
-        if self.geometry is not None:
-            self.geometry.finish()
+        """Write the last state of the table and print it."""
         self._write()
         if rows := self.rows():
             print(to_text([row | {"warnings": _count(row.get("warnings"))} for row in rows], COLUMNS))
@@ -86,13 +80,11 @@ class CaseSummary:
 
     def rows(self) -> list[dict[str, Any]]:
         """A row a case that is done, in the order of the data set."""
-        broken = {} if self.geometry is None else {f["case"]: f["reason"] for f in self.geometry.failures}
-        rows = []
-        for row in self._done:
-            reason = broken.get(row["case"])
-            rows.append(row if reason is None else row | {"status": "failed", "reason": reason})
-        for failure in self.loader.failures:
-            rows.append({"case": failure["case"], "status": "failed", "reason": failure["reason"]})
+        failed = {entry["case"]: entry["reason"] for entry in self.loader.failures}
+        done = {row["case"]: row for row in self._done}
+        rows = [row for case, row in done.items() if case not in failed]
+        for case, reason in failed.items():
+            rows.append(done.get(case, {"case": case}) | {"status": "failed", "reason": reason})
         # A copy at once: the loader's thread adds to it.
         rows += [_row_of_kept(case, report) for case, report in self.loader.kept.copy().items()]
         order = {item["case"]: number for number, item in enumerate(self.loader.dataset.data)}
@@ -100,21 +92,6 @@ class CaseSummary:
 
     def _write(self) -> None:
         write_csv(self.path, self.rows(), COLUMNS)
-
-    def finish(self) -> None:
-        """The end of the run.
-
-        Raises:
-            InputError: where a case failed, so that the exit code says it; the results of the others stand.
-        """
-        rows = self.rows()
-        failed = [row for row in rows if row["status"] == "failed"]
-        if failed:
-            cases = "case" if len(rows) == 1 else "cases"
-            raise InputError(
-                f"{len(failed)} of {len(rows)} {cases} failed, first '{failed[0]['case']}': "
-                f"{failed[0]['reason']}; see {self.path}"
-            )
 
 
 def _row_of_kept(case: str, report: dict[str, Any]) -> dict[str, Any]:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import os
+from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigParser
 from monai.bundle.reference_resolver import ReferenceResolver
 
-__all__ = ["config_in_use", "settings_digest"]
+import bundle
+
+__all__ = ["config_in_use", "inference_steps", "settings_digest"]
 
 # Where things lie and what they run on, not what is computed.
 _PLACES = ("bundle_root", "dataset_dir", "output_dir", "ckpt_path", "device", "records")
@@ -58,3 +63,53 @@ def _references(value: Any) -> list[str]:
     if isinstance(value, (list, tuple)):
         return [r for entry in value for r in _references(entry)]
     return list(ReferenceResolver.match_refs_pattern(value)) if isinstance(value, str) else []
+
+
+class _Parsed:
+    """The items of a config, each made when it is first asked for."""
+
+    def __init__(self, parser: ConfigParser) -> None:
+        self._parser = parser
+
+    def __getitem__(self, key: str) -> Any:
+        return self._parser.get_parsed_content(key)
+
+
+def inference_steps(bundle_root: str | os.PathLike) -> _Parsed:
+    """configs/inference.yaml, with the values that the config in use has under the same keys, as objects.
+
+    So an evaluation has the steps of an inference without a copy of them, and what is given to it, on the
+    command line or in an overlay, reaches them. MONAI's own macro ``%file::key`` would do for a copy, but it
+    looks for the file in the working folder, which is another one in a federated client or a notebook.
+
+    Args:
+        bundle_root: folder with configs/; where it has none, that of this package is taken.
+
+    Returns:
+        an object whose items are those of the config: ``inference_steps(".")["preprocessing"]``.
+    """
+    config = config_in_use()
+    if config is None:
+        raise ValueError("inference_steps serves an expression of a config; there is none here")
+    roots = (Path(bundle_root), Path(bundle.__file__).parents[1])
+    files = [root / "configs" / "inference.yaml" for root in roots]
+    parser = ConfigParser()
+    parser.read_config(str(next((file for file in files if file.is_file()), files[0])))
+    for key, own in parser.config.items():
+        given = config.get(key)
+        if key in config and key not in _ITS_OWN and "@inference_config" not in str(given):
+            parser.config[key] = _laid_over(own, given)
+    # Values that were handed on may call what only the config in use imports.
+    parser.config["imports"] += [line for line in config["imports"] if line not in parser.config["imports"]]
+    return _Parsed(parser)
+
+
+# What a run has for itself, though it carries the same name in every config.
+_ITS_OWN = ("imports", "dataset", "dataloader", "records", "handlers", "evaluator", "initialize", "run")
+
+
+def _laid_over(own: Any, given: Any) -> Any:
+    """``given`` in place of ``own``; only its entries, where it names no component of its own."""
+    if isinstance(own, dict) and isinstance(given, dict) and "_target_" not in given:
+        return own | {key: _laid_over(own.get(key), value) for key, value in given.items()}
+    return deepcopy(given)

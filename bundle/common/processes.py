@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import ignite.distributed as idist
@@ -12,7 +14,7 @@ import torch.distributed as dist
 
 from bundle.common.errors import InputError
 
-__all__ = ["gathered", "local_device", "on_first_process", "require_a_case_each"]
+__all__ = ["gathered", "join_processes", "local_device", "on_first_process", "require_a_case_each"]
 
 
 def local_device() -> torch.device:
@@ -38,12 +40,32 @@ def local_device() -> torch.device:
     return torch.device("cuda", int(number))
 
 
+def join_processes(device: torch.device | str, backend: str | None = None, hours: float = 1.0) -> None:
+    """Make this process one of those that torchrun started; only the first one logs more than warnings.
+
+    Args:
+        device: of this process.
+        backend: of torch.distributed; None takes NCCL on GPUs, else gloo.
+        hours: that a process waits for another one.
+    """
+    device = torch.device(device)
+    backend = backend or ("nccl" if device.type == "cuda" else "gloo")
+    dist.init_process_group(backend, timeout=timedelta(hours=hours))
+    idist.sync()  # Ignite greets all processes at its first use, which may be on one alone
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    logging.getLogger().setLevel(logging.WARNING if dist.get_rank() > 0 else logging.INFO)
+
+
 def on_first_process(function: Callable[..., Any], *arguments: Any) -> None:
-    """Call ``function`` on the first process, while the others wait for its end.
+    """Call ``function`` on the first process, or the only one, while the others wait for its end.
 
     Raises:
         InputError: on every process, where the function raised one.
     """
+    if not dist.is_initialized():
+        function(*arguments)
+        return
     fault: list[str | None] = [None]
     if dist.get_rank() == 0:
         try:

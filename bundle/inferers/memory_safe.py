@@ -28,8 +28,8 @@ class MemorySafeInferer(SimpleInferer):
     It first tries again with what PyTorch holds in reserve given back, then runs this volume on the CPU in
     single precision. The network takes the whole volume (instance norm takes its statistics over it), so
     smaller windows would give another answer; the CPU gives the same. The fall-back is logged, and stands in
-    the warnings of the case (`bundle.common.case_warnings`). The result then lies on the CPU, and with it the steps
-    after it. A volume that comes on the CPU while the network is on a GPU is treated likewise.
+    the warnings of the case (`bundle.common.case_warnings`). The result then lies on the CPU, and with it the
+    steps after it. A volume that comes on the CPU while the network is on a GPU is treated likewise.
     """
 
     def __call__(self, inputs: torch.Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> torch.Tensor:

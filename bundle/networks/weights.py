@@ -1,4 +1,4 @@
-"""Weights on disk: ``{"model": state_dict}``, tensors only."""
+"""Weights on disk: a bare state_dict, tensors only."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def restore(network: nn.Module, state: dict[str, torch.Tensor], path: str | os.P
 
 
 def load_weights(network: nn.Module, path: str | os.PathLike) -> nn.Module:
-    """Load ``{"model": state_dict}`` (or a bare state_dict) into ``network`` and return it.
+    """Load a state_dict, bare or under "model" (as checkpoints have it), into ``network`` and return it.
 
     Half precision in the file is cast to the network's precision.
 
@@ -73,14 +73,14 @@ def load_weights(network: nn.Module, path: str | os.PathLike) -> nn.Module:
     content = read_checkpoint(path)
     state = content.get("model", content)
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
-        raise InputError(f'{path} holds no weights; a checkpoint has its state_dict under the key "model".')
+        raise InputError(f'{path} holds no weights; a state_dict is expected, bare or under the key "model".')
     restore(network, state, path)
     return network
 
 
 def save_weights(network: nn.Module, path: str | os.PathLike, half: bool = False) -> None:
-    """Write ``{"model": state_dict}`` atomically, on the CPU, floats as fp16 where ``half`` is set."""
+    """Write the bare state_dict, as MONAI's tools read it; floats as fp16 where ``half`` is set."""
     state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
     if half:
         state = {name: t.half() if t.is_floating_point() else t for name, t in state.items()}
-    save_checkpoint({"model": state}, path)
+    save_checkpoint(state, path)

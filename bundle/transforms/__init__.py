@@ -13,7 +13,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "CaseGeometry",
             "ExportGeometryd",
             "case_geometry",
-            "failure_reason",
             "write_geometry",
         ],
         "keep_components": ["KeepComponentsd"],

@@ -1,4 +1,4 @@
-"""Probability to mask, with a threshold that goes down where the network is unsure."""
+"""Probability to mask, with a threshold that goes down where the network is not confident."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ class AdaptiveThreshold(Transform):
       counting only voxels that reach ``lower`` (all of them where they fill less). 500 mm3 is a small part of
       any coronary tree (3.6 to 8.7 mL), so a confident network fills it with probabilities near 1 whatever
       the size of the heart, and the partial volume at the vessel wall does not enter.
-    - ``threshold = clip(upper * confidence / target, lower, upper)``. At a confidence of ``target`` or more
-      it is ``upper``, below that it falls in proportion, never under ``lower``.
+    - ``threshold = clip(upper * confidence / confident, lower, upper)``. From a confidence of
+      ``confident`` on it is ``upper``, below that it falls in proportion, never under ``lower``.
     - No voxel reaches ``lower``: the mask is empty, ``threshold`` is ``upper`` and ``confidence`` is 0.
 
     ``lower = upper`` is a fixed threshold. The mask, uint8, is 1 where ``probability >= threshold``, and its
     ``meta`` carries ``threshold`` and ``confidence``.
 
     Args:
-        upper: threshold of a sure prediction.
+        upper: threshold of a confident prediction.
         lower: bound under which the threshold never goes.
-        target: confidence from which on a prediction counts as sure.
+        confident: confidence from which on a prediction counts as that.
         reference_volume_mm3: volume over which the confidence is taken, mm3.
 
     Raises:
-        ValueError: unless 0 < lower <= upper < 1, 0 < target <= 1 and reference_volume_mm3 > 0.
+        ValueError: unless 0 < lower <= upper < 1, 0 < confident <= 1 and reference_volume_mm3 > 0.
     """
 
     def __init__(
         self,
-        upper: float = 0.5,
-        lower: float = 0.2,
-        target: float = 0.9,
+        upper: float,
+        lower: float,
+        confident: float,
         reference_volume_mm3: float = 500.0,
     ) -> None:
         if not 0 < lower <= upper < 1:
             raise ValueError(f"the bounds must satisfy 0 < lower <= upper < 1, got {lower} and {upper}.")
-        if not 0 < target <= 1:
-            raise ValueError(f"target must lie in (0, 1], got {target}.")
+        if not 0 < confident <= 1:
+            raise ValueError(f"confident must lie in (0, 1], got {confident}.")
         if reference_volume_mm3 <= 0:
             raise ValueError(f"reference_volume_mm3 must be positive, got {reference_volume_mm3}.")
         self.upper = upper
         self.lower = lower
-        self.target = target
+        self.confident = confident
         self.reference_volume_mm3 = reference_volume_mm3
 
     def confidence(self, probability: torch.Tensor, voxel_volume_mm3: float) -> float:
@@ -79,7 +79,7 @@ class AdaptiveThreshold(Transform):
         confidence = self.confidence(values, voxel_volume_mm3)
         threshold = self.upper
         if confidence > 0:
-            threshold = min(self.upper, max(self.lower, self.upper * confidence / self.target))
+            threshold = min(self.upper, max(self.lower, self.upper * confidence / self.confident))
         mask = MetaTensor((values >= threshold).to(torch.uint8)).copy_meta_from(probability)
         mask.meta["threshold"] = threshold
         mask.meta["confidence"] = confidence
@@ -92,14 +92,14 @@ class AdaptiveThresholdd(MapTransform):
     def __init__(
         self,
         keys: KeysCollection,
-        upper: float = 0.5,
-        lower: float = 0.2,
-        target: float = 0.9,
+        upper: float,
+        lower: float,
+        confident: float,
         reference_volume_mm3: float = 500.0,
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.threshold = AdaptiveThreshold(upper, lower, target, reference_volume_mm3)
+        self.threshold = AdaptiveThreshold(upper, lower, confident, reference_volume_mm3)
 
     def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
         d = dict(data)

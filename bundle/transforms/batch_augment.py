@@ -13,6 +13,7 @@ from .batch_warp import affine_matrices, blur_batch, warp_batch
 __all__ = ["BatchAugment"]
 
 Range = Sequence[float]
+_PRIME = 1_000_003
 
 
 class BatchAugment:
@@ -21,8 +22,8 @@ class BatchAugment:
     Why not MONAI's ``Rand*`` transforms: they work on one sample at a time, mostly in the loader's processes;
     for a small volume on a fast GPU that costs more than the network's own step. Here rotation, scaling,
     shear, translation and elastic deformation become one resampling of the batch on its device. MONAI's
-    transforms remain a line away: what is appended to ``train#preprocessing#transforms`` runs on each sample,
-    after the cached part, before this.
+    transforms remain a line away: what is put into ``train#random_transforms`` runs on each sample, after
+    the cached part, before this.
 
     The decisions and the few numbers are drawn on the host from a generator seeded by (seed, step), the noise
     on the device from another one seeded alike: the same step is augmented the same way in every run, so
@@ -36,7 +37,6 @@ class BatchAugment:
     Methods 18, 2021), with rotations about all axes kept to how patients lie.
 
     Args:
-        seed: of the run.
         prob_affine: probability that an item is moved affinely.
         rotate_deg: largest rotation about each of X, Y, Z.
         scale: range of magnification, drawn once an item; each axis then differs by up to ``scale_axis``.
@@ -63,7 +63,6 @@ class BatchAugment:
 
     def __init__(
         self,
-        seed: int = 0,
         prob_affine: float = 0.8,
         rotate_deg: Range = (10.0, 10.0, 15.0),
         scale: Range = (0.8, 1.25),
@@ -88,7 +87,6 @@ class BatchAugment:
         prob_low_res: float = 0.15,
         low_res: Range = (0.5, 0.9),
     ) -> None:
-        self.seed = int(seed)
         self.prob_affine, self.rotate_deg = prob_affine, tuple(rotate_deg)
         self.scale, self.scale_axis = tuple(scale), scale_axis
         self.shear, self.shift_mm = shear, tuple(shift_mm)
@@ -103,9 +101,9 @@ class BatchAugment:
         self.prob_low_res, self.low_res = prob_low_res, tuple(low_res)
 
     def __call__(
-        self, image: torch.Tensor, label: torch.Tensor, step: int
+        self, image: torch.Tensor, label: torch.Tensor, step: int, seed: int = 0
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The augmented batch of ``step``, counted over the whole run.
+        """The augmented batch of ``step``, counted over the whole run, by the ``seed`` of the run.
 
         Raises:
             ValueError: image and label differ in batch size or grid, or are not five-dimensional.
@@ -119,17 +117,14 @@ class BatchAugment:
                 "image and label must be (B, C, X, Y, Z) of one batch and grid, "
                 f"got {tuple(image.shape)} and {tuple(label.shape)}."
             )
-        random = torch.Generator().manual_seed(self._mix(step))
+        draw = (seed * _PRIME + step) % 2**63  # a large prime keeps neighbouring runs from sharing draws
+        random = torch.Generator().manual_seed(draw)
         with torch.no_grad():
             image, label = self._geometry(image, label, random)
             image = self._intensity(image, random)
-            image = self._noise(image, random, step)
+            image = self._noise(image, random, draw)
             image = self._smooth(image, random)
             return image.clamp(0.0, 1.0), label
-
-    def _mix(self, step: int) -> int:
-        """One seed from (seed, step); a large prime keeps neighbouring runs from sharing their draws."""
-        return (self.seed * 1_000_003 + step) % 2**63
 
     @staticmethod
     def _uniform(random: torch.Generator, low: float, high: float, *shape: int) -> torch.Tensor:
@@ -184,13 +179,13 @@ class BatchAugment:
             image = mean + (image - mean) * contrast
         return image + brightness
 
-    def _noise(self, image, random, step):
+    def _noise(self, image, random, draw):
         sigma = self._uniform(random, *self.noise, len(image))
         sigma = sigma * self._chosen(random, self.prob_noise, len(image))
         if not sigma.any():
             return image
         # A fresh generator on the device: filling the batch with noise there costs next to nothing.
-        device_random = torch.Generator(device=image.device).manual_seed(self._mix(step))
+        device_random = torch.Generator(device=image.device).manual_seed(draw)
         noise = torch.randn(image.shape, generator=device_random, device=image.device, dtype=image.dtype)
         return torch.addcmul(image, noise, sigma.view(-1, 1, 1, 1, 1).to(image.device, non_blocking=True))
 

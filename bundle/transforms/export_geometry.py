@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from bundle.common.filenames import case_name
 from bundle.common.files import plain_values, write_json
 from bundle.geometry.case import ExportOptions, export_case
 
-__all__ = ["CaseGeometry", "ExportGeometryd", "case_geometry", "failure_reason", "write_geometry"]
+__all__ = ["CaseGeometry", "ExportGeometryd", "case_geometry", "write_geometry"]
 
 logger = logging.getLogger(__name__)
 
@@ -70,10 +70,10 @@ def write_geometry(
     output_dir: str | os.PathLike,
     case: str,
     provenance: Mapping[str, Any],
-    options: Mapping[str, Any],
+    options: ExportOptions,
     stamp: Callable[[str, Iterable[str]], dict[str, Any]] | None = None,
 ) -> dict:
-    """Write the files of `bundle.geometry.case.export.export_case`, then `<case>.json`, into `output_dir/<case>/`.
+    """Write the files of `bundle.geometry.case.export_case`, then `<case>.json`, into `output_dir/<case>/`.
 
     Args:
         stamp: given the case and the names of its files, what goes into the JSON as `record`
@@ -86,10 +86,10 @@ def write_geometry(
         ValueError: as `export_case` does.
     """
     folder = Path(output_dir) / case
-    level = geometry.scan.get("threshold") if geometry.probability is not None else None
-    report = export_case(
-        geometry.mask, geometry.affine, folder, case, geometry.probability, level=level, **options
-    )
+    if options.level is None and geometry.probability is not None:
+        options = replace(options, level=geometry.scan.get("threshold"))
+    settings = {field.name: getattr(options, field.name) for field in fields(options)}
+    report = export_case(geometry.mask, geometry.affine, folder, case, geometry.probability, **settings)
     versions = {"bundle": bundle.__version__}
     report |= {"scan": geometry.scan, "provenance": versions | dict(provenance)}
     report["warnings"] = [*geometry.scan["warnings"], *report["warnings"]]
@@ -97,14 +97,6 @@ def write_geometry(
         report["record"] = stamp(case, [*geometry.saved, *report["files"].values()])
     write_json(report, folder / f"{case}.json")
     return report
-
-
-def failure_reason(error: Exception, case: str) -> str:
-    """The sentence of a ValueError; anything else is logged with its traceback, and named."""
-    if isinstance(error, ValueError):
-        return str(error)
-    logger.error("geometry of case %s failed", case, exc_info=error)
-    return repr(error)
 
 
 class ExportGeometryd(MapTransform):
@@ -120,31 +112,27 @@ class ExportGeometryd(MapTransform):
     Args:
         keys: the mask, (1, X, Y, Z) with its affine.
         output_dir: folder of the results.
+        options: what is made of the mask.
+        weights: path of the weights, for the report.
         prob_key: the probability on the same grid, used where the item has it.
         request_key: the entry by which a request is known.
-        provenance: what the report shall say of the run.
-        **options: settings of `bundle.geometry.case.options.ExportOptions`.
-
-    Raises:
-        ValueError: an option cannot be.
     """
 
     def __init__(
         self,
         keys: KeysCollection,
         output_dir: str | os.PathLike,
+        options: ExportOptions | None = None,
+        weights: str | os.PathLike | None = None,
         prob_key: str = "prob",
         request_key: str = "model",
-        provenance: Mapping[str, Any] | None = None,
         allow_missing_keys: bool = False,
-        **options: Any,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.output_dir = Path(output_dir)
+        self.options = options or ExportOptions()
+        self.provenance = {"weights": weights}
         self.prob_key, self.request_key = prob_key, request_key
-        self.provenance = dict(provenance or {})
-        self.options = options
-        ExportOptions(**options)  # a setting that cannot be is told before the first case
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         d = dict(data)
@@ -156,6 +144,9 @@ class ExportGeometryd(MapTransform):
                 geometry = case_geometry(d[key], d.get(self.prob_key))
                 report = write_geometry(geometry, self.output_dir, case, self.provenance, self.options)
             except Exception as error:  # the mask is worth sending without it
-                report = {"case": case, "failed": failure_reason(error, case)}
+                if not isinstance(error, ValueError):
+                    logger.error("geometry of case %s failed", case, exc_info=error)
+                sentence = str(error) if isinstance(error, ValueError) else repr(error)
+                report = {"case": case, "failed": sentence}
             d["result"] = {**d.get("result", {}), "geometry": plain_values(report)}
         return d

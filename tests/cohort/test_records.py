@@ -149,7 +149,7 @@ def test_data_beside_a_header_count_as_the_scan(tmp_path):
     (tmp_path / "w.pt").write_bytes(b"weights")
 
     def fingerprint():
-        records = CaseRecords(tmp_path / "eval", tmp_path / "w.pt", "settings")
+        records = CaseRecords(tmp_path / "eval", tmp_path / "w.pt", settings="settings")
         assert records.kept("a", tmp_path / "a.mhd") is None
         return records.stamp("a", [])["scan_sha256"]
 

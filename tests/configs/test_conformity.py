@@ -46,7 +46,7 @@ def test_labels_are_what_monai_label_shows():
 
 @pytest.mark.parametrize("config", ["train.yaml", "inference.yaml", "evaluate.yaml"])
 def test_the_network_takes_and_gives_what_metadata_says(config):
-    small = {"network_def#channels": [4, 8, 16, 32]}
+    small = {"channels": [4, 8, 16, 32]}
     keys = {"meta_file": str(METADATA), "config_file": str(CONFIGS / config), "device": "cpu", **small}
     verify_net_in_out(net_id="network_def", **keys)
 
@@ -61,7 +61,6 @@ def test_a_checkpoint_is_exported_as_torchscript(tmp_path):
         ckpt_file=str(tmp_path / "model.pt"),
         meta_file=str(METADATA),
         config_file=TRAIN,
-        key_in_ckpt="model",
         channels=channels,
         device="cpu",
     )
@@ -72,7 +71,7 @@ def test_a_checkpoint_is_exported_as_torchscript(tmp_path):
 
 
 def test_training_has_every_property_that_tools_look_for(imagecas_dir, tmp_path):
-    config = workflow(dataset_dir=imagecas_dir, run_dir=tmp_path / "run")
+    config = workflow(dataset_dir=imagecas_dir, output_dir=tmp_path / "run")
     assert config.check_properties() == []
     assert config.max_epochs == 200 and config.val_interval == 1
     assert len(config.train_dataset_data) == 3 and len(config.val_dataset_data) == 1
@@ -89,7 +88,7 @@ def test_inference_has_every_property_that_tools_look_for(config, imagecas_dir, 
         logging_file=str(CONFIGS / "logging.conf"),
         workflow_type="infer",
         **keys,
-        **{"network_def#channels": [4, 8, 16, 32], "ckpt_path": str(tmp_path / "model.pt")},
+        **{"channels": [4, 8, 16, 32], "ckpt_path": str(tmp_path / "model.pt")},
     )
     config.initialize()
     assert config.check_properties() == []
@@ -132,7 +131,7 @@ def test_monai_label_can_train(imagecas_dir, tmp_path):
         "validate#dataset#data": cases[2:],
         "train#handlers": [loader, *load_config("train.yaml")["train"]["handlers"]],
         "device": torch.device("cpu"),
-        "run_dir": tmp_path / "run",
+        "output_dir": tmp_path / "run",
     }
     workflow(**keys).run()
     load_weights(ResUNet3D(channels=(4, 8, 16, 32)), tmp_path / "run" / "model.pt")

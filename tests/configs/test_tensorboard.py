@@ -31,7 +31,7 @@ def dashboard(tmp_path_factory):
     parts = ["Training", "Training", "Training", "Val"]
     write_split(root / "data" / "imageCAS_data_split.xlsx", list(zip(range(1, 5), parts)))
     folder = root / "runs" / "small"
-    keys = {"dataset_dir": root / "data", "run_dir": folder, "shown_interval": 1}
+    keys = {"dataset_dir": root / "data", "output_dir": folder, "shown_interval": 1}
     keys |= {f"train#augment#prob_{kind}": 0.0 for kind in ("affine", "elastic")}  # it learns sooner
     workflow(**keys, max_epochs=5).run()
     shutil.copy(folder / "checkpoint_last.pt", root / "fifth.pt")

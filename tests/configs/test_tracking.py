@@ -43,7 +43,7 @@ def history(client, run, metric):
 
 
 def test_training(imagecas_dir, tmp_path):
-    keys = {"dataset_dir": imagecas_dir, "run_dir": tmp_path / "run", "max_epochs": 2}
+    keys = {"dataset_dir": imagecas_dir, "output_dir": tmp_path / "run", "max_epochs": 2}
     client, run = tracked(tmp_path, "training", "train", **keys, **SMALL)
     rows = read_curves(tmp_path / "run" / "curves.csv")
     assert run.data.params["max_epochs"] == "2"

@@ -61,7 +61,7 @@ def test_it_stops_when_the_time_is_over_and_the_same_command_goes_on(arguments, 
     rates = [float(row["learning_rate"]) for row in rows]
     assert rates == sorted(rates, reverse=True) and rates[-1] == 0.0
 
-    weights = torch.load(tmp_path / "out" / "model.pt", weights_only=True)["model"]
+    weights = torch.load(tmp_path / "out" / "model.pt", weights_only=True)
     assert all(tensor.dtype == torch.float16 for tensor in weights.values())
     load_weights(ResUNet3D(channels=(4, 8, 16, 32)), tmp_path / "out" / "model.pt")
 
@@ -70,8 +70,7 @@ def test_half_precision_weights_are_installed_as_float(tmp_path):
     save_weights(ResUNet3D(channels=(4, 8)), tmp_path / "half.pt", half=True)
     train_default.install(tmp_path / "half.pt", tmp_path / "model.pt")
     weights = torch.load(tmp_path / "model.pt", weights_only=True)
-    assert list(weights) == ["model"]
-    assert all(tensor.dtype == torch.float32 for tensor in weights["model"].values())
+    assert all(tensor.dtype == torch.float32 for tensor in weights.values())
 
 
 def test_spread_is_that_of_a_sample():

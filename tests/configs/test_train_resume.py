@@ -19,7 +19,7 @@ DROPOUT = 0.2  # its random numbers must be the same too
 
 
 def options(data, folder, **keys) -> dict:
-    return {"dataset_dir": data, "run_dir": folder, "dropout": DROPOUT, "max_epochs": EPOCHS} | keys
+    return {"dataset_dir": data, "output_dir": folder, "dropout": DROPOUT, "max_epochs": EPOCHS} | keys
 
 
 def losses(folder):
@@ -87,7 +87,7 @@ def test_what_cannot_be_resumed_is_refused_and_left_whole(one_epoch, tmp_path):
     before = last.read_bytes()
     assert "another architecture" in refusal(**one_epoch | {"channels": [8, 16]})
     assert "resume with the same data and batch size" in refusal(**one_epoch | {"batch_size": 1})
-    assert "nothing to resume" in refusal(**one_epoch | {"run_dir": tmp_path / "never_ran"})
+    assert "nothing to resume" in refusal(**one_epoch | {"output_dir": tmp_path / "never_ran"})
     assert last.read_bytes() == before
     save_weights(torch.nn.Linear(2, 2), last)
     assert "resuming needs a checkpoint of this bundle" in refusal(**one_epoch)

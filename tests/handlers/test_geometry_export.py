@@ -6,6 +6,7 @@ import torch
 from ignite.engine import Engine
 from monai.data import MetaTensor
 
+from bundle.geometry.case.options import ExportOptions
 from bundle.handlers.cases.geometry import GeometryExport
 
 
@@ -32,9 +33,9 @@ def run(handler, *items):
 
 
 def test_every_case_gets_its_folder_and_its_json(tmp_path):
-    handler = GeometryExport(tmp_path, provenance={"weights": "models/model.pt"}, pictures=False)
+    handler = GeometryExport(tmp_path, ExportOptions(pictures=False), "models/model.pt")
     run(handler, item("1", 5), item("2", 7))
-    assert list(handler.results) == ["1", "2"] and handler.failures == []
+    assert list(handler.results) == ["1", "2"] and len(handler.failures) == 0
     report = json.loads((tmp_path / "2" / "2.json").read_text())
     assert report["provenance"]["weights"] == "models/model.pt" and report["scan"]["threshold"] == 0.5
     true_mm3 = 4 / 3 * np.pi * 7**3 * 0.5 * 0.5 * 0.8
@@ -43,30 +44,23 @@ def test_every_case_gets_its_folder_and_its_json(tmp_path):
 
 
 def test_an_empty_case_is_no_failure(tmp_path):
-    handler = GeometryExport(tmp_path, pictures=False)
+    handler = GeometryExport(tmp_path, ExportOptions(pictures=False))
     run(handler, item("1", -1))
-    assert handler.failures == []
+    assert len(handler.failures) == 0
     report = json.loads((tmp_path / "1" / "1.json").read_text())
     assert report["empty"] and report["files"] == {}
 
 
 def test_a_broken_case_is_recorded_and_the_others_go_on(tmp_path):
-    handler = GeometryExport(tmp_path, pictures=False)
+    handler = GeometryExport(tmp_path, ExportOptions(pictures=False))
     flat = torch.diag(torch.tensor([0.5, 0.5, 0.0, 1.0]))
     run(handler, item("bad", 5, flat), item("good", 5))
     assert list(handler.results) == ["good"]
     assert [f["case"] for f in handler.failures] == ["bad"] and "singular" in handler.failures[0]["reason"]
 
 
-def test_a_setting_that_cannot_be_is_told_before_the_first_case(tmp_path):
-    with pytest.raises(ValueError, match="'median'"):
-        GeometryExport(tmp_path, smoothing="median")
-    with pytest.raises(TypeError, match="smooting"):
-        GeometryExport(tmp_path, smooting="sinc")
-
-
 def test_a_second_run_starts_afresh(tmp_path):
-    handler = GeometryExport(tmp_path, pictures=False)
+    handler = GeometryExport(tmp_path, ExportOptions(pictures=False))
     run(handler, item("1", 5))
     run(handler, item("2", 5))
     assert list(handler.results) == ["2"]

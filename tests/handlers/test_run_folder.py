@@ -11,8 +11,8 @@ from bundle.handlers.training.run_folder import prepare_run
 
 def test_the_config_in_use_is_written_with_what_the_command_line_changed(tmp_path):
     config = {"imports": ["$from bundle.handlers.training.run_folder import prepare_run"], "rate": 1}
-    config["run_dir"] = str(tmp_path / "run")
-    parser = ConfigParser(config | {"start": "$prepare_run(@run_dir)"})
+    config["output_dir"] = str(tmp_path / "run")
+    parser = ConfigParser(config | {"start": "$prepare_run(@output_dir)"})
     parser.update({"rate": 2})
     parser.get_parsed_content("imports")
     parser.get_parsed_content("start")
@@ -27,7 +27,8 @@ def test_a_folder_without_a_checkpoint_is_used_as_it_is(tmp_path):
 
 def test_an_older_run_is_kept_under_another_name_each_time(tmp_path):
     for _ in range(3):
-        (prepare_run(tmp_path / "run") / "checkpoint_last.pt").write_bytes(b"weights")
+        prepare_run(tmp_path / "run")
+        (tmp_path / "run" / "checkpoint_last.pt").write_bytes(b"weights")
     assert len(list(tmp_path.glob("run-*/checkpoint_last.pt"))) == 2
 
 

@@ -8,7 +8,7 @@ from ignite.engine import Engine, Events
 from monai.data import MetaTensor
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from bundle.handlers.training.dashboard.curves import TrainingLog, read_curves
+from bundle.handlers.training.dashboard.curves import Curves, read_curves
 from bundle.handlers.training.dashboard.writer import RunWriter
 from bundle.handlers.training.reproducible import AugmentedBatch, Reproducible
 from bundle.handlers.training.stop import EarlyStop
@@ -57,12 +57,12 @@ def test_early_stop_counts_validations_since_the_best(best, epoch, stops):
 
 
 def log_losses(folder, losses, start_epoch=0, epochs=1):
-    """Run an engine whose steps give ``losses``, with a TrainingLog on it."""
+    """Run an engine whose steps give ``losses``, with a Curves on it."""
     validator = Engine(lambda e, b: None)
     parameter = torch.nn.Parameter(torch.zeros(1))
     engine = Engine(lambda e, loss: {"loss": torch.tensor(loss)})
     writer = RunWriter(folder)
-    log = TrainingLog(folder, writer, torch.optim.SGD([parameter], lr=0.5), validator, every=2)
+    log = Curves(folder, writer, torch.optim.SGD([parameter], lr=0.5), validator, every=2)
     log.attach(engine)
 
     @engine.on(Events.STARTED)
@@ -90,7 +90,7 @@ def test_resuming_drops_the_rows_after_the_checkpoint(tmp_path):
 def test_every_number_of_the_output_is_written_at_its_own_step(tmp_path):
     engine = Engine(lambda e, b: {"loss": torch.tensor(2.0 * b), "part": torch.tensor(1.0 * b), "pred": [0]})
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
-    TrainingLog(tmp_path, RunWriter(tmp_path), optimizer, Engine(lambda e, b: None), every=2).attach(engine)
+    Curves(tmp_path, RunWriter(tmp_path), optimizer, Engine(lambda e, b: None), every=2).attach(engine)
     engine.run([1, 2, float("inf")])
     events = EventAccumulator(str(tmp_path)).Reload()
     points = {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in ("train/loss", "train/part")}

@@ -19,11 +19,20 @@ def test_what_was_saved_is_loaded(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), other.parameters()))
 
 
-def test_the_file_holds_tensors_under_model(tmp_path):
-    save_weights(small(), tmp_path / "model.pt")
+def test_the_file_holds_tensors_that_pytorch_loads_as_they_are(tmp_path):
+    network = small()
+    save_weights(network, tmp_path / "model.pt")
     content = torch.load(tmp_path / "model.pt", weights_only=True)
-    assert list(content) == ["model"]
-    assert all(t.dtype == torch.float32 for t in content["model"].values())
+    assert all(t.dtype == torch.float32 for t in content.values())
+    assert small().load_state_dict(content).missing_keys == []
+
+
+def test_weights_under_model_are_read_too(tmp_path):
+    """As checkpoints hold them, and files of earlier versions."""
+    network = small()
+    torch.save({"model": network.state_dict(), "epoch": 3}, tmp_path / "checkpoint.pt")
+    other = load_weights(small(), tmp_path / "checkpoint.pt")
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), other.parameters()))
 
 
 def test_half_precision_halves_the_file_and_comes_back_as_float(tmp_path):

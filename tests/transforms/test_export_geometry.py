@@ -9,6 +9,7 @@ from ignite.engine import Engine
 from monai.data import MetaTensor
 from monai.transforms import Invertd, SaveImaged
 
+from bundle.geometry.case.options import ExportOptions
 from bundle.handlers.cases.geometry import GeometryExport
 from bundle.transforms.export_geometry import ExportGeometryd
 
@@ -29,7 +30,9 @@ def files(folder):
 
 
 def test_a_request_gets_the_files_and_the_report(tmp_path):
-    out = ExportGeometryd("pred", tmp_path, pictures=False)(request(model="coronary", result={"a": 1}))
+    out = ExportGeometryd("pred", tmp_path, ExportOptions(pictures=False))(
+        request(model="coronary", result={"a": 1})
+    )
     report = json.loads(json.dumps(out["result"], allow_nan=False))["geometry"]
     assert out["result"]["a"] == 1 and report["case"] == "ball"
     assert report["mesh"]["volume_mm3"] == pytest.approx(4 / 3 * np.pi * 5**3 * 0.2, rel=0.05)
@@ -37,14 +40,14 @@ def test_a_request_gets_the_files_and_the_report(tmp_path):
 
 
 def test_they_are_those_of_the_handler(tmp_path):
-    ExportGeometryd("pred", tmp_path / "label", pictures=False)(request(model="coronary"))
+    ExportGeometryd("pred", tmp_path / "label", ExportOptions(pictures=False))(request(model="coronary"))
 
     def step(engine, item):
         engine.state.batch = [{"case": "ball"}]
         return [item]
 
     engine = Engine(step)
-    GeometryExport(tmp_path / "handler", pictures=False).attach(engine)
+    GeometryExport(tmp_path / "handler", ExportOptions(pictures=False)).attach(engine)
     engine.run([request()])
     label, handler = files(tmp_path / "label"), files(tmp_path / "handler")
     reports = [json.loads(side.pop("ball.json")) for side in (label, handler)]
@@ -67,6 +70,6 @@ def test_monai_label_keeps_the_transform():
 def test_a_geometry_that_fails_does_not_take_the_mask_with_it(tmp_path):
     flat = torch.diag(torch.tensor([0.5, 0.5, 0.0, 1.0], dtype=torch.float64))
     item = request(flat, model="coronary")
-    out = ExportGeometryd("pred", tmp_path, pictures=False)(item)
+    out = ExportGeometryd("pred", tmp_path, ExportOptions(pictures=False))(item)
     assert out["pred"] is item["pred"]
     assert out["result"]["geometry"]["case"] == "ball" and "singular" in out["result"]["geometry"]["failed"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bundle.common.parsing import parse_bool
 from bundle.geometry.surface import METHODS
 
 FORMATS = ("stl", "ply", "vtp", "obj", "glb")
@@ -60,8 +61,8 @@ class ExportOptions:
 
     def __post_init__(self) -> None:
         for name in ("voxel_points", "centerline", "pictures", "solver", "volume_mesh"):
-            if not isinstance(getattr(self, name), bool):  # "false" from a command line would count as true
-                raise ValueError(f"{name} is True or False; it is {getattr(self, name)!r}")
+            # "false" from a command line would count as true
+            object.__setattr__(self, name, parse_bool(getattr(self, name), name))
         _one_of("the smoothing", (self.smoothing,), METHODS)
         _one_of("mesh formats", self.formats, FORMATS)
         _one_of("formats of point clouds", self.cloud_formats, CLOUD_FORMATS)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import BoundedSemaphore
-from typing import Any
 
 from ignite.engine import Engine, Events
 
-from bundle.cohort import CaseRecords
+from bundle.cohort import CaseRecords, FailureLog
 from bundle.common.errors import InputError
 from bundle.geometry.case import ExportOptions
-from bundle.transforms import CaseGeometry, case_geometry, failure_reason, write_geometry
+from bundle.transforms import CaseGeometry, case_geometry, write_geometry
 
 
 class GeometryExport:
@@ -22,47 +21,44 @@ class GeometryExport:
     It reads the decollated items of `engine.state.batch` and `.output` after post-processing: a mask
     (1, X, Y, Z) and, if it is there, its probability on the same grid, both MetaTensors with a RAS affine.
     One worker thread makes the files; at most `waiting` cases wait for it, each cropped to its vessels, and
-    the engine's end waits for them all. Beside the files of `bundle.geometry.case.export.export_case` it writes
+    the engine's end waits for them all. Beside the files of `bundle.geometry.case.export_case` it writes
     `<case>.json`: provenance, volumes, warnings, timings.
 
-    A case whose geometry fails is put in `failures` as {"case", "reason"}; the others go on.
+    A case whose geometry fails goes into the failures of the evaluator's `CaseLoader`; the others go on.
 
     Args:
         output_dir: folder of the results, e.g. "eval".
-        pred_key, prob_key, case_key: keys of mask, probability and case name in the items.
-        provenance: what the report shall say of the run (weights, config ...), plain values.
-        waiting: cases in the queue before the engine waits.
+        options: what is made of each mask.
+        weights: path of the weights, for the reports.
         records: those of the loader; they go into the JSON, so that a rerun knows the finished cases.
-        **options: settings of `bundle.geometry.case.options.ExportOptions`, e.g. smoothing="laplacian",
-            turntable=36, colour_by="branch".
+        pred_key, prob_key, case_key: keys of mask, probability and case name in the items.
+        waiting: cases in the queue before the engine waits.
 
     Attributes:
         results: report of every finished case by its name, in the order of the run.
-        failures: failed cases.
+        failures: failed cases, of this handler alone where the engine has no `CaseLoader`.
     """
 
     def __init__(
         self,
         output_dir: str | os.PathLike,
+        options: ExportOptions | None = None,
+        weights: str | os.PathLike | None = None,
+        records: CaseRecords | None = None,
         pred_key: str = "pred",
         prob_key: str = "prob",
         case_key: str = "case",
-        provenance: dict[str, Any] | None = None,
         waiting: int = 2,
-        records: CaseRecords | None = None,
-        **options: Any,
     ) -> None:
         self.output_dir = Path(output_dir)
-        self.pred_key, self.prob_key, self.case_key = pred_key, prob_key, case_key
-        self.provenance = dict(provenance or {})
+        self.options = options or ExportOptions()
+        self.provenance = {"weights": weights}
         self.records = records
-        self.options = options
-        ExportOptions(**options)  # a setting that cannot be is told before the first case, not by each
+        self.pred_key, self.prob_key, self.case_key = pred_key, prob_key, case_key
         self.results: dict[str, dict] = {}
-        self.failures: list[dict[str, str]] = []
+        self.failures = FailureLog()
         self._places = BoundedSemaphore(waiting + 1)
         self._pool: ThreadPoolExecutor | None = None
-        self._jobs: list[Future] = []
 
     def attach(self, engine: Engine) -> None:
         """Register with an evaluator whose post-processing has run by ITERATION_COMPLETED."""
@@ -71,9 +67,10 @@ class GeometryExport:
         engine.add_event_handler(Events.COMPLETED, self.finish)
         engine.add_event_handler(Events.EXCEPTION_RAISED, self._finish_and_raise)
 
-    def start(self, _: Engine | None = None) -> None:
+    def start(self, engine: Engine) -> None:
         """Forget the cases of an earlier run."""
-        self.results, self.failures, self._jobs = {}, [], []
+        self.results = {}
+        self.failures = getattr(getattr(engine, "data_loader", None), "failures", self.failures)
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="geometry")
 
     def __call__(self, engine: Engine) -> None:
@@ -85,7 +82,7 @@ class GeometryExport:
         case = str(item[self.case_key])
         geometry = case_geometry(item[self.pred_key], item.get(self.prob_key))
         self._places.acquire()
-        self._jobs.append(self._pool.submit(self._export, case, geometry))
+        self._pool.submit(self._export, case, geometry)
 
     def _export(self, case: str, geometry: CaseGeometry) -> None:
         try:
@@ -94,7 +91,8 @@ class GeometryExport:
                 geometry, self.output_dir, case, self.provenance, self.options, stamp
             )
         except Exception as error:  # one broken case must not take the cohort with it
-            self.failures.append({"case": case, "reason": failure_reason(error, case)})
+            is_sentence = isinstance(error, ValueError)  # the geometry's own, about the mask
+            self.failures.note(case, InputError(str(error)) if is_sentence else error)
         finally:
             self._places.release()
 
@@ -103,19 +101,6 @@ class GeometryExport:
         if self._pool is not None:
             self._pool.shutdown(wait=True)
             self._pool = None
-
-    def check(self) -> None:
-        """Say at the end of a run that has no other account of the cases whether each has its files.
-
-        Raises:
-            InputError: the geometry of a case failed.
-        """
-        if self.failures:
-            first = self.failures[0]
-            raise InputError(
-                f"the geometry of {len(self.failures)} cases failed, first '{first['case']}': "
-                f"{first['reason']}"
-            )
 
     def _finish_and_raise(self, engine: Engine, error: BaseException) -> None:
         self.finish()

@@ -8,13 +8,17 @@ from typing import Any
 
 import ignite.distributed as idist
 import numpy as np
+import torch
 from ignite.engine import Engine, Events
+from monai.data import MetaTensor
+from monai.engines.utils import IterationEvents
+from monai.transforms import Orientation
 
-from bundle.common.errors import InputError
 from bundle.common.files import write_json
 from bundle.common.processes import gathered
 from bundle.common.tables import to_text, write_csv
 from bundle.metrics import case_metrics, centerline_dice, dice
+from bundle.transforms import resize_volume
 
 SCAN_METRICS = ("dice", "cldice", "hd95_mm", "assd_mm", "betti0_error")
 GRID_METRICS = ("grid_dice", "grid_cldice")
@@ -41,50 +45,48 @@ def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return summary
 
 
-class CaseMetrics:
+class MetricsTable:
     """Ignite handler that measures each case on the scan's own grid and at the network's.
 
     Writes ``<output_dir>/metrics.csv`` (a row a case, rewritten after every case), ``metrics_summary.csv``
     and ``metrics.json`` (both, and the failed cases), and prints them. ``grid_dice`` and ``grid_cldice`` are
-    of the network's own grid: its prediction, thresholded there, against the label resized there.
+    of the network's own grid: what it gave there, at the threshold of the case, against the label's volume
+    fraction of at least one half; no rule for components comes in.
 
     Attach it on every process of a run on several. At the end each knows the figures and the failures of all,
-    in the order of the data set; the first one writes and prints, and until then its own share.
+    in the order of the data set; the first one writes and prints, and until then its own part.
 
     Args:
         output_dir: folder of the results.
-        loader: a `CaseLoader`; its ``failures`` are the cases without figures, those that cannot be measured
-            among them.
-        pred_key, label_key: masks on the scan's grid.
-        grid_pred_key, grid_label_key: masks on the network's grid.
+        pred_key, label_key: masks (1, X, Y, Z) on the scan's grid; the network's logits are under
+            ``pred_key`` before post-processing.
     """
 
     def __init__(
-        self,
-        output_dir: str | os.PathLike,
-        loader: Any,
-        pred_key: str = "pred",
-        label_key: str = "label",
-        grid_pred_key: str = "grid_pred",
-        grid_label_key: str = "grid_label",
+        self, output_dir: str | os.PathLike, pred_key: str = "pred", label_key: str = "label"
     ) -> None:
         self.output_dir = Path(output_dir)
-        self.loader = loader
         self.pred_key, self.label_key = pred_key, label_key
-        self.grid_pred_key, self.grid_label_key = grid_pred_key, grid_label_key
         self.rows: list[dict[str, Any]] = []
         self.failed: list[dict[str, str]] = []
+        self._logits: torch.Tensor | None = None
 
     def attach(self, engine: Engine) -> None:
-        """Register with an evaluator."""
+        """Register with an evaluator over a `CaseLoader`."""
         engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self.keep_logits)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.publish)
         engine.add_event_handler(Events.COMPLETED, self.completed)
 
-    def start(self, _: Engine) -> None:
+    def start(self, engine: Engine) -> None:
         """Forget an earlier run."""
+        self.loader = engine.data_loader
         self.rows, self.failed = [], []
+
+    def keep_logits(self, engine: Engine) -> None:
+        """What the network gave for this case, (1, 1, X, Y, Z) at its own grid."""
+        self._logits = engine.state.output[self.pred_key].detach().clone()
 
     def __call__(self, engine: Engine) -> None:
         """Measure the cases of this iteration."""
@@ -93,23 +95,23 @@ class CaseMetrics:
             try:
                 self.rows.append({"case": case, **self._measure({**batch, **output})})
             except Exception as error:  # one broken case must not take the cohort with it
-                self.loader.note_failure(case, error)
+                self.loader.failures.note(case, error)
         if idist.get_rank() == 0:
             write_csv(self.output_dir / "metrics.csv", self.rows, COLUMNS)
 
     def _measure(self, item: dict) -> dict[str, Any]:
-        prediction = item[self.pred_key]
+        prediction, label = item[self.pred_key], item[self.label_key]
         affine = prediction.affine.cpu().numpy().astype(float)
-        mask, truth, grid_mask, grid_truth = (
-            item[key][0].detach().cpu().numpy() > 0
-            for key in (self.pred_key, self.label_key, self.grid_pred_key, self.grid_label_key)
-        )
+        mask, truth = (volume[0].detach().cpu().numpy() > 0 for volume in (prediction, label))
         voxel_volume_mm3 = abs(float(np.linalg.det(affine[:3, :3])))
+        threshold = prediction.meta["threshold"]
+        grid_mask = (torch.sigmoid(self._logits[0, 0].float()) >= threshold).cpu().numpy()
+        grid_truth = _at_grid(label, grid_mask.shape)
         return {
             **case_metrics(mask, truth, affine),
             "grid_dice": dice(grid_mask, grid_truth),
             "grid_cldice": centerline_dice(grid_mask, grid_truth),
-            "threshold": prediction.meta["threshold"],
+            "threshold": threshold,
             "volume_mm3": np.count_nonzero(mask) * voxel_volume_mm3,
             "true_volume_mm3": np.count_nonzero(truth) * voxel_volume_mm3,
         }
@@ -119,7 +121,7 @@ class CaseMetrics:
         order = {item["case"]: number for number, item in enumerate(self.loader.dataset.data)}
         self.rows, self.failed = (
             sorted(gathered(own), key=lambda entry: order[entry["case"]])
-            for own in (self.rows, self.loader.failures)
+            for own in (self.rows, list(self.loader.failures))
         )
         engine.state.metrics |= {row["metric"]: row["mean"] for row in summarise(self.rows) if row["n"]}
 
@@ -139,17 +141,8 @@ class CaseMetrics:
         print(to_text(self.rows, COLUMNS), to_text(summary, columns), sep="\n\n")
         print(f"metrics: {self.output_dir / 'metrics.csv'}")
 
-    def finish(self) -> None:
-        """The end of the run.
 
-        Raises:
-            InputError: where a case could not be measured, or there was none, so that the exit code says it.
-        """
-        failed = self.failed
-        if not failed and not self.rows:
-            raise InputError("there is no case to measure: the chosen part of the data set's split is empty")
-        if failed:
-            total = len(failed) + len(self.rows)
-            raise InputError(
-                f"{len(failed)} of {total} cases failed, first '{failed[0]['case']}': {failed[0]['reason']}"
-            )
+def _at_grid(label: MetaTensor, shape: tuple[int, ...]) -> np.ndarray:
+    """Where at least half of a voxel of the network's grid is lumen of a label (1, X, Y, Z)."""
+    oriented = Orientation(axcodes="RAS", labels=(("L", "R"), ("P", "A"), ("I", "S")))(label)
+    return resize_volume(oriented.as_tensor(), shape, "area")[0].cpu().numpy() >= 0.5

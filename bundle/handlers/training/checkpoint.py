@@ -7,11 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
 from bundle.common.errors import InputError
-from bundle.common.switches import flag
+from bundle.common.parsing import parse_bool
 from bundle.networks import read_checkpoint, restore, save_checkpoint, save_weights
 
 from .run_folder import LAST_CHECKPOINT
@@ -22,30 +23,33 @@ BEST_CHECKPOINT = "checkpoint_best.pt"
 logger = logging.getLogger(__name__)
 
 
+def _bare(network: torch.nn.Module) -> torch.nn.Module:
+    """The network without DistributedDataParallel around it, which puts a prefix before its keys."""
+    return getattr(network, "module", network)
+
+
 class TrainingCheckpoint:
     """Save and resume everything that the next step depends on.
 
     At the end of an epoch it writes ``checkpoint_last.pt``: the weights, the optimizer, the learning rate's
     schedule, the scaler of fp16, the trainer's counters and the best validation so far. Random states are
     functions of (seed, epoch, step), see `Reproducible`, and need no place. Where the validation of the epoch
-    is the best so far, the same goes to ``checkpoint_best.pt``, and the weights alone to ``export_path`` as
-    ``{"model": state_dict}``. At the end of a run without any validation, ``export_path`` gets the last
-    weights. Each file is written beside its final name and renamed, so a kill at any moment leaves the
-    previous one whole. The files hold tensors and plain values and are read with ``weights_only=True``.
+    is the best so far, the same goes to ``checkpoint_best.pt``, and the weights alone, as a bare state_dict,
+    to ``model.pt``. At the end of a run without any validation, ``model.pt`` gets the last weights. Each file
+    is written beside its final name and renamed, so a kill at any moment leaves the previous one whole. The
+    files hold tensors and plain values and are read with ``weights_only=True``.
 
     Must be the last of the trainer's handlers, so that it saves what the others did to the epoch. MONAI's
     trainer makes its GradScaler only when it starts, which is why restoring happens then.
 
     Args:
-        ckpt_dir: folder of the checkpoints.
-        export_path: file for the weights alone.
-        network: the network, whose keys ``torch.compile`` in place has not changed.
-        optimizer: the optimizer.
+        ckpt_dir: folder of the checkpoints and of the exported ``model.pt``.
         lr_scheduler: the learning rate's schedule.
         validator: the evaluator that keeps ``best_metric``.
+        bundle_root: under MONAI Label the weights are exported to its ``models/model.pt`` instead, where
+            MONAI Label reads them.
         resume: start from ``checkpoint_last.pt``.
         save_interval: epochs from one ``checkpoint_last.pt`` to the next; the end of a run always gets one.
-        save: write the files; off on all processes but the first, which restore as it does.
 
     Raises:
         InputError: on resuming, where the file is of another architecture or of other data.
@@ -54,37 +58,32 @@ class TrainingCheckpoint:
     def __init__(
         self,
         ckpt_dir: str | os.PathLike,
-        export_path: str | os.PathLike,
-        network: torch.nn.Module,
-        optimizer: torch.optim.Optimizer,
         lr_scheduler: Any,
         validator: Engine,
+        bundle_root: str | os.PathLike = ".",
         resume: bool | str = False,
         save_interval: int = 1,
-        save: bool = True,
     ) -> None:
         self.ckpt_dir = Path(ckpt_dir)
-        self.export_path = Path(export_path)
-        self.network = network
-        self.optimizer = optimizer
+        in_monai_label = "MONAI_LABEL_APP_DIR" in os.environ
+        self.export_path = (Path(bundle_root) / "models" if in_monai_label else self.ckpt_dir) / "model.pt"
         self.lr_scheduler = lr_scheduler
         self.validator = validator
-        self.resume = flag(resume, "resume")
+        self.resume = parse_bool(resume, "resume")
         self.save_interval = int(save_interval)
-        self.save = save
         self._saved_epoch = 0
 
     def attach(self, engine: Engine) -> None:
         if self.resume:
             engine.add_event_handler(Events.STARTED, self.restore)
-        if self.save:
+        if idist.get_rank() == 0:  # the others restore as it does
             engine.add_event_handler(Events.EPOCH_COMPLETED, self.epoch_completed)
             engine.add_event_handler(Events.COMPLETED, self.completed)
 
     def epoch_completed(self, engine: Engine) -> None:
         if self.validator.state.best_metric_epoch == engine.state.epoch:
             save_checkpoint(self.state(engine), self.ckpt_dir / BEST_CHECKPOINT)
-            save_weights(self.network, self.export_path)
+            save_weights(_bare(engine.network), self.export_path)
         if engine.state.epoch % self.save_interval == 0:
             self.save_last(engine)
 
@@ -92,7 +91,7 @@ class TrainingCheckpoint:
         if self._saved_epoch != engine.state.epoch:
             self.save_last(engine)
         if self.validator.state.best_metric_epoch < 1:
-            save_weights(self.network, self.export_path)
+            save_weights(_bare(engine.network), self.export_path)
         logger.info("the weights are in %s", self.export_path)
 
     def save_last(self, engine: Engine) -> None:
@@ -102,8 +101,8 @@ class TrainingCheckpoint:
     def state(self, engine: Engine) -> dict[str, Any]:
         """Everything that the next epoch depends on, as tensors and plain values."""
         return {
-            "model": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "model": _bare(engine.network).state_dict(),
+            "optimizer": engine.optimizer.state_dict(),
             "lr_scheduler": self.lr_scheduler.state_dict(),
             "scaler": {} if engine.scaler is None else engine.scaler.state_dict(),
             "trainer": {
@@ -130,8 +129,8 @@ class TrainingCheckpoint:
                 f"{engine.state.epoch_length}; resume with the same data and batch size, "
                 "on as many processes."
             )
-        restore(self.network, content["model"], path)
-        self.optimizer.load_state_dict(content["optimizer"])
+        restore(_bare(engine.network), content["model"], path)
+        engine.optimizer.load_state_dict(content["optimizer"])
         self.lr_scheduler.load_state_dict(content["lr_scheduler"])
         if engine.scaler is not None and content["scaler"]:
             engine.scaler.load_state_dict(content["scaler"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 from monai.data import MetaTensor
@@ -26,12 +27,13 @@ class AugmentedBatch:
         augment: applied to the batch with ``step``; None for validation.
 
     Attributes:
-        step: number of the current iteration over the whole run; `Reproducible` sets it.
+        step, seed: number of the current iteration over the whole run, and the seed of this process;
+            `Reproducible` sets them.
     """
 
     def __init__(self, augment: BatchAugment | None = None) -> None:
         self.augment = augment
-        self.step = 0
+        self.step = self.seed = 0
 
     def __call__(
         self,
@@ -46,7 +48,7 @@ class AugmentedBatch:
             tensor = batchdata[key].to(device=device, non_blocking=non_blocking, dtype=torch.float32)
             pair.append(tensor.as_tensor() if isinstance(tensor, MetaTensor) else tensor)
         image, label = pair
-        return (image, label) if self.augment is None else self.augment(image, label, self.step)
+        return (image, label) if self.augment is None else self.augment(image, label, self.step, self.seed)
 
 
 class Reproducible:
@@ -56,6 +58,7 @@ class Reproducible:
     random transforms get the seed of (seed, epoch); before a step torch's global generators, which dropout
     draws from, get that of (seed, step), and ``prepare_batch`` is told the step. The order of the cases comes
     from a ``DistributedSampler``, which MONAI's trainer tells the epoch. Seeding does not wait for the GPU.
+    On several processes each has a seed of its own, so each draws other augmentations.
 
     Args:
         seed: of the run.
@@ -70,6 +73,7 @@ class Reproducible:
         self.dataset = dataset
 
     def attach(self, engine: Engine) -> None:
+        self.prepare_batch.seed = self.seed = self.seed * idist.get_world_size() + idist.get_rank()
         engine.add_event_handler(Events.EPOCH_STARTED, self.epoch_started)
         engine.add_event_handler(Events.ITERATION_STARTED, self.iteration_started)
 

@@ -1,4 +1,4 @@
-"""The folder that a training run writes to."""
+"""The folder of a training run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 from bundle.common.config_in_use import config_in_use
 from bundle.common.errors import InputError
 from bundle.common.files import UNFINISHED, write_text
-from bundle.common.switches import flag
+from bundle.common.parsing import parse_bool
+from bundle.common.processes import on_first_process
 
 __all__ = ["LAST_CHECKPOINT", "prepare_run"]
 
@@ -20,18 +21,21 @@ CONFIG = "config.json"
 logger = logging.getLogger(__name__)
 
 
-def prepare_run(run_dir: str | os.PathLike, resume: bool | str = False) -> Path:
-    """Make ``run_dir`` ready and write the resolved config into it as config.json.
+def prepare_run(output_dir: str | os.PathLike, resume: bool | str = False) -> None:
+    """Make a run's folder ready and write the config in use into it as config.json.
 
-    A new run never mixes with an older one: what ``run_dir`` already holds is kept under the same name with
-    the time of its last checkpoint.
+    A new run never mixes with an older one: what the folder already holds is kept under the same name with
+    the time of its last checkpoint. On several processes the first one does it, while the others wait.
 
     Raises:
         InputError: ``resume`` is set and there is nothing to resume.
     """
-    run_dir = Path(run_dir)
+    on_first_process(_prepare, Path(output_dir), parse_bool(resume, "resume"))
+
+
+def _prepare(run_dir: Path, resume: bool) -> None:
     last = run_dir / LAST_CHECKPOINT
-    if flag(resume, "resume"):
+    if resume:
         if not last.is_file():
             raise InputError(f"{last} does not exist, so there is nothing to resume; start without it.")
     elif last.is_file():
@@ -45,7 +49,6 @@ def prepare_run(run_dir: str | os.PathLike, resume: bool | str = False) -> Path:
     for unfinished in run_dir.glob(f"{UNFINISHED}*"):
         unfinished.unlink()  # a kill came while it was being saved
     _write_config(run_dir / CONFIG)
-    return run_dir
 
 
 def _write_config(path: Path) -> None:

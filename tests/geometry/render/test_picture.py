@@ -97,7 +97,9 @@ def test_the_letter_on_the_right_of_a_turned_view_is_on_the_right(angle):
 
 
 def test_a_machine_without_opengl_gets_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr("bundle.geometry.render.picture.why_no_pictures", lambda: "no pictures: install libosmesa6")
+    monkeypatch.setattr(
+        "bundle.geometry.render.picture.why_no_pictures", lambda: "no pictures: install libosmesa6"
+    )
     assert "libosmesa6" in snapshot(pv.Icosphere(), tmp_path / "a.png")
     assert not list(tmp_path.iterdir())
 

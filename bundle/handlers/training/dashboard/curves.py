@@ -17,7 +17,7 @@ from bundle.common.files import write_text
 
 from .writer import RunWriter
 
-__all__ = ["TrainingLog", "read_curves"]
+__all__ = ["Curves", "read_curves"]
 
 COLUMNS = ("epoch", "iteration", "train_loss", "learning_rate", "val_mean_dice", "seconds")
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def read_curves(path: str | os.PathLike) -> list[dict[str, float | None]]:
     return [dict(zip(COLUMNS, (float(cell) if cell else None for cell in row))) for row in rows[1:]]
 
 
-class TrainingLog:
+class Curves:
     """Log the numbers of every iteration, and a line an epoch with the mean loss and the validation.
 
     Reading a number from a GPU makes the host wait until the GPU is idle. So they stay there and are read
@@ -45,8 +45,9 @@ class TrainingLog:
     run first drops the rows after its checkpoint.
 
     Args:
-        run_dir: folder of curves.csv.
-        writer: shared with the other handlers of the run; opened and closed here.
+        output_dir: folder of curves.csv.
+        writer: shared with the other parts of the dashboard; opened and closed here, anew where the trainer
+            is run again.
         optimizer: for the learning rate of its first group.
         validator: the evaluator; its metrics count where it ran in this epoch.
         every: iterations from one reading to the next.
@@ -58,14 +59,14 @@ class TrainingLog:
 
     def __init__(
         self,
-        run_dir: str | os.PathLike,
+        output_dir: str | os.PathLike,
         writer: RunWriter,
         optimizer: torch.optim.Optimizer,
         validator: Engine,
         every: int = 20,
         key_metric: str = "val_mean_dice",
     ) -> None:
-        self.path = Path(run_dir) / "curves.csv"
+        self.path = Path(output_dir) / "curves.csv"
         self.writer = writer
         self.optimizer = optimizer
         self.validator = validator
@@ -82,8 +83,7 @@ class TrainingLog:
         engine.add_event_handler(Events.COMPLETED, lambda _: self.writer.close())
 
     def epoch_started(self, engine: Engine) -> None:
-        if not self._epoch_start:
-            self.writer.open(engine.state.iteration + 1)
+        if self.writer.open(engine.state.iteration + 1):
             self._keep_rows(before_epoch=engine.state.epoch)
         self._epoch_start = time.monotonic()
         self._epoch_losses = []

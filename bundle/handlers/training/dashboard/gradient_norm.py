@@ -10,7 +10,7 @@ __all__ = ["GradientNorm"]
 
 
 class GradientNorm:
-    """Put the norm of all gradients into the trainer's output as ``gradient_norm``, for `TrainingLog`.
+    """Put the norm of all gradients into the trainer's output as ``gradient_norm``, for `Curves`.
 
     The Euclidean one, left on the device, so no step waits for it. With fp16 the gradients are scaled, and
     the norm is divided by the same factor; it is infinite at a step that fp16 skips. A handler that unscales

@@ -37,7 +37,7 @@ def _keep(parts: dict[str, torch.Tensor], name: str):
 
 
 class TrainingLossParts:
-    """Put the parts of the training loss into the trainer's output as ``loss_<part>``, for `TrainingLog`.
+    """Put the parts of the training loss into the trainer's output as ``loss_<part>``, for `Curves`.
 
     Args:
         loss: the trainer's loss function.

@@ -75,7 +75,7 @@ class PrecisionRecallCurve:
     """Trainer handler that writes the curve of each validation as ``val/precision_recall``.
 
     Args:
-        writer: shared with `TrainingLog`.
+        writer: shared with `Curves`.
         source: counts during the validation.
         validator: the evaluator that ``source`` is attached to.
     """

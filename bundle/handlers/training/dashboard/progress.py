@@ -9,10 +9,10 @@ __all__ = ["TrainingProgress"]
 
 
 class TrainingProgress(ProgressBar):
-    """Ignite's bar over the iterations of an epoch, with the latest loss that `TrainingLog` has read.
+    """Ignite's bar over the iterations of an epoch, with the latest loss that `Curves` has read.
 
     Shown on a terminal only (``disable=None`` is tqdm's word for that); a log file gets the lines of
-    `TrainingLog`.
+    `Curves`.
     """
 
     def __init__(self) -> None:

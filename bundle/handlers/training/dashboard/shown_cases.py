@@ -120,7 +120,7 @@ class ShownCases:
     the epoch ends. On several processes only the first needs it, and it waits for none.
 
     Args:
-        writer: shared with `TrainingLog`; attach this after it.
+        writer: shared with `Curves`; attach this after it.
         validator: evaluator with batches {"image"} and output {"pred": logits, "label": share of lumen}, each
             (B, 1, X, Y, Z) in RAS.
         count: cases to show, at most one batch of them; 0 shows none.

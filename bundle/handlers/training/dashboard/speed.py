@@ -28,17 +28,15 @@ class SpeedLog:
     """Write ``speed/samples_per_second`` and ``speed/peak_memory_gib`` once an epoch.
 
     The time runs from the start of the epoch to the end of its last training step, without validation, and
-    with the waiting for data; the samples are those of all processes. Attach it after `TrainingLog`, which
+    with the waiting for data; the samples are those of all processes. Attach it after `Curves`, which
     opens the writer.
 
     Args:
-        writer: shared with `TrainingLog`.
-        device: that trains.
+        writer: shared with `Curves`.
     """
 
-    def __init__(self, writer: RunWriter, device: torch.device | str) -> None:
+    def __init__(self, writer: RunWriter) -> None:
         self.writer = writer
-        self.device = torch.device(device)
         self._start = 0.0
         self._samples = 0
         self._speed = 0.0
@@ -55,11 +53,12 @@ class SpeedLog:
     def iteration_completed(self, engine: Engine) -> None:
         self._samples += len(engine.state.output["image"])
         if engine.state.iteration % engine.state.epoch_length == 0:
-            if self.device.type == "cuda":
-                torch.cuda.synchronize(self.device)  # once an epoch
+            device = torch.device(engine.state.device)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)  # once an epoch
             self._speed = idist.get_world_size() * self._samples / (time.perf_counter() - self._start)
 
     def epoch_completed(self, engine: Engine) -> None:
         step = engine.state.iteration
         self.writer.scalar("speed/samples_per_second", self._speed, step)
-        self.writer.scalar("speed/peak_memory_gib", peak_memory_gib(self.device), step)
+        self.writer.scalar("speed/peak_memory_gib", peak_memory_gib(engine.state.device), step)

@@ -28,10 +28,12 @@ class RunWriter:
         self.log_dir = str(log_dir)
         self._writer: SummaryWriter | None = None
 
-    def open(self, first_step: int) -> None:
-        """Begin at ``first_step``, the iteration that comes next; does nothing when open."""
-        if self._writer is None:
-            self._writer = SummaryWriter(self.log_dir, purge_step=first_step if first_step > 1 else None)
+    def open(self, first_step: int) -> bool:
+        """Begin at ``first_step``, the iteration that comes next; False, and nothing done, when open."""
+        if self._writer is not None:
+            return False
+        self._writer = SummaryWriter(self.log_dir, purge_step=first_step if first_step > 1 else None)
+        return True
 
     def scalar(self, tag: str, value: float, step: int) -> None:
         self._opened.add_scalar(tag, value, step)
@@ -74,5 +76,5 @@ class RunWriter:
     @property
     def _opened(self) -> SummaryWriter:
         if self._writer is None:
-            raise RuntimeError("the writer is not open; TrainingLog opens it when the first epoch starts.")
+            raise RuntimeError("the writer is not open; Curves opens it when the first epoch starts.")
         return self._writer

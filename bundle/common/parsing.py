@@ -1,4 +1,4 @@
-"""Yes or no from a command line."""
+"""Values as a command line gives them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 from bundle.common.errors import InputError
 
-__all__ = ["flag"]
+__all__ = ["parse_bool"]
 
 
-def flag(value: Any, name: str = "the value") -> bool:
+def parse_bool(value: Any, name: str = "the value") -> bool:
     """True or False from a bool, 0 or 1, or a word such as "true", "no" or "off".
 
     ``python -m monai.bundle run --resume true`` hands over the string "true" (only "True" becomes a bool),

@@ -1,0 +1,75 @@
+"""The cases of a run that failed, each with its reason: one list for all that is done with a case."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bundle.common.errors import InputError, find_input_error
+from bundle.common.processes import gathered
+
+__all__ = ["FailureLog"]
+
+logger = logging.getLogger(__name__)
+
+
+class FailureLog:
+    """What went wrong with which case: ``{"case", "image", "reason"}`` each, in the order of the failures.
+
+    The reason is one sentence. A traceback is logged for anything but bad input, for it may be a fault of the
+    program.
+
+    Example:
+        >>> failures = FailureLog()
+        >>> failures.note("17", InputError("'17.nii.gz' is empty (0 bytes): copy or download it again"))
+        >>> [entry["case"] for entry in failures]
+        ['17']
+    """
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, str]] = []
+        self.images: dict[str, str] = {}
+
+    def __getitem__(self, number: int) -> dict[str, str]:
+        return self.entries[number]
+
+    def __iter__(self) -> Iterator[dict[str, str]]:
+        return iter(self.entries.copy())  # several threads add to it
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def begin(self, images: Mapping[str, Any]) -> None:
+        """Forget an earlier run; this one has these cases, name to path of the scan."""
+        self.entries, self.images = [], {case: str(image) for case, image in images.items()}
+
+    def note(self, case: str, error: Exception) -> None:
+        """Add ``case`` with the reason of ``error``, the first one where it fails twice."""
+        known = find_input_error(error)
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        reason = f"{type(cause).__name__}: {cause}" if known is None else str(known)
+        if all(entry["case"] != case for entry in self.entries):
+            self.entries.append({"case": case, "image": self.images.get(case, ""), "reason": reason})
+        logger.error("case '%s' failed: %s", case, reason, exc_info=error if known is None else None)
+
+    def finish(self, where: str | None = None) -> None:
+        """The end of the run, on every process of it.
+
+        Args:
+            where: a file that lists all cases, named in the sentence.
+
+        Raises:
+            InputError: a case failed, so that the exit code says it; the results of the others stand.
+        """
+        failed = gathered(self.entries)
+        if failed:
+            total = max(len(self.images), len(failed))
+            cases = "case" if total == 1 else "cases"
+            see = "" if where is None else f"; see {where}"
+            raise InputError(
+                f"{len(failed)} of {total} {cases} failed, first '{failed[0]['case']}': "
+                f"{failed[0]['reason']}{see}"
+            )

@@ -1,0 +1,183 @@
+"""What was typed after ``monai.bundle run``, held against the configs: MONAI takes any key for a new one."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ComponentLocator, ConfigParser
+from monai.bundle.reference_resolver import ReferenceResolver
+from monai.utils import optional_import
+
+from bundle.common.errors import InputError
+from bundle.common.parsing import parse_bool
+
+__all__ = ["check_command_line", "check_overrides"]
+
+_SEPARATOR = "::"
+# Of MONAI's experiment tracking, which adds them where they are not there.
+_TRACKING = ("tracking_uri", "experiment_name", "run_name", "save_execute_config")
+
+
+def check_command_line() -> None:
+    """Check the keys, their values and the run's name that `monai.bundle run` was started with.
+
+    For the list ``initialize`` of a config. A run that was started in another way is not looked at.
+
+    Raises:
+        InputError: see `check_overrides`; or the config has no steps under the run's name.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "run" and Path(code.co_filename).parts[-3:] == ("monai", "bundle", "scripts.py"):
+            break
+        frame = frame.f_back
+    if frame is None:
+        return
+    given = dict(frame.f_locals)
+    typed = dict(given["override"])
+    config_file, run_id = given["config_file"], given["run_id"]
+    if given["args_file"] is not None:
+        defaults = ConfigParser.load_config_file(given["args_file"])
+        config_file, run_id = config_file or defaults.get("config_file"), run_id or defaults.get("run_id")
+    check_overrides(config_file, {key: typed[key] for key in typed if key not in _TRACKING}, run_id)
+
+
+def check_overrides(
+    config_file: str | Sequence[str], overrides: Mapping[str, Any], run_id: str | None = None
+) -> None:
+    """Check that every key stands in the configs and that its value is of the kind that stands there.
+
+    A key inside a component may also be an argument of what the component makes.
+
+    Args:
+        config_file: one or several, in the order in which they are laid over each other.
+        overrides: key to value, such as ``{"train#trainer#max_epochs": 3}``.
+        run_id: of the steps to run, e.g. "training".
+
+    Raises:
+        InputError: an unknown key, named with the nearest one there is, a value of another kind, or a
+            ``run_id`` that names no steps.
+    """
+    files = config_file if not isinstance(config_file, str) else config_file.split(",")
+    config = ConfigParser.load_config_files([str(file) for file in files])
+    keys = set(_keys(config))
+    if "inference_config" in config:  # evaluate.yaml hands its keys on
+        inference = ConfigParser.load_config_file(Path(files[-1]).parent / "inference.yaml")
+        config = inference | config
+        keys |= set(_keys(inference))
+    if run_id is not None and not _are_steps(config.get(run_id)):
+        ids = [key for key, value in config.items() if _are_steps(value) and key not in _NOT_RUN]
+        raise InputError(f"there are no steps called {run_id!r} to run; {_in_config(files)} has {_or(ids)}.")
+    for typed, value in overrides.items():
+        key = ReferenceResolver.normalize_id(typed.removeprefix("+"))
+        if key in keys:
+            _check_kind(typed, value, _at(config, key))
+        elif not _is_argument(config, key):
+            near = _nearest(key, keys | _arguments_beside(config, key))
+            hint = f"; did you mean {near}?" if near else ""
+            raise InputError(f"there is no key {typed!r} in {_in_config(files)}{hint}")
+
+
+_NOT_RUN = ("initialize", "finalize", "imports")
+
+
+def _are_steps(value: Any) -> bool:
+    """Whether a value of a config is a list of expressions, or a macro of one."""
+    if isinstance(value, str):
+        return value.startswith("%")
+    return isinstance(value, list) and bool(value) and all(str(step).startswith("$") for step in value)
+
+
+def _keys(config: Any, above: str = "") -> list[str]:
+    """The keys of a config, the nested ones too, as ``train::trainer::max_epochs``."""
+    if not isinstance(config, (dict, list)):
+        return []
+    found = []
+    for key, value in config.items() if isinstance(config, dict) else enumerate(config):
+        name = f"{above}{key}"
+        found += [name, *_keys(value, f"{name}{_SEPARATOR}")]
+    return found
+
+
+def _at(config: Any, key: str) -> Any:
+    for part in key.split(_SEPARATOR):
+        config = config[int(part)] if isinstance(config, list) else config[part]
+    return config
+
+
+def _component_above(config: dict, key: str) -> Any:
+    above = key.rpartition(_SEPARATOR)[0]
+    try:
+        return _at(config, above) if above else None
+    except (KeyError, IndexError, ValueError, TypeError):
+        return None
+
+
+def _signature(component: Any) -> dict[str, inspect.Parameter]:
+    """The parameters of what a component makes; none where it is no component or cannot be found."""
+    target = component.get("_target_") if isinstance(component, dict) else None
+    if not isinstance(target, str):
+        return {}
+    if "." not in target:  # MONAI's own, named as in its documentation
+        module = ComponentLocator().get_component_module_name(target)
+        target = f"{module if isinstance(module, str) else (module or [''])[0]}.{target}"
+    module, _, name = target.rpartition(".")
+    made, found = optional_import(module, name=name)
+    try:
+        return dict(inspect.signature(made).parameters) if found else {}
+    except (TypeError, ValueError):
+        return {}
+
+
+def _is_argument(config: dict, key: str) -> bool:
+    """Whether the last part of a key is an argument of the component above it."""
+    last = key.rpartition(_SEPARATOR)[2]
+    component = _component_above(config, key)
+    parameters = _signature(component)
+    if isinstance(component, dict) and "_target_" in component and not parameters:
+        return True  # of a kind that cannot be looked into
+    return last in ("_disabled_", "_mode_", "_requires_") or last in parameters
+
+
+def _arguments_beside(config: dict, key: str) -> set[str]:
+    above = key.rpartition(_SEPARATOR)[0]
+    return {f"{above}{_SEPARATOR}{name}" for name in _signature(_component_above(config, key))}
+
+
+def _check_kind(typed: str, value: Any, present: Any) -> None:
+    """Numbers stay numbers, lists of numbers lists of as many, switches switches; the rest is free."""
+    if isinstance(value, str) and value.startswith(("@", "$", "%")):
+        return
+    if isinstance(present, bool):
+        parse_bool(value, typed)
+    elif isinstance(present, (int, float)):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or (isinstance(present, int) and value != int(value) and present != 0):
+            whole = "a whole number" if isinstance(present, int) else "a number"
+            raise InputError(f"{typed} is {value!r}; it must be {whole}, such as {present}.")
+    elif isinstance(present, list) and present and all(isinstance(v, (int, float)) for v in present):
+        fits = isinstance(value, (list, tuple)) and all(isinstance(v, (int, float)) for v in value)
+        if not fits:
+            raise InputError(f"{typed} is {value!r}; it must be a list of numbers, such as {present}.")
+
+
+def _nearest(key: str, keys: set[str]) -> str | None:
+    """The key that looks most like one, or ends in it; as a person types it."""
+    last_parts = {k.rpartition(_SEPARATOR)[2]: k for k in sorted(keys, key=len, reverse=True)}
+    last = key.rpartition(_SEPARATOR)[2]
+    near = [last_parts[key]] if key in last_parts else difflib.get_close_matches(key, keys, n=1, cutoff=0.6)
+    near = near or [last_parts[k] for k in difflib.get_close_matches(last, last_parts, n=1, cutoff=0.75)]
+    return near[0].replace(_SEPARATOR, "#") if near else None
+
+
+def _in_config(files: Sequence[str]) -> str:
+    return " and ".join(str(file) for file in files)
+
+
+def _or(words: Sequence[str]) -> str:
+    return " or ".join(words)

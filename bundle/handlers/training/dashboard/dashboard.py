@@ -1,0 +1,84 @@
+"""The dashboard of a training run as one handler: what it consists of, in which order, on which process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine
+from monai.engines import SupervisedTrainer
+
+from .curves import Curves
+from .gradient_norm import GradientNorm
+from .listed_output import ListedOutput
+from .loss_parts import TrainingLossParts, ValidationLoss
+from .notes import RunNotes
+from .precision_recall import PrecisionRecall, PrecisionRecallCurve
+from .progress import TrainingProgress
+from .speed import SpeedLog
+from .writer import RunWriter
+
+__all__ = ["TrainingDashboard"]
+
+
+class TrainingDashboard:
+    """Curves, images, meshes and notes of a run for TensorBoard, a line an epoch, and a progress bar.
+
+    Every process measures (loss parts, gradient norm, the validation's loss and precision-recall curve); the
+    first one writes. Attach it behind the handlers that train and validate, and before the checkpoint.
+
+    Args:
+        output_dir: the run's folder: event files, ``curves.csv``; its config.json is shown as text.
+        network, optimizer, loss: those of the trainer.
+        validator: the evaluator of the validation cases.
+        log_interval: iterations between two readings of the losses from the device.
+        shown_cases: validation cases whose overlays and meshes are shown; 0 for none.
+        shown_interval: epochs between two of their pictures, which take about 0.1 s a case.
+        val_interval: epochs from one validation to the next.
+        extent_mm: field of view of images that come without an affine.
+    """
+
+    def __init__(
+        self,
+        output_dir: str | os.PathLike,
+        network: torch.nn.Module,
+        optimizer: torch.optim.Optimizer,
+        loss: Any,
+        validator: Engine,
+        log_interval: int = 20,
+        shown_cases: int = 1,
+        shown_interval: int = 5,
+        val_interval: int = 1,
+        extent_mm: Sequence[float] = (180.0, 180.0, 120.0),
+    ) -> None:
+        self.output_dir = output_dir
+        self.network, self.optimizer, self.loss = network, optimizer, loss
+        self.validator = validator
+        self.log_interval = log_interval
+        self.shown = {"count": shown_cases, "every": shown_interval, "val_interval": val_interval}
+        self.extent_mm = extent_mm
+
+    def attach(self, trainer: SupervisedTrainer) -> None:
+        """Register all parts with a trainer, and the measuring ones with its validator."""
+        validator, precision_recall = self.validator, PrecisionRecall()
+        for part in (ValidationLoss(self.loss), precision_recall):
+            part.attach(validator)
+        parts: list = [TrainingLossParts(self.loss), GradientNorm(self.network)]
+        if idist.get_rank() == 0:
+            writer = RunWriter(self.output_dir)
+            parts += [
+                Curves(self.output_dir, writer, self.optimizer, validator, self.log_interval),
+                RunNotes(writer, self.output_dir),
+                SpeedLog(writer),
+                PrecisionRecallCurve(writer, precision_recall, validator),
+            ]
+            if int(self.shown["count"]) > 0:
+                from .shown_cases import ShownCases  # brings VTK with it
+
+                parts.append(ShownCases(writer, validator, **self.shown, extent_mm=self.extent_mm))
+            parts.append(TrainingProgress())
+        for part in [*parts, ListedOutput()]:
+            part.attach(trainer)
