@@ -8,7 +8,7 @@ from typing import Any
 
 import ignite.distributed as idist
 import torch
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 from monai.engines import SupervisedTrainer
 
 from .curves import Curves
@@ -62,10 +62,10 @@ class TrainingDashboard:
         self.extent_mm = extent_mm
 
     def attach(self, trainer: SupervisedTrainer) -> None:
-        """Register all parts with a trainer, and the measuring ones with its validator."""
+        """Register all parts with a trainer, and, when it starts, the measuring ones with its validator."""
         validator, precision_recall = self.validator, PrecisionRecall()
         for part in (ValidationLoss(self.loss), precision_recall):
-            part.attach(validator)
+            trainer.add_event_handler(Events.STARTED(once=1), lambda _, part=part: part.attach(validator))
         parts: list = [TrainingLossParts(self.loss), GradientNorm(self.network)]
         if idist.get_rank() == 0:
             writer = RunWriter(self.output_dir)

@@ -146,8 +146,11 @@ class ShownCases:
 
     def attach(self, engine: Engine) -> None:
         if self.count > 0 and self.every > 0:
-            self.validator.add_event_handler(IterationEvents.FORWARD_COMPLETED, self.keep, engine)
+            engine.add_event_handler(Events.STARTED(once=1), self.listen)
             engine.add_event_handler(Events.EPOCH_COMPLETED, self.write)
+
+    def listen(self, trainer: Engine) -> None:
+        self.validator.add_event_handler(IterationEvents.FORWARD_COMPLETED, self.keep, trainer)
 
     def keep(self, validator: Engine, trainer: Engine) -> None:
         if validator.state.iteration != 1:
