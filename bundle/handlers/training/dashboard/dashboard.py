@@ -62,23 +62,33 @@ class TrainingDashboard:
         self.extent_mm = extent_mm
 
     def attach(self, trainer: SupervisedTrainer) -> None:
-        """Register all parts with a trainer, and, when it starts, the measuring ones with its validator."""
-        validator, precision_recall = self.validator, PrecisionRecall()
-        for part in (ValidationLoss(self.loss), precision_recall):
-            trainer.add_event_handler(Events.STARTED(once=1), lambda _, part=part: part.attach(validator))
+        """Register all parts with a trainer.
+
+        The validator hears of them only when the trainer starts: evaluate.yaml laid over train.yaml has an
+        evaluator of its own, which is no part of a training.
+        """
+        precision_recall = PrecisionRecall()
+        measuring: list = [ValidationLoss(self.loss), precision_recall]
         parts: list = [TrainingLossParts(self.loss), GradientNorm(self.network)]
         if idist.get_rank() == 0:
             writer = RunWriter(self.output_dir)
             parts += [
-                Curves(self.output_dir, writer, self.optimizer, validator, self.log_interval),
+                Curves(self.output_dir, writer, self.optimizer, self.validator, self.log_interval),
                 RunNotes(writer, self.output_dir),
                 SpeedLog(writer),
-                PrecisionRecallCurve(writer, precision_recall, validator),
+                PrecisionRecallCurve(writer, precision_recall, self.validator),
             ]
-            if int(self.shown["count"]) > 0:
+            if int(self.shown["count"]) > 0 and int(self.shown["every"]) > 0:
                 from .shown_cases import ShownCases  # brings VTK with it
 
-                parts.append(ShownCases(writer, validator, **self.shown, extent_mm=self.extent_mm))
+                shown = ShownCases(writer, trainer, **self.shown, extent_mm=self.extent_mm)
+                measuring.append(shown)
+                trainer.add_event_handler(Events.EPOCH_COMPLETED, shown.write)
             parts.append(TrainingProgress())
+        trainer.add_event_handler(Events.STARTED, self._attach_to_validator, measuring)
         for part in [*parts, ListedOutput()]:
             part.attach(trainer)
+
+    def _attach_to_validator(self, _: Engine, measuring: list) -> None:
+        while measuring:  # once, though the trainer may be run again
+            measuring.pop(0).attach(self.validator)

@@ -115,14 +115,14 @@ def _near(points: np.ndarray, others: np.ndarray, distance_mm: float) -> np.ndar
 class ShownCases:
     """Write the overlays and the meshes of the first validation cases, every few epochs.
 
-    Images ``val/case_<n>/<plane>`` and mesh ``val/case_<n>``. Attached to the trainer, for
-    its iteration is the step; it listens to the validator for the volumes and keeps them on the device until
-    the epoch ends. On several processes only the first needs it, and it waits for none.
+    Images ``val/case_<n>/<plane>`` and mesh ``val/case_<n>``, by the trainer's iteration. Attached to the
+    validator, whose volumes it keeps on the device until the trainer's epoch ends: then `write` is due. The
+    validator has batches {"image"} and output {"pred": logits, "label": volume fraction}, each (B, 1, X, Y, Z)
+    in RAS. On several processes only the first needs it, and it waits for none.
 
     Args:
-        writer: shared with `Curves`; attach this after it.
-        validator: evaluator with batches {"image"} and output {"pred": logits, "label": share of lumen}, each
-            (B, 1, X, Y, Z) in RAS.
+        writer: shared with `Curves`, which opens it.
+        trainer: whose epochs count.
         count: cases to show, at most one batch of them; 0 shows none.
         every: epochs from one picture to the next, see `is_shown`.
         val_interval: epochs from one validation to the next.
@@ -132,30 +132,25 @@ class ShownCases:
     def __init__(
         self,
         writer: RunWriter,
-        validator: Engine,
+        trainer: Engine,
         count: int = 1,
         every: int = 5,
         val_interval: int = 1,
         extent_mm: Sequence[float] = (180.0, 180.0, 120.0),
     ) -> None:
         self.writer = writer
-        self.validator = validator
+        self.trainer = trainer
         self.count, self.every, self.val_interval = int(count), int(every), int(val_interval)
         self.extent_mm = tuple(extent_mm)
         self._kept: list[tuple] = []
 
-    def attach(self, engine: Engine) -> None:
-        if self.count > 0 and self.every > 0:
-            engine.add_event_handler(Events.STARTED(once=1), self.listen)
-            engine.add_event_handler(Events.EPOCH_COMPLETED, self.write)
+    def attach(self, validator: Engine) -> None:
+        validator.add_event_handler(IterationEvents.FORWARD_COMPLETED, self.keep)
 
-    def listen(self, trainer: Engine) -> None:
-        self.validator.add_event_handler(IterationEvents.FORWARD_COMPLETED, self.keep, trainer)
-
-    def keep(self, validator: Engine, trainer: Engine) -> None:
+    def keep(self, validator: Engine) -> None:
         if validator.state.iteration != 1:
             return
-        epoch, last = validator.state.epoch, trainer.state.max_epochs
+        epoch, last = validator.state.epoch, self.trainer.state.max_epochs
         if not is_shown(epoch, last, self.every, self.val_interval):
             return
         batch, output = validator.state.batch, validator.state.output
