@@ -207,6 +207,7 @@ def test_a_setting_that_cannot_be_is_named(tmp_path, settings, words):
         export_case(mask, affine, tmp_path, "7", pictures=False, **settings)
 
 
-def test_a_word_for_a_switch_is_refused():
-    with pytest.raises(ValueError, match="pictures is True or False; it is 'false'"):
-        ExportOptions(pictures="false")
+def test_a_switch_is_read_as_a_command_line_gives_it():
+    assert ExportOptions(pictures="false").pictures is False
+    with pytest.raises(ValueError, match="pictures is 'maybe'; it must be true or false"):
+        ExportOptions(pictures="maybe")
