@@ -174,5 +174,3 @@ def _check_leaks(lists: dict[str, list[dict[str, str]]]) -> None:
                 raise InputError(
                     f"'{first}' ({other}) and '{item['image']}' ({part}) are the same file: remove one link"
                 )
-
-

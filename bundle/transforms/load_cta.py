@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import logging
-import os
-import zlib
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,11 +11,11 @@ import numpy as np
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import LoadImaged
+from monai.utils import SpaceKeys
 
 from bundle.common.case_warnings import KEY
 from bundle.common.errors import InputError
-from bundle.common.filenames import SUFFIXES, split_suffix
-from bundle.data.readers import UNREADABLE, check_declared, check_intensities, reader_for
+from bundle.data.readers import check_intensities, open_volume
 
 __all__ = ["LoadCTAd"]
 
@@ -32,9 +29,9 @@ class LoadCTAd(LoadImaged):
     """`LoadImaged` for one image key and, where there is one, its label key, with every check on bad input.
 
     Images become MetaTensors of shape (1, X, Y, Z), float32, in HU and the file's own voxel order with its
-    affine in RAS mm, padding and a missing intercept mended (`check_intensities`), doubts in the meta data
-    (`bundle.common.case_warnings`); labels the same, uint8, 1 wherever the file is above 0. NIfTI comes through
-    nibabel, NRRD and MHA through ITK. A 4-D file whose last axis is 1 counts as 3-D.
+    affine in RAS mm, read and checked by `bundle.data.readers`, padding and a missing intercept mended
+    (`check_intensities`), doubts in the meta data (`bundle.common.case_warnings`); labels the same, uint8, 1
+    wherever the file is above 0. A 4-D file whose last axis is 1 counts as 3-D.
 
     Args:
         keys: the keys to load.
@@ -55,8 +52,7 @@ class LoadCTAd(LoadImaged):
         image_key: str = "image",
         allow_missing_keys: bool = False,
     ) -> None:
-        # dtype None: the readers give the final type, so that no volume is converted twice.
-        super().__init__(keys, dtype=None, ensure_channel_first=True, allow_missing_keys=allow_missing_keys)
+        super().__init__(keys, allow_missing_keys=allow_missing_keys)
         self.label_key = label_key
         self.image_key = image_key
 
@@ -70,74 +66,31 @@ class LoadCTAd(LoadImaged):
         return d
 
     def _load(self, path: str | Path, is_label: bool) -> MetaTensor:
-        path = str(Path(path).expanduser())
-        _check_file(path)
-        try:
-            check_declared(path)
-            loaded = self._loader(path, reader_for(path, is_label))
-        except InputError:
-            raise
-        except UNREADABLE as error:
-            raise InputError(_why_unreadable(path, error)) from error
-        # MONAI Label sets image_only to False on the loader of every LoadImaged: then it is (image, meta).
-        volume = loaded if isinstance(loaded, MetaTensor) else loaded[0]
+        volume = open_volume(path)
+        image = MetaTensor(
+            volume.mask()[None] if is_label else volume.float32()[None],
+            affine=volume.affine,
+            meta={
+                "filename_or_obj": str(volume.path),
+                "original_affine": volume.affine,
+                "original_channel_dim": float("nan"),
+                "spatial_shape": np.array(volume.stored.shape),
+                "space": SpaceKeys.RAS,
+                "sform_code": volume.sform_code,
+                "qform_code": volume.qform_code,
+            },
+        )
         if not is_label:
-            _check_hounsfield(path, volume)
-        return volume
+            _check_hounsfield(str(volume.path), image)
+        return image
 
 
 def _check_hounsfield(path: str, image: MetaTensor) -> None:
-    """Mend the image where that can be, and put the warnings into its meta data (`bundle.common.case_warnings`)."""
+    """Mend the image where that can be, and put the warnings into its meta data."""
     _, sentences = check_intensities(path, image.as_tensor()[0], image.pixdim.tolist())
     image.meta[KEY] = "\n".join(sentences)
     for sentence in sentences:
         logger.warning("'%s': %s", path, sentence)
-
-
-def _check_file(path: str) -> None:
-    if not os.path.exists(path):
-        raise InputError(f"'{path}' does not exist: expected an image file")
-    if os.path.isdir(path):
-        raise InputError(f"'{path}' is a folder: expected one image file")
-    if not os.path.isfile(path):
-        raise InputError(f"'{path}' is a device or a pipe: expected an image file")
-    if not split_suffix(path)[1]:
-        raise InputError(f"'{path}' is not an image file: expected one that ends in {', '.join(SUFFIXES)}")
-    if os.path.getsize(path) == 0:
-        raise InputError(f"'{path}' is empty (0 bytes): copy or download it again")
-
-
-def _why_unreadable(path: str, error: Exception) -> str:
-    if isinstance(error, PermissionError):
-        return f"'{path}' may not be read: give yourself permission to read it"
-    if path.lower().endswith(".gz") and _gzip_is_cut(path):
-        return f"'{path}' is a truncated gzip file: copy or download it again"
-    if isinstance(error, EOFError) or _has_known_header(path):
-        return f"'{path}' is damaged or cut short: copy or download it again"
-    return f"'{path}' is not an image that can be read: expected NIfTI, NRRD or MHA"
-
-
-def _gzip_is_cut(path: str) -> bool:
-    try:
-        with gzip.open(path, "rb") as file:
-            while file.read(1 << 20):
-                pass
-    except EOFError:
-        return True
-    except (OSError, zlib.error):
-        return False
-    return False
-
-
-def _has_known_header(path: str) -> bool:
-    """Whether the file begins like the kind that its suffix names, so that its end must be at fault."""
-    opener = gzip.open if path.lower().endswith(".gz") else open
-    try:
-        with opener(path, "rb") as file:
-            start = file.read(348)
-    except (OSError, EOFError, zlib.error):
-        return False
-    return start.startswith((b"NRRD", b"ObjectType", b"NDims")) or start[344:348] in (b"n+1\0", b"ni1\0")
 
 
 def _check_same_grid(image: MetaTensor, label: MetaTensor) -> None:

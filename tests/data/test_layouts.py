@@ -187,9 +187,7 @@ def test_two_labels_for_one_image(tmp_path):
     assert names(find_images(tmp_path)) == ["a"]
 
 
-@pytest.mark.parametrize(
-    ("gone", "noun"), [("labels/2.nii.gz", "label"), ("images/2.nii.gz", "image")]
-)
+@pytest.mark.parametrize(("gone", "noun"), [("labels/2.nii.gz", "label"), ("images/2.nii.gz", "image")])
 def test_missing_pairs(tmp_path, gone, noun):
     for n in (1, 2, 3):
         touch(tmp_path / f"images/{n}.nii.gz")

@@ -50,8 +50,7 @@ def read_pairs(root: Path, files: list[Path]) -> Found | None:
         part = _part(file)
         if part is not None and parts.setdefault(case, part) != part:
             raise InputError(
-                f"case '{case}' is in two parts, {parts[case]} and {part} ('{root / file}'): "
-                "keep it in one"
+                f"case '{case}' is in two parts, {parts[case]} and {part} ('{root / file}'): keep it in one"
             )
     if masks:
         warnings.warn(f"'{root}': {len(masks)} 8-bit masks are not images: {some(masks)}", stacklevel=2)

@@ -1,8 +1,13 @@
 """Volumes from disk, or one sentence that says why they cannot be used."""
 
-from .declared import check_declared
-from .header import UNREADABLE, files_of, is_eight_bit
-from .intensities import check_intensities
-from .volumes import reader_for
+import lazy_loader
 
-__all__ = ["UNREADABLE", "check_declared", "check_intensities", "files_of", "is_eight_bit", "reader_for"]
+# Imported when first used: listing a folder or reading a mask needs neither PyTorch nor ITK.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "formats": ["files_of", "is_eight_bit"],
+        "intensities": ["check_intensities"],
+        "read": ["open_volume", "read_volume"],
+    },
+)

@@ -73,6 +73,8 @@ def check_intensities(
 
 
 def _refuse(path: str, volume: torch.Tensor, low: float, high: float) -> None:
+    if low == high:
+        raise InputError(f"'{path}' is constant, every voxel is {low:g}: expected a CT in Hounsfield units")
     expected = "expected Hounsfield units, air at -1000 and contrast at 200 to 700"
     if high - low < 100:
         raise InputError(
