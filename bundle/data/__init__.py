@@ -1,5 +1,6 @@
-"""Data sets found on disk, their splits, and what the name of a file says."""
+"""Data sets found on disk or given as a list, and their splits."""
 
 from .find import find_cases, find_images, part_of
+from .lists import as_cases
 
-__all__ = ["find_cases", "find_images", "part_of"]
+__all__ = ["as_cases", "find_cases", "find_images", "part_of"]

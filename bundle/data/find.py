@@ -8,20 +8,11 @@ from pathlib import Path
 
 from bundle.common.errors import InputError
 from bundle.common.filenames import SUFFIXES, case_name, natural_key, split_suffix
-from bundle.data.datasets import PARTS, Found, read_asoca, read_decathlon, read_imagecas, read_pairs, some
 
+from .datasets import LABELLED_LAYOUTS, PARTS, CaseIndex, first_few, recognise
 from .splits import draw_split
-from .walk import describe_files, list_files
 
 __all__ = ["find_cases", "find_images", "part_of"]
-
-# The most specific first: pairs take any image.
-_LAYOUTS = (read_decathlon, read_asoca, read_imagecas, read_pairs)
-_LOOKED_FOR = (
-    "ImageCAS (<range>/<N>.img.nii.gz with <N>.label.nii.gz, or <id>/img.nii.gz with <id>/label.nii.gz), "
-    "ASOCA (Normal and Diseased, each with CTCA and Annotations), a Decathlon dataset.json, and pairs "
-    "(images/x.nii.gz with labels/x.nii.gz, or x.nii.gz with x_label.nii.gz)"
-)
 
 
 def find_cases(
@@ -32,6 +23,9 @@ def find_cases(
     seed: int = 0,
 ) -> dict[str, list[dict[str, str]]]:
     """Train, validation and test lists of the labelled cases in a folder.
+
+        find_cases("ImageCAS", split="Split-2")["train"][0]
+        # {"image": "ImageCAS/1-200/1.img.nii.gz", "label": "ImageCAS/1-200/1.label.nii.gz", "case": "1"}
 
     The layout is recognised: ImageCAS (both forms), ASOCA, Decathlon ``dataset.json``, plain pairs. The
     split is the data set's own where it has one (ImageCAS's .xlsx, Decathlon's labelled lists, folders
@@ -54,19 +48,20 @@ def find_cases(
         InputError: no such folder, an empty or unknown one, images without labels or labels without images,
             two cases of one name, a split that cannot be read or honoured.
     """
-    root, found = _recognise(dataset_dir)
-    if not found.labels:
+    root = Path(dataset_dir).expanduser()
+    index = recognise(root, labelled=True)
+    if not index.labels:
         raise InputError(
-            f"'{root}' has {len(found.images)} images but no labels, which training and evaluation need: "
-            f"looked for {_LOOKED_FOR}"
+            f"'{root}' has {len(index.images)} images but no labels, which training and evaluation need: "
+            f"looked for {LABELLED_LAYOUTS}"
         )
-    assigned = found.assign(split)
-    cases = assigned or dict.fromkeys({**found.images, **found.labels})
-    _check_pairs(root, found, list(cases))
-    parts = _complete(root, found, assigned, val_fraction, test_fraction, seed)
+    assigned = index.assign(split)
+    cases = assigned or dict.fromkeys({**index.images, **index.labels})
+    _check_pairs(root, index, list(cases))
+    parts = _complete(root, index, assigned, val_fraction, test_fraction, seed)
     lists: dict[str, list[dict[str, str]]] = {part: [] for part in PARTS}
     for case in sorted(parts, key=natural_key):
-        item = {"image": found.images[case], "label": found.labels[case][0], "case": case}
+        item = {"image": index.images[case], "label": index.labels[case][0], "case": case}
         lists[parts[case]].append(item)
     _check_leaks(lists)
     return lists
@@ -88,6 +83,8 @@ def part_of(cases: dict[str, list[dict[str, str]]], part: str) -> list[dict[str,
 def find_images(dataset_dir: str | Path) -> list[dict[str, str]]:
     """The images to run inference on: one file, a folder of images, or a data set that `find_cases` knows.
 
+        find_images("scans")  # [{"image": "scans/a.nii.gz", "case": "a"}, ...]
+
     Labels, and 8-bit masks of other structures, are never taken for images.
 
     Returns:
@@ -102,37 +99,24 @@ def find_images(dataset_dir: str | Path) -> list[dict[str, str]]:
             endings = ", ".join(SUFFIXES)
             raise InputError(f"'{path}' is not an image file: expected one that ends in {endings}")
         return [{"image": str(path), "case": case_name(path)}]
-    _, found = _recognise(path)
-    return [{"image": found.images[c], "case": c} for c in sorted(found.images, key=natural_key)]
+    index = recognise(path, labelled=False)
+    return [{"image": index.images[c], "case": c} for c in sorted(index.images, key=natural_key)]
 
 
-def _recognise(dataset_dir: str | Path) -> tuple[Path, Found]:
-    root = Path(dataset_dir).expanduser()
-    if not root.is_dir():
-        what = "is a file" if root.exists() else "does not exist"
-        raise InputError(f"dataset_dir '{root}' {what}: expected a folder with {_LOOKED_FOR}")
-    files = list_files(root)
-    for read in _LAYOUTS:
-        found = read(root, files)
-        if found is not None:
-            return root, found
-    raise InputError(f"no images in '{root}': looked for {_LOOKED_FOR}; found {describe_files(files)}")
-
-
-def _check_pairs(root: Path, found: Found, cases: list[str]) -> None:
+def _check_pairs(root: Path, index: CaseIndex, cases: list[str]) -> None:
     for have, lack, noun in (
-        (found.images, found.labels, "label"),
-        (found.labels, found.images, "image"),
+        (index.images, index.labels, "label"),
+        (index.labels, index.images, "image"),
     ):
         alone = sorted((c for c in cases if c in have and c not in lack), key=natural_key)
         if alone:
             raise InputError(
-                f"{len(alone)} of {len(cases)} cases in '{root}' ({found.layout}) have no {noun}: "
-                f"{some([_first(have[c]) for c in alone])}; give each its {noun} or move it out"
+                f"{len(alone)} of {len(cases)} cases in '{root}' ({index.layout}) have no {noun}: "
+                f"{first_few([_first(have[c]) for c in alone])}; give each its {noun} or move it out"
             )
     for case in cases:
-        if len(found.labels[case]) > 1:
-            raise InputError(f"case '{case}' has two labels, {some(found.labels[case])}: keep one")
+        if len(index.labels[case]) > 1:
+            raise InputError(f"case '{case}' has two labels, {first_few(index.labels[case])}: keep one")
 
 
 def _first(paths: str | list[str]) -> str:
@@ -141,7 +125,7 @@ def _first(paths: str | list[str]) -> str:
 
 def _complete(
     root: Path,
-    found: Found,
+    index: CaseIndex,
     assigned: dict[str, str],
     val_fraction: float,
     test_fraction: float,
@@ -149,9 +133,9 @@ def _complete(
 ) -> dict[str, str]:
     """The data set's own parts, and those that it lacks drawn from its training cases."""
     if not assigned:
-        return draw_split(found.images, val_fraction, test_fraction, seed, found.strata)
+        return draw_split(index.images, val_fraction, test_fraction, seed, index.strata)
     empty = [part for part in PARTS if part not in assigned.values()]
-    if found.complete or "train" in empty:
+    if index.complete or "train" in empty:
         if empty:
             warnings.warn(f"the split of '{root}' has no {' and no '.join(empty)} case on disk", stacklevel=3)
         return assigned

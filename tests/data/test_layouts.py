@@ -160,14 +160,15 @@ def test_results_of_a_run_are_no_images(tmp_path):
 
 @pytest.mark.parametrize("find", [find_cases, find_images])
 def test_folders_that_hold_nothing_usable(tmp_path, find):
-    everything = r"looked for ImageCAS .*ASOCA .*dataset\.json.*pairs .*; found nothing$"
-    with pytest.raises(InputError, match=everything):
+    layouts = r"ImageCAS .*ASOCA .*dataset\.json.*pairs .*" if find is find_cases else r"files .*\.nii\.gz.*"
+    with pytest.raises(InputError, match=rf"looked for {layouts}; found nothing$"):
         find(tmp_path)
     touch(tmp_path / "IM0001.dcm")
     touch(tmp_path / "IM0002.dcm")
     with pytest.raises(InputError, match=r"looked for .*; found 2 files such as 'IM0001\.dcm'$"):
         find(tmp_path)
-    with pytest.raises(InputError, match=r"gone' does not exist: expected a folder"):
+    expected = "a folder with ImageCAS" if find is find_cases else "an image file or a folder of images$"
+    with pytest.raises(InputError, match=rf"gone' does not exist: expected {expected}"):
         find(tmp_path / "gone")
 
 

@@ -1,9 +1,6 @@
 """The layouts of data sets that are recognised, one a file."""
 
-from .asoca import read_asoca
-from .decathlon import read_decathlon
-from .imagecas import read_imagecas
-from .listing import PARTS, Found, some
-from .pairs import read_pairs
+from .case_index import PARTS, CaseIndex, first_few, same_name
+from .recognise import LABELLED_LAYOUTS, recognise
 
-__all__ = ["PARTS", "Found", "read_asoca", "read_decathlon", "read_imagecas", "read_pairs", "some"]
+__all__ = ["LABELLED_LAYOUTS", "PARTS", "CaseIndex", "first_few", "recognise", "same_name"]

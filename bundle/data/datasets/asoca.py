@@ -6,17 +6,17 @@ from pathlib import Path
 
 from bundle.common.filenames import case_name, split_suffix
 
-from .listing import Found
+from .case_index import CaseIndex
 
 __all__ = ["read_asoca"]
 
 
-def read_asoca(root: Path, files: list[Path]) -> Found | None:
+def read_asoca(root: Path, files: list[Path]) -> CaseIndex | None:
     """The images and labels of an ASOCA folder, or None where the folder is none.
 
     ASOCA assigns no parts to its labelled cases: a split is drawn with Normal and Diseased in proportion.
     """
-    found = Found("ASOCA", images={}, labels={})
+    index = CaseIndex("ASOCA")
     for file in files:
         if not split_suffix(file)[1] or len(file.parts) < 3:
             continue
@@ -24,7 +24,7 @@ def read_asoca(root: Path, files: list[Path]) -> Found | None:
         if group not in ("normal", "diseased") or kind not in ("ctca", "annotations"):
             continue
         case = case_name(file)
-        add = found.add_image if kind == "ctca" else found.add_label
+        add = index.add_image if kind == "ctca" else index.add_label
         add(case, root / file)
-        found.strata[case] = group
-    return found if found.images else None
+        index.strata[case] = group
+    return index if index.images else None

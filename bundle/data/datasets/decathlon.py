@@ -8,14 +8,14 @@ from pathlib import Path
 from bundle.common.errors import InputError
 from bundle.common.filenames import case_name
 
-from .listing import Found
+from .case_index import CaseIndex
 
 __all__ = ["read_decathlon"]
 
 _PART_OF = {"training": "train", "validation": "validation", "test": "test"}
 
 
-def read_decathlon(root: Path, files: list[Path]) -> Found | None:
+def read_decathlon(root: Path, files: list[Path]) -> CaseIndex | None:
     """The cases of ``dataset.json`` in ``root``, or None where there is no such file with a training list.
 
     Its "test" and "validation" lists name images without labels as a rule: those serve inference only, and
@@ -30,19 +30,19 @@ def read_decathlon(root: Path, files: list[Path]) -> Found | None:
         raise InputError(f"'{path}' is not JSON that can be read: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("training"), list):
         return None
-    found = Found("Decathlon", images={}, labels={})
+    index = CaseIndex("Decathlon")
     parts: dict[str, str] = {}
     for key, part in _PART_OF.items():
         for entry in content.get(key) or []:
             image, label = _paths(path, key, entry)
             case = case_name(image)
-            found.add_image(case, image)
+            index.add_image(case, image)
             if label is not None:
-                found.add_label(case, label)
+                index.add_label(case, label)
             if label is not None or part == "train":
                 parts[case] = part
-    found.assign = lambda split: parts
-    return found
+    index.assign = lambda split: parts
+    return index
 
 
 def _paths(path: Path, key: str, entry: object) -> tuple[Path, Path | None]:

@@ -14,15 +14,15 @@ from pathlib import Path
 from bundle.common.errors import InputError
 from bundle.common.filenames import case_name, file_role, is_duplicate, split_suffix
 
+from .case_index import CaseIndex, first_few
 from .imagecas_split import has_file_names, read_split_file
-from .listing import Found, some
 
 __all__ = ["read_imagecas"]
 
 _STEM = re.compile(r"(?:.+\.)?(?P<kind>img|label)", re.IGNORECASE)
 
 
-def read_imagecas(root: Path, files: list[Path]) -> Found | None:
+def read_imagecas(root: Path, files: list[Path]) -> CaseIndex | None:
     """The images, labels and split of an ImageCAS folder, or None where the folder is none.
 
     Folders and files that a download named ``(1)`` are ignored with a warning.
@@ -34,16 +34,16 @@ def read_imagecas(root: Path, files: list[Path]) -> Found | None:
         return None  # plain pairs such as x/img.nii.gz with x/seg.nii.gz
     dropped = [str(f) for f in kinds if is_duplicate(f)]
     if dropped:
-        warnings.warn(f"'{root}': {len(dropped)} duplicates ignored: {some(dropped)}", stacklevel=2)
-    found = Found("ImageCAS", images={}, labels={}, complete=True)
+        warnings.warn(f"'{root}': {len(dropped)} duplicates ignored: {first_few(dropped)}", stacklevel=2)
+    index = CaseIndex("ImageCAS", complete=True)
     for file, kind in kinds.items():
         if not is_duplicate(file):
-            add = found.add_image if kind == "img" else found.add_label
+            add = index.add_image if kind == "img" else index.add_label
             add(case_name(root / file), root / file)
-    if not found.images:
+    if not index.images:
         raise InputError(f"'{root}' holds only duplicates such as '{dropped[0]}': expected the originals")
-    found.assign = partial(_assign, root, files, found)
-    return found
+    index.assign = partial(_assign, root, files, index)
+    return index
 
 
 def _stem(file: Path) -> str:
@@ -66,7 +66,7 @@ def _split_file(root: Path, files: list[Path]) -> Path | None:
         books = [b for b in sorted(beside) if not is_duplicate(b.name) and has_file_names(b)]
     if len(books) > 1:
         raise InputError(
-            f"'{root}' has {len(books)} split files, {some([str(b) for b in books])}: keep the one to use"
+            f"'{root}' has {len(books)} split files, {first_few(list(map(str, books)))}: keep the one to use"
         )
     return books[0] if books else None
 
@@ -76,28 +76,29 @@ def _is_book(file: Path) -> bool:
     return file.suffix.lower() == ".xlsx" and not file.name.startswith(("~$", "."))
 
 
-def _assign(root: Path, files: list[Path], found: Found, split: str) -> dict[str, str]:
-    """The parts of the cases on disk by the split file; the cases that differ are told in a warning."""
+def _assign(root: Path, files: list[Path], index: CaseIndex, split: str) -> dict[str, str]:
+    """The parts of the cases on disk by the split file; a warning names the cases that differ."""
     path = _split_file(root, files)
     if path is None:
         warnings.warn(f"'{root}' has no split file (.xlsx): a split is drawn from the seed", stacklevel=2)
         return {}
     parts = read_split_file(path, split)
-    on_disk = {**found.images, **found.labels}
+    on_disk = {**index.images, **index.labels}
     absent = [name for name in parts if name not in on_disk]
     unnamed = [name for name in on_disk if name not in parts]
     if len(absent) == len(parts):
         raise InputError(
-            f"none of the {len(parts)} cases in '{path}' is on disk in '{root}', which has {some(unnamed)}"
+            f"none of the {len(parts)} cases in '{path}' is on disk in '{root}', which has "
+            f"{first_few(unnamed)}"
         )
     if absent:
         warnings.warn(
-            f"{len(absent)} of the {len(parts)} cases in '{path}' are not on disk: {some(absent)}",
+            f"{len(absent)} of the {len(parts)} cases in '{path}' are not on disk: {first_few(absent)}",
             stacklevel=2,
         )
     if unnamed:
         warnings.warn(
-            f"{len(unnamed)} cases on disk are not in '{path}' and are left out: {some(unnamed)}",
+            f"{len(unnamed)} cases on disk are not in '{path}' and are left out: {first_few(unnamed)}",
             stacklevel=2,
         )
     return {name: part for name, part in parts.items() if name in on_disk}

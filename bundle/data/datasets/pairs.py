@@ -14,7 +14,7 @@ from bundle.common.errors import InputError
 from bundle.common.filenames import case_name, file_role, split_suffix
 from bundle.data.readers import is_eight_bit
 
-from .listing import Found, some
+from .case_index import CaseIndex, first_few
 
 __all__ = ["read_pairs"]
 
@@ -26,13 +26,13 @@ _PART_FOLDERS = {
 }
 
 
-def read_pairs(root: Path, files: list[Path]) -> Found | None:
+def read_pairs(root: Path, files: list[Path]) -> CaseIndex | None:
     """The images and the labels below ``root``, or None where there is no image.
 
     A file whose name says neither image nor label is an image, unless its voxels are 8-bit: those cannot
     hold Hounsfield units, so it is another structure's mask and is left out with a warning.
     """
-    found = Found("image/label pairs", images={}, labels={})
+    index = CaseIndex("image/label pairs")
     parts: dict[str, str] = {}
     masks: list[str] = []
     for file in files:
@@ -45,7 +45,7 @@ def read_pairs(root: Path, files: list[Path]) -> Found | None:
             masks.append(str(file))
             continue
         case = case_name(root / file)
-        add = found.add_label if role == "label" else found.add_image
+        add = index.add_label if role == "label" else index.add_image
         add(case, root / file)
         part = _part(file)
         if part is not None and parts.setdefault(case, part) != part:
@@ -53,17 +53,17 @@ def read_pairs(root: Path, files: list[Path]) -> Found | None:
                 f"case '{case}' is in two parts, {parts[case]} and {part} ('{root / file}'): keep it in one"
             )
     if masks:
-        warnings.warn(f"'{root}': {len(masks)} 8-bit masks are not images: {some(masks)}", stacklevel=2)
-    if not found.images:
+        warnings.warn(f"'{root}': {len(masks)} 8-bit masks are not images: {first_few(masks)}", stacklevel=2)
+    if not index.images:
         return None
-    outside = [case for case in {**found.images, **found.labels} if case not in parts]
+    outside = [case for case in {**index.images, **index.labels} if case not in parts]
     if parts and outside:
         raise InputError(
-            f"'{root}' has train, validation or test folders, but cases {some(outside)} lie in none of them: "
-            "move them into one"
+            f"'{root}' has train, validation or test folders, but cases {first_few(outside)} lie in none of "
+            "them: move them into one"
         )
-    found.assign = lambda split: parts
-    return found
+    index.assign = lambda split: parts
+    return index
 
 
 def _part(file: Path) -> str | None:
