@@ -53,7 +53,7 @@ def predicted_case(network: torch.nn.Module, device: torch.device, seed: int) ->
     image = np.clip((phantom.image.astype(np.float32) + 500) / 1500, 0, 1)
     with torch.inference_mode():
         logits = network(torch.from_numpy(image)[None, None].to(device))
-    truth = np.asarray(phantom.share, np.float32) / WHOLE
+    truth = np.asarray(phantom.lumen_fraction, np.float32) / WHOLE
     probability = torch.sigmoid(logits)[0, 0].float().cpu().numpy()
     return Case(str(seed), image, truth, probability, np.asarray(phantom.affine)), logits
 

@@ -39,7 +39,7 @@ def write_orders(folder: Path, orders: list[np.ndarray], seed: int = 7) -> None:
     """`<number>.nii.gz` of one scan in each order, each with the affine that keeps it where it is."""
     phantom = make_phantom(seed, SHAPE, orientation="RAS")
     turn = nib.affines.from_matvec(Rotation.from_euler("zx", [12, 7], degrees=True).as_matrix())
-    image = (50 + 400 * (phantom.share / 255.0) - 1000 * (phantom.image < -500)).astype(np.int16)
+    image = (50 + 400 * (phantom.lumen_fraction / 255.0) - 1000 * (phantom.image < -500)).astype(np.int16)
     scan = nib.Nifti1Image(image, turn @ phantom.affine)
     folder.mkdir(parents=True, exist_ok=True)
     for number, order in enumerate(orders):

@@ -23,9 +23,10 @@ def as_cases(items: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         items: as MONAI's datasets take them; everything in them is kept.
 
     Raises:
-        InputError: an item without one image file, or two items of one name.
+        InputError: an item without one image file, or two images of one name (the same image may come again).
     """
-    cases: dict[str, dict[str, Any]] = {}
+    cases: list[dict[str, Any]] = []
+    images: dict[str, Any] = {}
     for item in items:
         image = item.get("image") if isinstance(item, Mapping) else None
         if not isinstance(image, (str, os.PathLike)):
@@ -33,7 +34,7 @@ def as_cases(items: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 f'an item of the data set names no image file: {item}; expected {{"image": path}}'
             )
         case = str(item.get("case") or case_name(image))
-        if case in cases:
-            raise same_name(case, cases[case]["image"], image)
-        cases[case] = {**item, "case": case}
-    return list(cases.values())
+        if images.setdefault(case, image) != image:
+            raise same_name(case, images[case], image)
+        cases.append({**item, "case": case})
+    return cases

@@ -1,6 +1,7 @@
-"""Synthetic coronary CT angiograms with known truth. Needs NumPy and SciPy only."""
+"""Synthetic coronary CT angiograms with known truth, from NumPy and SciPy."""
 
+from .imagecas import write_case, write_imagecas
 from .phantom import SMALL, WHOLE, make_phantom
-from .pool import make_pool, write_case, write_imagecas
+from .pool import make_pool
 
 __all__ = ["SMALL", "WHOLE", "make_phantom", "make_pool", "write_case", "write_imagecas"]

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from bundle.phantom.phantom import make_phantom
+from bundle.phantom import make_phantom
 
 TINY = (64, 64, 48)
 MIDDLE = (160, 160, 120)
@@ -102,7 +102,7 @@ def test_anatomy_in_patient_space(case):
     assert names["LAD"][-1, 2] < names["LAD"][0, 2] - 20
 
 
-def test_daughters_begin_on_their_parent(case):
+def test_children_begin_on_their_parent(case):
     names = {b["name"]: b for b in case.tree["branches"]}
     for branch in case.tree["branches"]:
         if branch["parent"] and names[branch["parent"]]["complete"] and len(branch["points_ras_mm"]):
@@ -148,7 +148,7 @@ def test_lesions_narrow_the_lumen_by_what_they_say():
     assert seen > 3
 
 
-def test_bad_arguments_are_told():
+def test_bad_arguments_end_in_a_sentence():
     with pytest.raises(ValueError, match="seed"):
         make_phantom(-1, TINY)
     with pytest.raises(ValueError, match="16 voxels"):

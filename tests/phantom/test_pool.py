@@ -6,8 +6,9 @@ import nibabel as nib
 import numpy as np
 import openpyxl
 
-from bundle.phantom.phantom import make_phantom
-from bundle.phantom.pool import make_pool, write_imagecas
+from bundle.phantom import make_phantom
+from bundle.phantom.imagecas import write_imagecas
+from bundle.phantom.pool import make_pool
 
 TINY = (32, 32, 24)
 

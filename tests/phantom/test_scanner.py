@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from bundle.phantom.core.fields import Grid
-from bundle.phantom.scanner import acquire as scanner
+from bundle.phantom import scanner
+from bundle.phantom.core import Grid
 
 
 @pytest.fixture

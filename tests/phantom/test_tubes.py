@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bundle.phantom.core.fields import Grid
-from bundle.phantom.vessels.tubes import TubeRaster
+from bundle.phantom.core import Grid
+from bundle.phantom.vessels import TubeRaster
 
 
 def filled_volume(spacing, samples, radius, path):

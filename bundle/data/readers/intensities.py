@@ -17,7 +17,7 @@ OFFSET = 1024.0
 _POOL_MM = 3.0  # noise averages out, and vessels as wide as the aorta stay
 _PADDING = -1100.0  # no tissue or air is darker; a scanner fills what it did not see with -2000, -3024 ...
 _GAP = 50.0  # between padding and the darkest air
-_LEAST_SHARE = 1e-3  # of all voxels, for padding
+_LEAST_PADDING = 1e-3  # of all voxels, for padding
 _LEAST_AIR = 0.01  # of the volume: lung or the air around the patient is in every scan of a chest
 _BLOOD = (200.0, 900.0)
 _AORTA_RADIUS_MM = 12.0  # inscribed at 3 mm voxels: 20 to 28 mm in scans with contrast
@@ -45,7 +45,7 @@ def check_intensities(
     if low < _PADDING:
         padding = volume == low
         inside = float(volume[~padding].min())
-        if float(padding.float().mean()) >= _LEAST_SHARE and inside > low + _GAP:
+        if float(padding.float().mean()) >= _LEAST_PADDING and inside > low + _GAP:
             warnings.append(f"voxels of {low:g} HU, outside the scanner's view, were taken for air")
             volume[padding] = low = inside
     pooled, pooled_mm = _pooled(volume, spacing_mm)
@@ -80,8 +80,8 @@ def _refuse(path: str, volume: torch.Tensor, low: float, high: float) -> None:
         raise InputError(
             f"'{path}' has values from {low:g} to {high:g}, as if they were normalised: {expected}"
         )
-    share = float((volume > _TOP).float().mean()) if high > _TOP else 0.0
-    if low < -32768 or high > 65535 or share > 0.01:
+    above = float((volume > _TOP).float().mean()) if high > _TOP else 0.0
+    if low < -32768 or high > 65535 or above > 0.01:
         raise InputError(f"'{path}' has values from {low:g} to {high:g}, which no CT has: {expected}")
 
 

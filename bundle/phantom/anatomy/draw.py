@@ -16,7 +16,7 @@ from .surroundings import add_surroundings
 def draw_chest(rng: np.random.Generator, scan: f.Grid, contrast: Contrast, step: float = 2.5) -> Chest:
     """Draw a patient and evaluate every organ on a coarse grid that covers the scan.
 
-    The grid reaches 10 mm beyond the scan so that organs and vessels that leave it are cut, not bent.
+    The grid reaches 10 mm beyond the scan so that organs and vessels that leave it end there, not bend.
     """
     grid = scan.coarse(step, margin=10.0)
     lie = Rotation.from_euler("xyz", rng.normal(0, [3, 3, 4]), degrees=True)

@@ -186,10 +186,10 @@ def thick_path(grid: Grid, path, radii, reach=12.0, out=None):
     axes = [grid.axis(i) for i in range(3)]
     for p, q, rp, rq in zip(path[:-1], path[1:], radii[:-1], radii[1:]):
         pad = max(rp, rq) + reach
-        cut = [
+        box = [
             slice(*np.searchsorted(axes[i], [min(p[i], q[i]) - pad, max(p[i], q[i]) + pad])) for i in range(3)
         ]
-        x, y, z = (axes[i][cut[i]].astype(np.float32) for i in range(3))
+        x, y, z = (axes[i][box[i]].astype(np.float32) for i in range(3))
         if not (len(x) and len(y) and len(z)):
             continue
         along = q - p
@@ -198,6 +198,6 @@ def thick_path(grid: Grid, path, radii, reach=12.0, out=None):
         t = np.clip((dx * along[0] + dy * along[1] + dz * along[2]) / length2, 0, 1)
         d = np.sqrt((dx - t * along[0]) ** 2 + (dy - t * along[1]) ** 2 + (dz - t * along[2]) ** 2)
         d -= rp + t * (rq - rp)
-        view = out[cut[2], cut[1], cut[0]]
+        view = out[box[2], box[1], box[0]]
         np.minimum(view, d, out=view)
     return out

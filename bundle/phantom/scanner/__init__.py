@@ -1,5 +1,18 @@
 """From a drawn patient to a scan: attenuation on its grid, blur, noise, motion."""
 
-from . import acquire, render
+from .acquisition import acquire
+from .protocol import Protocol, draw_protocol
+from .render import paint_organs, paint_vessels, streaks
+from .slabs import move_points, shift_slabs, slab_moves
 
-__all__ = ["acquire", "render"]
+__all__ = [
+    "Protocol",
+    "acquire",
+    "draw_protocol",
+    "move_points",
+    "paint_organs",
+    "paint_vessels",
+    "shift_slabs",
+    "slab_moves",
+    "streaks",
+]

@@ -9,7 +9,9 @@ import numpy as np
 from bundle.phantom.anatomy import Chest
 from bundle.phantom.core import Contrast
 from bundle.phantom.core import fields as f
-from bundle.phantom.vessels import STEP, Coronaries, Deposits, TubeRaster, lookalikes
+from bundle.phantom.vessels import STEP, Coronaries, Deposits, TubeRaster, draw_lookalikes
+
+__all__ = ["paint_organs", "paint_vessels", "streaks"]
 
 EDGE_MARGIN = 3.0
 
@@ -103,7 +105,7 @@ def paint_vessels(
         flat[voxels] += filled * (value - flat[voxels])
         return voxels, filled
 
-    paint(lookalikes.draw(rng, chest, contrast), tuple(max(1, n // 2) for n in samples))
+    paint(draw_lookalikes(rng, chest, contrast), tuple(max(1, n // 2) for n in samples))
     paint([(p, r, contrast.vein * rng.uniform(0.85, 1.1)) for p, r in tree.veins])
     walls = []
     for branch in tree.branches:
@@ -115,7 +117,7 @@ def paint_vessels(
     paint(walls)
     lumens = []
     for branch in tree.branches:
-        from_ostium = np.arange(len(branch.points)) * STEP + _distance_to_origin(tree, branch)
+        from_ostium = np.arange(len(branch.points)) * STEP + tree.distance_to_origin(branch)
         hu = contrast.coronary * (1 - contrast.distal_loss * from_ostium / 100)
         lumens.append((branch.points, branch.radius, np.maximum(hu, 0.35 * contrast.coronary)))
     voxels, filled = paint(lumens)
@@ -132,14 +134,3 @@ def paint_vessels(
         edge = float(np.prod(grid.spacing) ** (1 / 3))
         lumen[box] *= 1 - np.clip(0.5 - up(chest.aorta, box) / edge, 0, 1)
     return lumen
-
-
-def _distance_to_origin(tree: Coronaries, branch) -> float:
-    """Path length (mm) from the ostium to where a branch begins."""
-    total = 0.0
-    while branch.parent:
-        parent = tree[branch.parent]
-        at = np.argmin(np.linalg.norm(parent.vessel - branch.vessel[0], axis=1))
-        total += STEP * float(at)
-        branch = parent
-    return total

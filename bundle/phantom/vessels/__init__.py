@@ -1,19 +1,18 @@
 """Coronary arteries with their disease, veins, and thin bright things that are neither."""
 
-from . import lookalikes, paths
-from .coronary import Coronaries, draw_coronaries
+from .coronary import draw_coronaries
 from .lesions import Deposits, add_disease
-from .paths import arc_length
+from .lookalikes import draw_lookalikes
+from .tree import Branch, Coronaries
 from .tubes import STEP, TubeRaster
 
 __all__ = [
     "STEP",
+    "Branch",
     "Coronaries",
     "Deposits",
     "TubeRaster",
     "add_disease",
-    "arc_length",
     "draw_coronaries",
-    "lookalikes",
-    "paths",
+    "draw_lookalikes",
 ]

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bundle.common.polylines import tangents
 from bundle.phantom.core import Contrast
 
-from .coronary import Branch, Coronaries
+from .tree import Branch, Coronaries
 from .tubes import STEP
 
 MAIN = ("LM", "LAD", "LCx", "RCA", "D1", "OM1", "PDA", "RI")
@@ -28,8 +29,7 @@ class Deposits:
 
 def frame_along(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Two unit normals at every centreline point that turn as little as possible along the curve."""
-    tangent = np.gradient(points, axis=0)
-    tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-9)
+    tangent = tangents(points)
     first = np.empty_like(tangent)
     n = np.cross(tangent[0], [0.3, 0.5, 0.8])
     for i, t in enumerate(tangent):

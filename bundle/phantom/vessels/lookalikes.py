@@ -16,7 +16,7 @@ from bundle.phantom.core import fields as f
 Tubes = list[tuple[np.ndarray, np.ndarray, float]]
 
 
-def draw(rng: np.random.Generator, chest: Chest, contrast: Contrast) -> Tubes:
+def draw_lookalikes(rng: np.random.Generator, chest: Chest, contrast: Contrast) -> Tubes:
     """Every look-alike of one patient, in scanner coordinates, in painting order."""
     tubes = lung_vessels(rng, chest, contrast) + abdominal_vessels(rng, chest, contrast)
     tubes += upper_vessels(rng, chest, contrast) + wall_vessels(rng, chest, contrast)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.interpolate import make_interp_spline
 
+from bundle.common.polylines import arc_length, tangents
 from bundle.phantom.anatomy import Chest
 from bundle.phantom.core import fields as f
 
@@ -61,10 +62,6 @@ def resample(points: np.ndarray, step: float = STEP) -> np.ndarray:
     return np.stack([np.interp(at, s[keep], points[keep, i]) for i in range(3)], -1)
 
 
-def arc_length(points: np.ndarray) -> np.ndarray:
-    return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
-
-
 def smooth(points: np.ndarray, sigma_mm: float, step: float = STEP) -> np.ndarray:
     """Gaussian smoothing along the curve; the ends stay (odd reflection)."""
     pad = int(4 * sigma_mm / step) + 1
@@ -83,19 +80,19 @@ def spline(points: np.ndarray) -> np.ndarray:
     return resample(curve(np.linspace(0, s[-1], max(int(s[-1] / STEP), 8))))
 
 
-def takeoff(mother: np.ndarray, at: int, goal: np.ndarray, reach: float, angles: tuple[float, float]):
-    """The first `reach` mm of a daughter: straight, towards `goal` as far as an angle in `angles` allows.
+def takeoff(parent: np.ndarray, at: int, goal: np.ndarray, reach: float, angles: tuple[float, float]):
+    """The first `reach` mm of a child: straight, towards `goal` as far as an angle in `angles` allows.
 
     Args:
-        mother: (N, 3) points of the vessel that it leaves at point `at`.
+        parent: (N, 3) points of the vessel that it leaves at point `at`.
         goal: (3,) where it will go.
-        angles: smallest and largest angle (degrees) to the mother's onward direction.
+        angles: smallest and largest angle (degrees) to the parent's onward direction.
 
     Returns:
-        (3, 3) points, the first on the mother.
+        (3, 3) points, the first on the parent.
     """
-    here = mother[at]
-    onward = mother[min(at + 4, len(mother) - 1)] - mother[max(at - 6, 0)]
+    here = parent[at]
+    onward = parent[min(at + 4, len(parent) - 1)] - parent[max(at - 6, 0)]
     onward = onward / np.linalg.norm(onward)
     away = goal - here
     side = away - (away @ onward) * onward
@@ -135,10 +132,8 @@ def lay(rng, heart: Epicardium, controls, height, tortuosity: float, start=None)
         1.0 if start is None else np.clip((np.arange(len(line)) * STEP / 5) - free * STEP / 5, 0, 1)[:, None]
     )
     line = line + loose * (smooth(heart.press(line, height, fixed=free), 3.0) - line)
-    tangent = np.gradient(line, axis=0)
-    tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-9)
     normal = heart.normal(line)
-    side = np.cross(normal, tangent)
+    side = np.cross(normal, tangents(line))
     length = len(line) * STEP
     wave = [loose * meander(rng, length, len(line), s * tortuosity)[:, None] for s in (1, 0.3)]
     line = line + wave[0] * side + wave[1] * normal

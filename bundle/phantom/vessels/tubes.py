@@ -29,7 +29,7 @@ class TubeRaster:
         self.supersample = supersample
         self.axis_offsets = [((np.arange(n) + 0.5) / n - 0.5) * s for n, s in zip(supersample, grid.spacing)]
         samples = int(np.prod(supersample))
-        self.share = np.full(samples, 1 / samples, np.float32)
+        self.weight = np.full(samples, 1 / samples, np.float32)
         self.edge = float(np.prod(grid.spacing / supersample) ** (1 / 3))
         self.distance = np.empty((0, samples), np.float32)
         self.value = np.empty(0, np.float32)
@@ -69,10 +69,10 @@ class TubeRaster:
         return start[kept], end[kept], low[kept], high[kept]
 
     def _allocate(self, low, high) -> None:
-        flags = np.zeros(self.row_of.shape, bool)
+        touched = np.zeros(self.row_of.shape, bool)
         for a, b in zip(low, high):
-            flags[a[2] : b[2], a[1] : b[1], a[0] : b[0]] = True
-        fresh = np.flatnonzero(flags.ravel() & (self.row_of.ravel() < 0))
+            touched[a[2] : b[2], a[1] : b[1], a[0] : b[0]] = True
+        fresh = np.flatnonzero(touched.ravel() & (self.row_of.ravel() < 0))
         self.row_of.ravel()[fresh] = len(self.voxels) + np.arange(len(fresh), dtype=np.int32)
         self.voxels = np.concatenate([self.voxels, fresh])
         grow = len(fresh)
@@ -109,11 +109,11 @@ class TubeRaster:
         square -= u * (rq - rp)
         distance, u = self._by_voxel(square, count), self._by_voxel(u, count)
         self.distance[rows] = np.minimum(self.distance[rows], distance)
-        middle = distance @ self.share
+        middle = distance @ self.weight
         closer = middle < self.nearest[rows]
         rows = rows[closer]
         self.nearest[rows] = middle[closer]
-        self.value[rows] = vp + (u[closer] @ self.share) * (vq - vp)
+        self.value[rows] = vp + (u[closer] @ self.weight) * (vq - vp)
 
     def _by_voxel(self, samples, count) -> np.ndarray:
         """Samples of a box (z, y, x) as (voxels, samples a voxel)."""
