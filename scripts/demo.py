@@ -1,32 +1,31 @@
 """One synthetic CT angiogram through the bundle's own inference, and a table of what came out.
 
-    python scripts/demo.py               # a second run only shows what is there
-    python scripts/demo.py --seed 3      # another patient
+python scripts/demo.py               # a second run only shows what is there
+python scripts/demo.py --seed 3      # another patient
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Annotated
 
 # On a busy machine BLAS threads wait for each other: a scan of 15 s then took two minutes.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import nibabel as nib
 import numpy as np
+import typer
 from rich.console import Console
 from rich.table import Table
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from shared import ROOT, run
 
 from bundle.phantom import write_imagecas
 
-ROOT = Path(__file__).resolve().parents[1]
 DATA, OUT = ROOT / "data" / "demo", ROOT / "eval" / "demo"
 CASE = "1"
 LOG, DONE = OUT / "demo.log", OUT / "demo.json"
@@ -58,7 +57,7 @@ def inference(image: Path) -> None:
         code = subprocess.run(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
     if code:
         last = LOG.read_text(errors="replace").strip().splitlines()[-1]
-        raise SystemExit(f"inference failed ({last}); the whole output is in {LOG.relative_to(ROOT)}")
+        raise SystemExit(f"error: inference failed ({last}); the whole output is in {LOG.relative_to(ROOT)}")
 
 
 def dice(segmentation: Path, label: Path) -> float:
@@ -105,12 +104,8 @@ def _size(path: Path) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seed", type=int, default=12, help="of the patient (default: %(default)s)")
-    seed = parser.parse_args().seed
+def main(seed: Annotated[int, typer.Option(help="of the patient")] = 12) -> None:
+    """Make the scan, segment it, show the table."""
     console = Console(highlight=False, soft_wrap=True)
     OUT.mkdir(parents=True, exist_ok=True)
 
@@ -133,4 +128,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main, __doc__)

@@ -8,17 +8,17 @@ weights to the app, not over the bundle's.
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import os
 import sys
 from pathlib import Path
+from typing import Annotated
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import typer
+from shared import ROOT, run
 
 from bundle.label import MODEL, make_app
 
-ROOT = Path(__file__).resolve().parents[1]
 CONNECT = """
 MONAI Label runs this bundle as the model "{model}" on the scans in {studies}.
   3D Slicer  extension MONAILabel, module "MONAI Label": enter {url} as server, refresh,
@@ -41,31 +41,29 @@ def environment() -> dict[str, str]:
     return defaults | os.environ | {"PATH": programs, "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--studies", default=str(ROOT / "label" / "studies"), help="scans, or a DICOMweb URL")
-    parser.add_argument("--app", default=str(ROOT / "label" / "monaibundle"), help="folder of the app")
-    parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
-    options = parser.parse_args()
+def main(
+    studies: Annotated[str, typer.Option(help="scans, or a DICOMweb URL")] = str(ROOT / "label" / "studies"),
+    app: Annotated[Path, typer.Option(help="folder of the app")] = ROOT / "label" / "monaibundle",
+    port: int = 8000,
+) -> None:
+    """Lay out the app and become the server."""
     if importlib.util.find_spec("monailabel") is None:
         raise SystemExit("error: MONAI Label is not in this environment; use `make label`, or .venv-label")
-    if "://" not in options.studies:
-        Path(options.studies).mkdir(parents=True, exist_ok=True)
-    make_app(Path(options.app), ROOT)
+    if "://" not in studies:
+        Path(studies).mkdir(parents=True, exist_ok=True)
+    make_app(app, ROOT)
 
     command = [sys.executable, "-m", "monailabel.main", "start_server"]
-    command += ["--app", options.app, "--studies", options.studies]
-    command += ["--host", "127.0.0.1", "--port", str(options.port)]
+    command += ["--app", str(app), "--studies", studies]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
     command += ["--uvicorn_app", "bundle.label.server:app"]
     configuration = {"models": MODEL, "epistemic_model": MODEL, "zoo_source": "ngc", "sam2": "false"}
     for key, value in configuration.items():
         command += ["--conf", key, value]
-    url = f"http://127.0.0.1:{options.port}"
-    print(CONNECT.format(model=MODEL, studies=options.studies, url=url), flush=True)
+    url = f"http://127.0.0.1:{port}"
+    print(CONNECT.format(model=MODEL, studies=studies, url=url), flush=True)
     os.execve(sys.executable, command, environment())
 
 
 if __name__ == "__main__":
-    main()
+    run(main, __doc__)

@@ -1,21 +1,23 @@
 """From vessel masks or probability maps of any tool to surfaces, centrelines, measurements and pictures.
 
-    python scripts/reconstruct.py MASK... --out DIR
+    python scripts/reconstruct.py a.nii.gz b.nrrd --out meshes
+    python scripts/reconstruct.py a.nii.gz --out meshes --image ct.nii.gz --edge-length-mm 0.7 --solver
 
 NIfTI, NRRD, MHA. Each file becomes a folder DIR/<name>/ with mesh, point cloud, centreline, tables, picture
-and <name>.json; a file that fails is told at the end and does not stop the others.
+and <name>.json; a file that fails is reported at the end and does not stop the others.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Annotated
 
 import nibabel as nib
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import typer
+from shared import run
 
 from bundle.common.coordinates import check_affine, ras_to_lps, voxel_size_mm
 from bundle.common.files import write_json
@@ -66,14 +68,14 @@ def name_of(path: Path) -> str:
     return next((path.name[: -len(e)] for e in _ENDINGS if path.name.lower().endswith(e)), path.stem)
 
 
-def reconstruct(path: Path, out: Path, label: int | None, threshold: float, **options) -> dict:
+def reconstruct(path: Path, out: Path, label: int | None, threshold: float, options: ExportOptions) -> dict:
     """One file to its folder; returns the report of `export_case` with the remarks about the mask."""
     array, affine = load(path)
     try:
         mask, probability, remarks = read_mask(array, label, threshold)
         folder, name = out / name_of(path), name_of(path)
-        level = threshold if probability is not None else None
-        report = export_case(mask, check_affine(affine), folder, name, probability, level=level, **options)
+        settings = asdict(replace(options, level=threshold if probability is not None else None))
+        report = export_case(mask, check_affine(affine), folder, name, probability, **settings)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     report["warnings"] = remarks + report["warnings"]
@@ -117,73 +119,79 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    """The settings of `ExportOptions`, under their own names and with its defaults."""
-    default = ExportOptions()
-    add = parser.add_argument_group("surface").add_argument
-    add("--smoothing", choices=METHODS, default=default.smoothing)
-    add("--edge-length-mm", type=float, metavar="MM", help="mean edge of the triangles")
-    add("--keep-triangles", type=float, default=1.0, metavar="SHARE", help="decimate to this share, 0 to 1")
-    add("--formats", type=_words, default=default.formats, help=f"out of {','.join(FORMATS)}")
-    add = parser.add_argument_group("point clouds").add_argument
-    add("--point-spacing-mm", type=float, default=default.point_spacing_mm)
-    add("--voxel-points", action="store_true", help="also the lumen's voxels as a cloud")
-    add("--cloud-formats", type=_words, default=default.cloud_formats, help=",".join(CLOUD_FORMATS))
-    add("--colour-by", choices=COLOURS, help="default: the probability, without one the distance")
-    add = parser.add_argument_group("flow solver").add_argument
-    add("--solver", action="store_true", help="also a model with flat named ends")
-    add("--extension-diameters", type=float, default=0.0, metavar="N", help="tubes on the model's ends")
-    add("--volume-mesh", action="store_true", help="also the model filled with tetrahedra (needs gmsh)")
-    add = parser.add_argument_group("pictures").add_argument
-    add("--turntable", type=int, default=0, metavar="N", help="also an animation of N frames")
-    add("--no-pictures", dest="pictures", action="store_false")
+DEFAULT = ExportOptions()
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("masks", nargs="+", type=Path, metavar="MASK")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--label", type=int, help="take this label only (default: everything > 0)")
-    parser.add_argument("--threshold", type=float, default=0.5, help="of a probability map (default 0.5)")
-    _add_options(parser)
-    parser.add_argument("--image", type=Path, help="the CT of a single mask: reformations along its vessels")
-    given = parser.parse_args(arguments)
-    names = [name_of(path) for path in given.masks]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        parser.error(f"two files are called {twice[0]}; their results would fall on each other")
-    if given.image is not None and len(given.masks) > 1:
-        parser.error("--image belongs to one mask; several were given")
-    settings = vars(given)
-    options = {name: settings[name] for name in settings if name in ExportOptions.__dataclass_fields__}
+def main(
+    masks: Annotated[list[Path], typer.Argument(metavar="MASK...")],
+    out: Annotated[Path, typer.Option(help="folder of the results")],
+    label: Annotated[int | None, typer.Option(help="take this label only; else everything above 0")] = None,
+    threshold: Annotated[float, typer.Option(help="of a probability map")] = 0.5,
+    image: Annotated[Path | None, typer.Option(help="CT of a single mask: views along its vessels")] = None,
+    smoothing: Annotated[str, typer.Option(help=", ".join(METHODS))] = DEFAULT.smoothing,
+    edge_length_mm: Annotated[float | None, typer.Option(help="mean edge of the triangles")] = None,
+    keep_triangles: Annotated[float, typer.Option(help="decimate to so much, 0 to 1")] = 1.0,
+    formats: Annotated[str, typer.Option(help=f"out of {','.join(FORMATS)}")] = ",".join(DEFAULT.formats),
+    point_spacing_mm: Annotated[float, typer.Option(help="of the point cloud")] = DEFAULT.point_spacing_mm,
+    voxel_points: Annotated[bool, typer.Option("--voxel-points", help="also the lumen's voxels")] = False,
+    cloud_formats: Annotated[str, typer.Option(help=f"out of {','.join(CLOUD_FORMATS)}")] = ",".join(
+        DEFAULT.cloud_formats
+    ),
+    colour_by: Annotated[
+        str | None, typer.Option(help=f"{', '.join(COLOURS)}; else the first of these that there is")
+    ] = None,
+    solver: Annotated[bool, typer.Option("--solver", help="also a model with flat named ends")] = False,
+    extension_diameters: Annotated[float, typer.Option(help="tubes on the model's ends")] = 0.0,
+    volume_mesh: Annotated[bool, typer.Option("--volume-mesh", help="also tetrahedra (needs gmsh)")] = False,
+    turntable: Annotated[int, typer.Option(metavar="N", help="also an animation of N frames")] = 0,
+    pictures: Annotated[bool, typer.Option(help="draw the snapshot")] = True,
+) -> None:
+    """Reconstruct each mask; exit code 1 where one failed."""
+    names = [name_of(path) for path in masks]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise typer.BadParameter(f"two files are called {twice[0]}; their results would fall on each other")
+    if image is not None and len(masks) > 1:
+        raise typer.BadParameter("--image belongs to one mask; several were given")
     try:
-        ExportOptions(**options)
+        options = ExportOptions(
+            smoothing=smoothing,
+            edge_length_mm=edge_length_mm,
+            keep_triangles=keep_triangles,
+            formats=_words(formats),
+            cloud_formats=_words(cloud_formats),
+            point_spacing_mm=point_spacing_mm,
+            voxel_points=voxel_points,
+            colour_by=colour_by,
+            pictures=pictures,
+            turntable=turntable,
+            solver=solver,
+            extension_diameters=extension_diameters,
+            volume_mesh=volume_mesh,
+        )
     except ValueError as error:
-        parser.error(str(error))
-    if given.volume_mesh and why_no_mesher() is not None:
-        parser.error(why_no_mesher())
+        raise typer.BadParameter(str(error)) from None
+    if volume_mesh and why_no_mesher() is not None:
+        raise typer.BadParameter(why_no_mesher())
     failures = []
-    for path in given.masks:
+    for path in masks:
         try:
-            report = reconstruct(path, given.out, given.label, given.threshold, **options)
+            report = reconstruct(path, out, label, threshold, options)
         except ValueError as error:
             failures.append(str(error))
             continue
         print(_line(report))
         for warning in report["warnings"]:
             print(f"  note: {warning}")
+    if image is not None and not failures:
+        try:
+            print(f"reformations: {', '.join(reformations(image, masks[0], out))}")
+        except ValueError as error:
+            failures.append(str(error))
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
-    if given.image is not None and not failures:
-        try:
-            print(f"reformations: {', '.join(reformations(given.image, given.masks[0], given.out))}")
-        except ValueError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
-    return 1 if failures else 0
+    if failures:
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main, __doc__)

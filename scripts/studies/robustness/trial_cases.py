@@ -1,24 +1,23 @@
-"""Small scans, a network that needs no training, and the inference over them: what the trials share."""
+"""Small scans, a network that needs no training, and the inference over them."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nibabel as nib
 import numpy as np
 import torch
-from monai.bundle import ConfigWorkflow
+from shared import workflow
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from bundle.networks import save_weights
 
-from bundle.networks import save_weights  # noqa: E402
+if TYPE_CHECKING:
+    from monai.bundle import ConfigWorkflow
 
 
 class Brightness(torch.nn.Module):
-    """Logit = ``gain`` x (intensity - ``level``): what is brighter than 200 HU is lumen."""
+    """Logit = `gain` x (intensity - `level`): what is brighter than 200 HU is lumen."""
 
     def __init__(self, gain: float = 60.0, level: float = 700 / 1500):
         super().__init__()
@@ -40,22 +39,11 @@ def write_tube(path: Path, shape: tuple[int, int, int], seed: int) -> None:
     nib.save(nib.Nifti1Image(image.astype(np.int16), np.diag([1.0, 1.0, 1.5, 1.0])), path)
 
 
-def inference(home: Path, out: Path, shape: tuple[int, int, int], **override: Any) -> ConfigWorkflow:
-    """configs/inference.yaml over ``home/data`` into ``out``, at the scans' own resolution, ready to run."""
+def inference(home: Path, output_dir: Path, shape: tuple[int, int, int], **keys: Any) -> ConfigWorkflow:
+    """configs/inference.yaml over the scans in `home/data`, at their own resolution, ready to run."""
     weights = home / "weights.pt"
     if not weights.exists():
         save_weights(Brightness(), weights)
-    workflow = ConfigWorkflow(
-        str(ROOT / "configs" / "inference.yaml"),
-        workflow_type="inference",
-        logging_file=False,
-        bundle_root=str(ROOT),
-        network_def={"_target_": "trial_cases.Brightness"},
-        dataset_dir=str(home / "data"),
-        output_dir=str(out),
-        ckpt_path=str(weights),
-        spatial_size=list(shape),
-        **override,
-    )
-    workflow.initialize()
-    return workflow
+    own = {"dataset_dir": home / "data", "output_dir": output_dir, "ckpt_path": weights}
+    own |= {"network_def": {"_target_": f"{__name__}.Brightness"}, "spatial_size": list(shape)}
+    return workflow("inference.yaml", **(own | keys))

@@ -1,7 +1,7 @@
-"""Feed damaged scans to the loader, in processes that may die: an InputError or a right result, nothing else.
+"""Damaged scans: a sentence or a right result, nothing else.
 
-    python scripts/fuzz_loader.py --count 4000              # each of .nii, .nii.gz, .nrrd, .mha in turn
-    python scripts/fuzz_loader.py --count 4000 --seed 7     # other damage
+    python scripts/study.py robustness fuzz --count 4000              # .nii, .nii.gz, .nrrd, .mha in turn
+    python scripts/study.py robustness fuzz --count 4000 --seed 7     # other damage
 
 Each file is a small scan with bits flipped, bytes replaced, cut out, doubled or cut off, or with a number
 or a word of its header replaced by one that is hard to digest. A batch of files is loaded by a process of
@@ -12,22 +12,32 @@ kept.
 from __future__ import annotations
 
 import gzip
-import json
+import logging
+import multiprocessing
+import os
 import re
 import resource
 import struct
-import subprocess
-import sys
 import tempfile
+import time
+import warnings
 from collections import Counter
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Annotated
 
-import fire
+import itk
 import nibabel as nib
 import numpy as np
+import torch
+import typer
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from bundle.common.errors import InputError
+from bundle.data.readers import is_eight_bit
+from bundle.transforms import LoadCTAd
+
+from ..common import RESULTS, Out, table, write_results
 
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha")
 SHAPE = (12, 10, 8)
@@ -47,8 +57,6 @@ def scan(seed: int = 0) -> np.ndarray:
 
 def write_seeds(folder: Path) -> dict[str, list[bytes]]:
     """Whole files of each kind, raw and compressed."""
-    import itk
-
     volume = itk.image_from_array(scan().T.copy())
     volume.SetSpacing([0.4, 0.5, 0.6])
     made: dict[str, list[bytes]] = {suffix: [] for suffix in SUFFIXES}
@@ -65,15 +73,15 @@ def write_seeds(folder: Path) -> dict[str, list[bytes]]:
 
 
 def mutated(whole: bytes, suffix: str, rng: np.random.Generator) -> bytes:
-    """``whole`` with one to four wounds; those of a .nii.gz are inside, below the compression, as a rule."""
+    """`whole` damaged in one to four places; a .nii.gz below the compression, as a rule."""
     inside = suffix == ".nii.gz" and rng.random() < 0.8
     data = bytearray(gzip.decompress(whole) if inside else whole)
     for _ in range(rng.integers(1, 5)):
-        data = _wounded(data, suffix, rng)
+        data = _damaged(data, suffix, rng)
     return gzip.compress(bytes(data), 1, mtime=0) if inside else bytes(data)
 
 
-def _wounded(data: bytearray, suffix: str, rng: np.random.Generator) -> bytearray:
+def _damaged(data: bytearray, suffix: str, rng: np.random.Generator) -> bytearray:
     if len(data) < 8:
         return data
     # The header is where a reader is led astray.
@@ -108,13 +116,7 @@ def _wounded(data: bytearray, suffix: str, rng: np.random.Generator) -> bytearra
 
 
 def judged(path: Path) -> str:
-    """What loading ``path`` comes to: "loaded", "refused", or "wrong: ..."."""
-    import torch
-
-    from bundle.common.errors import InputError
-    from bundle.data.readers import is_eight_bit
-    from bundle.transforms import LoadCTAd
-
+    """What loading `path` comes to: "loaded", "refused", or "wrong: ..."."""
     try:
         is_eight_bit(path)  # as the listing of a folder does
         image = LoadCTAd("image")({"image": str(path)})["image"]
@@ -132,32 +134,53 @@ def judged(path: Path) -> str:
     return "loaded"
 
 
-def judge(folder: str, *names: str) -> None:
-    """Load files one by one and say after each what came of it: the process that `fuzz` starts."""
-    import logging
-    import warnings
-
-    import torch
-
+def judge(folder: Path, names: list[str], results: Connection) -> None:
+    """Load files one by one and send what came of each: the process that may die."""
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     torch.set_num_threads(1)
+    for stream in (1, 2):  # ITK prints what it finds
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT_GIB << 30, LIMIT_GIB << 30))
     for name in names:
-        print(json.dumps([name, judged(Path(folder) / name)]), flush=True)
+        results.send(judged(folder / name))
 
 
-def fuzz(count: int = 4000, seed: int = 0, batch: int = 500, keep: str | None = None) -> None:
-    """Try ``count`` files and print what came of them; ends with exit code 1 where one came to no good.
+def outcomes(folder: Path, names: list[str]) -> Iterator[tuple[str, str]]:
+    """(name, outcome) of each file; a process that dies or hangs is charged to the file it had in hand."""
+    context = multiprocessing.get_context("spawn")
+    while names:
+        received, sent = context.Pipe(duplex=False)
+        process = context.Process(target=judge, args=(folder, names, sent))
+        process.start()
+        sent.close()
+        deadline = time.monotonic() + LIMIT_S
+        fault = f"hang: no end after {LIMIT_S} s"
+        while names and received.poll(max(deadline - time.monotonic(), 0)):
+            try:
+                yield names[0], received.recv()
+            except EOFError:
+                process.join()
+                fault = f"crash: the process ended with code {process.exitcode}"
+                break
+            names = names[1:]
+        process.kill()
+        process.join()
+        if names:
+            yield names[0], fault
+            names = names[1:]
 
-    Args:
-        count: of the files.
-        seed: of the damage.
-        batch: files a process.
-        keep: folder that gets the files that came to no good.
-    """
+
+def main(
+    count: Annotated[int, typer.Option(help="of the files")] = 4000,
+    seed: Annotated[int, typer.Option(help="of the damage")] = 0,
+    batch: Annotated[int, typer.Option(help="files a process")] = 500,
+    keep: Annotated[Path | None, typer.Option(help="folder for the files that came to no good")] = None,
+    out: Out = RESULTS,
+) -> None:
+    """Try the files and count what came of them; exit code 1 where one came to no good."""
     rng = np.random.default_rng(seed)
-    outcomes: Counter[str] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     bad: list[tuple[str, str]] = []
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home)
@@ -169,49 +192,19 @@ def fuzz(count: int = 4000, seed: int = 0, batch: int = 500, keep: str | None = 
                 whole = seeds[suffix][int(rng.integers(len(seeds[suffix])))]
                 names.append(f"{number}{suffix}")
                 (folder / names[-1]).write_bytes(mutated(whole, suffix, rng))
-            for name, outcome in _in_processes(folder, names):
+            for name, outcome in outcomes(folder, names):
                 kind = outcome.split(":")[0]
-                outcomes[f"{name[name.index('.') :]} {kind}"] += 1
+                counts[name[name.index(".") :], kind] += 1
                 if kind not in ("loaded", "refused"):
                     bad.append((name, outcome))
                     if keep is not None:
-                        Path(keep).mkdir(parents=True, exist_ok=True)
-                        (Path(keep) / name).write_bytes((folder / name).read_bytes())
+                        keep.mkdir(parents=True, exist_ok=True)
+                        (keep / name).write_bytes((folder / name).read_bytes())
                 (folder / name).unlink()
-        print(f"{count} files, seed {seed}")
-    for key in sorted(outcomes):
-        print(f"  {key}: {outcomes[key]}")
-    for name, outcome in bad[:20]:
-        print(f"  {name}: {outcome}")
+    kinds = sorted({"loaded", "refused"} | {kind for _, kind in counts})
+    rows = [{"suffix": suffix} | {kind: counts[suffix, kind] for kind in kinds} for suffix in SUFFIXES]
+    lines = [f"{count} files, seed {seed}.", "", table(rows, ("suffix", *kinds))]
+    lines += [f"- {name}: {outcome}" for name, outcome in bad[:20]]
+    write_results(out, "robustness fuzz", "\n".join(lines), rows, ("suffix", *kinds))
     if bad:
-        raise SystemExit(1)
-
-
-def _in_processes(folder: Path, names: list[str]):
-    """(name, outcome) of each file; a process that dies or hangs is charged to the file it had in hand."""
-    while names:
-        command = [sys.executable, __file__, "judge", str(folder), *names]
-        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        try:
-            told, _ = run.communicate(timeout=LIMIT_S)
-            end = f"crash: the process ended with code {run.returncode}"
-        except subprocess.TimeoutExpired:
-            run.kill()
-            told, _ = run.communicate()
-            end = f"hang: no end after {LIMIT_S} s"
-        # ITK may print to the same stream.
-        done = [
-            json.loads(line) for line in told.decode(errors="replace").splitlines() if line.startswith('["')
-        ]
-        yield from done
-        names = names[len(done) :]
-        if names:
-            yield names[0], end
-            names = names[1:]
-
-
-if __name__ == "__main__":
-    if sys.argv[1:2] == ["judge"]:
-        judge(*sys.argv[2:])
-    else:
-        fire.Fire(fuzz)
+        raise typer.Exit(1)

@@ -1,6 +1,6 @@
-"""All 48 ways to order and turn a scan's axes, through the whole inference: the same tree in the world.
+"""All 48 orders of a scan's axes: the same tree.
 
-    python scripts/check_orientations.py
+    python scripts/study.py robustness orientations
 
 The scan is the coronary tree of a phantom, brighter than what is around it, on an oblique grid, and the
 network sees brightness alone. Of each order the mask (turned back), the mesh and the centreline are held
@@ -10,22 +10,18 @@ against those of the first.
 from __future__ import annotations
 
 import itertools
-import sys
 import tempfile
 from pathlib import Path
 
-import fire
 import nibabel as nib
 import numpy as np
 import pyvista as pv
 from scipy.spatial.transform import Rotation
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT)]
+from bundle.phantom import make_phantom
 
-from trial_cases import inference  # noqa: E402
-
-from bundle.phantom import make_phantom  # noqa: E402
+from ..common import RESULTS, Out, table, write_results
+from .trial_cases import inference
 
 SHAPE = (128, 128, 80)
 ORDERS = [
@@ -53,7 +49,7 @@ def differences(out: Path, case: str, other: str) -> dict[str, float]:
     found = {
         "affine_mm": float(np.abs(masks[0].affine - masks[1].affine).max()),
         "mask_voxels": int(np.count_nonzero(a != b)),
-        "mask_share": float(np.count_nonzero(a != b) / max(np.count_nonzero(a), 1)),
+        "mask_fraction": float(np.count_nonzero(a != b) / max(np.count_nonzero(a), 1)),
     }
     for name in ("mesh", "centerline"):
         one, two = (pv.read(out / c / f"{c}_{name}.vtp") for c in (case, other))
@@ -68,18 +64,16 @@ def _gaps(data: pv.PolyData, other: pv.PolyData) -> np.ndarray:
     return np.linalg.norm(points - other.find_closest_cell(points, return_closest_point=True)[1], axis=1)
 
 
-def check_orientations(count: int = 48) -> dict[str, float]:
-    """The largest differences of `count` orders from the first."""
+def main(count: int = 48, out: Out = RESULTS) -> None:
+    """Measure the largest differences of `count` orders from the first."""
     orders = ORDERS[:: len(ORDERS) // count]
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home)
         write_orders(folder / "data", orders)
-        inference(
-            folder, folder / "eval", SHAPE, min_component_mm3=30.0, **{"geometry#pictures": False}
-        ).run()
-        found = [differences(folder / "eval", "0", str(n)) for n in range(1, len(orders))]
-    return {"orders": len(orders)} | {f"largest_{key}": max(f[key] for f in found) for key in found[0]}
-
-
-if __name__ == "__main__":
-    fire.Fire(check_orientations)
+        keys = {"min_component_mm3": 30.0, "geometry#pictures": False}
+        inference(folder, folder / "eval", SHAPE, **keys).run()
+        numbers = range(1, len(orders))
+        rows = [{"order": n} | differences(folder / "eval", "0", str(n)) for n in numbers]
+    largest = {"orders": len(orders)} | {key: max(row[key] for row in rows) for key in list(rows[0])[1:]}
+    text = f"The largest differences from the first order.\n\n{table([largest], tuple(largest))}"
+    write_results(out, "robustness orientations", text, rows, tuple(rows[0]))

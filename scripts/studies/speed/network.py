@@ -1,25 +1,25 @@
-"""Milliseconds and memory of one forward pass of the network on the GPU there is.
+"""One forward pass of the network on the GPU there is.
 
-python scripts/benchmark_network.py
+python scripts/study.py speed network
 """
 
 from __future__ import annotations
 
-import sys
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
-from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from bundle.common.errors import InputError
 from bundle.networks import ResUNet3D
+
+from ..common import RESULTS, Out, table, write_results
 
 REPEATS = 30
 
 
-def milliseconds(call) -> float:
+def milliseconds(call: Callable[[], object]) -> float:
     for _ in range(5):
         call()
     torch.cuda.synchronize()
@@ -30,27 +30,26 @@ def milliseconds(call) -> float:
     return (time.perf_counter() - start) / REPEATS * 1e3
 
 
-def main() -> None:
+def main(out: Out = RESULTS) -> None:
+    """Measure both memory layouts in both precisions."""
     if not torch.cuda.is_available():
-        raise SystemExit("error: no CUDA device; scripts/benchmark_inference.py measures the CPU")
+        raise InputError("no CUDA device; the study speed inference measures the CPU")
     torch.backends.cudnn.benchmark = True
     network = ResUNet3D().cuda().eval()
     image = torch.rand(1, 1, 128, 128, 64, device="cuda")
     layouts = {"contiguous": torch.contiguous_format, "channels_last_3d": torch.channels_last_3d}
-    print(torch.cuda.get_device_name(), "torch", torch.__version__)
+    precisions = {"fp32": nullcontext(), "fp16": torch.autocast("cuda", torch.float16)}
+    rows = []
     with torch.inference_mode():
         for name, layout in layouts.items():
             network, image = network.to(memory_format=layout), image.to(memory_format=layout)
-            for precision, context in (
-                ("fp32", nullcontext()),
-                ("fp16", torch.autocast("cuda", torch.float16)),
-            ):
+            for precision, context in precisions.items():
                 torch.cuda.reset_peak_memory_stats()
                 with context:
                     spent = milliseconds(lambda: network(image))  # noqa: B023
                 peak = torch.cuda.max_memory_allocated() / 2**30
-                print(f"{name} {precision}: {spent:.1f} ms, {peak:.2f} GiB")
-
-
-if __name__ == "__main__":
-    main()
+                rows.append({"layout": name, "precision": precision, "ms": spent, "peak_gib": peak})
+    columns = {"layout": "memory", "precision": "precision", "ms": "ms", "peak_gib": "peak GiB"}
+    figures = table(rows, columns, ms=".1f", peak_gib=".2f")
+    text = f"One volume of 128×128×64, eager, not compiled.\n\n{figures}"
+    write_results(out, "speed network", text, rows, tuple(columns))

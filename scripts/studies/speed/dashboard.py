@@ -1,13 +1,11 @@
-"""What the TensorBoard dashboards cost a training run, on this machine.
+"""What TensorBoard's dashboards cost a training run.
 
-python scripts/benchmark_dashboard.py                # the CPU, or the GPU where there is one
+python scripts/study.py speed dashboard
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,8 +14,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from shared import ROOT
 
 from bundle.common.coordinates import voxel_size_mm
 from bundle.handlers.training.dashboard import (
@@ -31,25 +28,29 @@ from bundle.handlers.training.dashboard import (
 from bundle.networks import ResUNet3D, load_weights
 from bundle.phantom import SMALL, WHOLE, make_phantom
 
-MODEL = Path(__file__).resolve().parents[1] / "models" / "model.pt"
+from ..common import RESULTS, Out, table, write_results
+
+MODEL = ROOT / "models" / "model.pt"
 REPEATS = 20
 
 
-def milliseconds(work: Callable[[], object], device: torch.device) -> float:
-    """Median time of ``work``, after one call that warms up."""
+def milliseconds(work: Callable[[], object], repeats: int) -> float:
+    """Median time of `work`, after one call that warms up."""
     times = []
-    for _ in range(REPEATS + 1):
+    for _ in range(repeats + 1):
         start = time.perf_counter()
         work()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
         times.append(1e3 * (time.perf_counter() - start))
     return statistics.median(times[1:])
 
 
-def predicted_case(network: torch.nn.Module, device: torch.device, seed: int) -> tuple[Case, torch.Tensor]:
-    """A phantom of 128 x 128 x 64 voxels, predicted with the shipped weights; the logits (1, 1, X, Y, Z)."""
-    phantom = make_phantom(seed, SMALL, orientation="RAS")
+def predicted_case(
+    network: torch.nn.Module, device: torch.device, seed: int, shape: tuple[int, int, int]
+) -> tuple[Case, torch.Tensor]:
+    """A small phantom, predicted with the shipped weights; the logits (1, 1, X, Y, Z)."""
+    phantom = make_phantom(seed, shape, orientation="RAS")
     image = np.clip((phantom.image.astype(np.float32) + 500) / 1500, 0, 1)
     with torch.inference_mode():
         logits = network(torch.from_numpy(image)[None, None].to(device))
@@ -58,15 +59,13 @@ def predicted_case(network: torch.nn.Module, device: torch.device, seed: int) ->
     return Case(str(seed), image, truth, probability, np.asarray(phantom.affine)), logits
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seed", type=int, default=7, help="of the phantom")
-    options = parser.parse_args()
+def main(
+    seed: int = 7, shape: tuple[int, int, int] = SMALL, repeats: int = REPEATS, out: Out = RESULTS
+) -> None:
+    """Measure on the phantom of `seed`."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = load_weights(ResUNet3D(), MODEL).to(device)
-    case, logits = predicted_case(network, device, options.seed)
+    case, logits = predicted_case(network, device, seed, shape)
     masks = (case.truth >= 0.5, case.probability >= 0.5)
     spacing = voxel_size_mm(case.affine)
     for parameter in network.parameters():
@@ -84,17 +83,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         writer = RunWriter(folder)
         writer.open(1)
-        rows = {
-            "each step: gradient norm": milliseconds(lambda: norm(step), device),
-            "each step: four scalars": milliseconds(
-                lambda: [writer.scalar(tag, 1.0, 1) for tag in "abcd"], device
-            ),
-            "each validation case: precision and recall": milliseconds(lambda: curve(validation), device),
-            "each shown case: three overlays": milliseconds(
-                lambda: overlay_pictures(case.image, *masks, spacing), device
-            ),
-            "each shown case: mesh": milliseconds(lambda: scene(case), device),
+        works = {
+            "each step: gradient norm": lambda: norm(step),
+            "each step: four scalars": lambda: [writer.scalar(tag, 1.0, 1) for tag in "abcd"],
+            "each validation case: precision and recall": lambda: curve(validation),
+            "each shown case: three overlays": lambda: overlay_pictures(case.image, *masks, spacing),
+            "each shown case: mesh": lambda: scene(case),
         }
+        rows = [{"what": what, "ms": milliseconds(work, repeats)} for what, work in works.items()]
         writer.flush()
         before = sum(path.stat().st_size for path in Path(folder).iterdir())
         for plane, rgb in overlay_pictures(case.image, *masks, spacing).items():
@@ -102,12 +98,6 @@ def main() -> None:
         writer.mesh("mesh", *scene(case), 1)
         writer.close()
         written = sum(path.stat().st_size for path in Path(folder).iterdir()) - before
-    name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
-    print(f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    for what, ms in rows.items():
-        print(f"{what:45} {ms:8.2f} ms")
-    print(f"{'each shown case: on disk':45} {written / 1e3:8.0f} kB")
-
-
-if __name__ == "__main__":
-    main()
+    columns = {"what": "what", "ms": "ms"}
+    text = f"{table(rows, columns, ms='.2f')}\n\nA shown case takes {written / 1e3:.0f} kB on disk."
+    write_results(out, "speed dashboard", text, rows, tuple(columns))

@@ -1,6 +1,6 @@
-"""Which way back to the scan's grid, which threshold, which component rule: measured on validation phantoms.
+"""Which way back to the scan's grid, threshold, components.
 
-    python scripts/choose_postprocessing.py --count 8 --markdown docs/postprocessing.md
+    python scripts/study.py postprocessing --count 8
 
 Phantoms at the scanner's matrix, of the validation seeds, go through the steps of configs/inference.yaml up
 to the network, once. What follows is swept: the inverse on the probability or on the logit, linear or spline,
@@ -10,45 +10,40 @@ have other seeds and are never seen here.
 
 from __future__ import annotations
 
-import datetime
-import hashlib
-import sys
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cc3d
-import fire
 import numpy as np
 import torch
-from monai.bundle import ConfigWorkflow
 from monai.data import MetaTensor, list_data_collate
+from shared import ROOT, SEEDS, Processes, Set, settings, workflow
 from tqdm import tqdm
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from bundle.common.crop import region_of
+from bundle.common.errors import InputError
+from bundle.common.tables import exact, write_csv
+from bundle.common.thinning import skeleton
+from bundle.transforms import AdaptiveThreshold, LoadCTAd
 
-from bundle.common.crop import region_of  # noqa: E402
-from bundle.common.files import write_text  # noqa: E402
-from bundle.common.tables import to_csv  # noqa: E402
-from bundle.common.thinning import skeleton  # noqa: E402
-from bundle.data import find_cases, part_of  # noqa: E402
-from bundle.phantom import write_imagecas  # noqa: E402
-from bundle.transforms import AdaptiveThreshold, LoadCTAd  # noqa: E402
+from .common import RESULTS, Out, held_out, table, weights_line, write_results
 
-FIRST_SEED = 2_000_000
+if TYPE_CHECKING:
+    from monai.bundle import ConfigWorkflow
+
 ORDERS, MODES = ("probability", "logit"), ("linear", "spline")
 THRESHOLDS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6)
 VOLUMES_MM3 = (0, 10, 30, 60, 100)
 VOLUME_ERROR, PIECES = 0.1, 0.4
-RULE = (
-    "Rule: of the settings whose volume is within 10 % of the truth (diameters are measured on the result) "
-    "and whose Betti-0 error is at most 0.4 (each one is a break in the tree, or a speck beside it), the one "
-    "with the highest mean of Dice and clDice."
-)
 COLUMNS = ("case", "order", "mode", "threshold", "min_mm3", "dice", "cldice", "volume_ratio", "betti0_error",
            "inverse_s", "confidence")  # fmt: skip
+
+HEADS = {"order": "inverse on", "mode": "interpolation", "threshold": "threshold",
+         "min_mm3": "smallest part, mm³", "dice_and_sd": "Dice (sd)", "cldice": "clDice",
+         "volume_ratio": "volume ratio", "betti0_error": "Betti-0 error",
+         "inverse_s": "inverse, s"}  # fmt: skip
 
 
 def sweep_components(
@@ -88,14 +83,14 @@ def sweep_components(
     return rows
 
 
-def sweep_case(item: dict[str, str], workflows: dict[str, ConfigWorkflow]) -> list[dict[str, Any]]:
+def sweep_case(item: dict[str, str], runs: dict[str, ConfigWorkflow]) -> list[dict[str, Any]]:
     """The rows of one case."""
     truth = LoadCTAd(["label"])({"label": item["label"]})["label"]
     voxel_mm3 = abs(float(np.linalg.det(truth.affine.numpy()[:3, :3])))
     truth = truth[0].numpy() > 0
     logits, rows = None, []
-    for mode, workflow in workflows.items():
-        get = workflow.parser.get_parsed_content
+    for mode, run in runs.items():
+        get = run.parser.get_parsed_content
         data = get("preprocessing")({"image": item["image"]})
         if logits is None:
             with torch.inference_mode():
@@ -141,118 +136,71 @@ def score(mean: dict[str, Any]) -> float:
 
 
 def choose(means: list[dict[str, Any]]) -> dict[str, Any]:
-    """The best score of the settings that can be measured on: see `RULE`."""
+    """The best score of the settings that can be measured on: see docs/results/postprocessing.md."""
     usable = [m for m in means if abs(m["volume_ratio"] - 1) <= VOLUME_ERROR and m["betti0_error"] <= PIECES]
     if not usable:
-        raise ValueError("no setting keeps the rule for volume and Betti-0 error; look at the rows (--csv)")
+        raise InputError("no setting keeps the rule for volume and Betti-0 error; postprocessing.csv has all")
     return max(usable, key=score)
 
 
-def table(means: list[dict[str, Any]]) -> list[str]:
-    lines = [
-        "| inverse on | interpolation | threshold | smallest part, mm³ | Dice (sd) | clDice | volume ratio | "
-        "Betti-0 error | inverse, s |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for m in means:
-        lines.append(
-            f"| {m['order']} | {m['mode']} | {m['threshold']} | {m['min_mm3']} | {m['dice']:.4f} "
-            f"({m['dice_sd']:.3f}) | {m['cldice']:.4f} | {m['volume_ratio']:.3f} | {m['betti0_error']:.2f} | "
-            f"{m['inverse_s']:.2f} |"
-        )
-    return lines
+def rows_of(means: list[dict[str, Any]]) -> str:
+    """A table with a row a setting."""
+    rows = [mean | {"dice_and_sd": f"{mean['dice']:.4f} ({mean['dice_sd']:.3f})"} for mean in means]
+    return table(rows, HEADS, cldice=".4f", volume_ratio=".3f", betti0_error=".2f", inverse_s=".2f")
 
 
-def report(means: list[dict[str, Any]], rows: list[dict[str, Any]], weights: str) -> str:
-    """The page: the choice, then what each part of it does with the others held."""
+def tables(means: list[dict[str, Any]], rows: list[dict[str, Any]], weights: str) -> str:
+    """The choice, then what each part of it does with the others held."""
     best = choose(means)
     ways = [(order, mode) for order in ORDERS for mode in MODES]
     ways = [max((m for m in means if (m["order"], m["mode"]) == way), key=score) for way in ways]
-    cases = sorted({row["case"] for row in rows}, key=int)
-    confidences = sorted({row["confidence"] for row in rows if row["order"] == best["order"]})
+    count, first = len({row["case"] for row in rows}), SEEDS["validation"]
+    confidences = [row["confidence"] for row in rows if row["order"] == best["order"]]
 
-    def beside(*free: str) -> list[str]:
+    def beside(*free: str) -> str:
         fixed = {"order", "mode", "threshold", "min_mm3"} - set(free)
-        return table([m for m in means if all(m[key] == best[key] for key in fixed)])
+        return rows_of([m for m in means if all(m[key] == best[key] for key in fixed)])
 
-    lines = [
-        "# Which post-processing",
-        "",
-        f"Written by `scripts/choose_postprocessing.py` on {datetime.date.today()} with {weights}: "
-        f"{len(cases)} validation phantoms at the scanner's matrix, seeds {FIRST_SEED} "
-        f"to {FIRST_SEED + len(cases) - 1}. The network works at its own grid; all figures are of the scan's "
-        "grid, means over the cases. Test phantoms have other seeds and were not looked at.",
-        "",
-        RULE,
-        "",
-        f"**Chosen:** inverse on the {best['order']}, {best['mode']}, threshold {best['threshold']}, parts "
-        f"from {best['min_mm3']} mm³: Dice {best['dice']:.4f}, clDice {best['cldice']:.4f}. Confidence of "
-        f"the predictions (`AdaptiveThreshold`): {confidences[0]:.3f} to {confidences[-1]:.3f}; the "
-        "threshold falls for a scan less confident than all of them (`threshold_confident`).",
-        "",
-        "## Each way back at its own best threshold and smallest part, the rule aside",
-        "",
-        *table(ways),
-        "",
-        "## Threshold",
-        "",
-        *beside("threshold"),
-        "",
-        "## Smallest part",
-        "",
-        *beside("min_mm3"),
-        "",
-        "## Ways back and thresholds, smallest part as chosen",
-        "",
-        *beside("order", "mode", "threshold"),
-    ]
-    return "\n".join(lines) + "\n"
+    return f"""\
+Weights {weights}; {count} validation phantoms at the scanner's matrix, seeds {first} to {first + count - 1}.
+
+**Chosen:** inverse on the {best["order"]}, {best["mode"]}, threshold {best["threshold"]}, parts from \
+{best["min_mm3"]} mm³: Dice {best["dice"]:.4f}, clDice {best["cldice"]:.4f}. Confidence of the predictions \
+(`AdaptiveThreshold`): {min(confidences):.3f} to {max(confidences):.3f}.
+
+## Each way back at its own best threshold and smallest part, the rule aside
+
+{rows_of(ways)}
+
+## Threshold
+
+{beside("threshold")}
+
+## Smallest part
+
+{beside("min_mm3")}
+
+## Ways back and thresholds, smallest part as chosen
+
+{beside("order", "mode", "threshold")}"""
 
 
 def main(
     count: int = 8,
-    data: str = str(ROOT / "data" / "validation_full"),
-    markdown: str = str(ROOT / "docs" / "postprocessing.md"),
-    csv: str | None = None,
-    processes: int | None = None,
-    ckpt_path: str = str(ROOT / "models" / "model.pt"),
-    **override: Any,
+    data: Path = ROOT / "data" / "validation_full",
+    out: Out = RESULTS,
+    processes: Processes = None,
+    override: Set = None,
 ) -> None:
-    """Make the phantoms that are missing, sweep, and write the tables.
-
-    Args:
-        count: phantoms.
-        data: their folder; those that are there are kept.
-        markdown: the page to write.
-        csv: a file for the row of every case and setting.
-        processes: workers that make phantoms, by default a core each.
-        ckpt_path: the weights.
-        **override: keys of configs/inference.yaml.
-    """
-    write_imagecas(range(FIRST_SEED, FIRST_SEED + count), data, processes=processes)
-    override = {"bundle_root": str(ROOT), "dataset_dir": data, "ckpt_path": ckpt_path} | override
-    workflows = {}
-    for mode in MODES:
-        workflows[mode] = ConfigWorkflow(
-            str(ROOT / "configs" / "inference.yaml"),
-            workflow_type="inference",
-            logging_file=False,
-            inverse_mode=mode,
-            **override,
-        )
-        workflows[mode].initialize()
-    digest = hashlib.sha256(Path(ckpt_path).read_bytes()).hexdigest()[:12]
-    weights = f"`{Path(ckpt_path).name}` (SHA-256 {digest}…)"
+    """Make the phantoms that are missing, sweep, and write the tables."""
+    keys = {"dataset_dir": data} | settings(override, "inference.yaml")
+    items = held_out("validation", count, data, processes)
+    runs = {mode: workflow("inference.yaml", **(keys | {"inverse_mode": mode})) for mode in MODES}
     rows: list[dict[str, Any]] = []
-    for item in tqdm(part_of(find_cases(data), "all"), desc="cases"):
-        rows += sweep_case(item, workflows)
-        if csv is not None:
-            write_text(csv, to_csv(rows, COLUMNS))
+    for item in tqdm(items, desc="cases"):
+        rows += sweep_case(item, runs)
+        write_csv(out / "postprocessing.csv", rows, COLUMNS, exact)
     means = mean_over_cases(rows)
-    write_text(markdown, report(means, rows, weights))
-    print(*table(sorted(means, key=score, reverse=True)[:10]), sep="\n")
-    print(f"tables: {markdown}")
-
-
-if __name__ == "__main__":
-    fire.Fire(main)
+    print(rows_of(sorted(means, key=score, reverse=True)[:10]))
+    weights = weights_line(runs[MODES[0]].parser.get_parsed_content("ckpt_path"))
+    write_results(out, "postprocessing", tables(means, rows, weights), rows, COLUMNS)

@@ -1,7 +1,7 @@
-"""Accuracy of the geometry, from a mask or a probability to the tree, against phantoms with analytic truth.
+"""Surface, centreline, names and lesions against known tubes.
 
-    python scripts/measure_geometry.py                         # held-out seeds, writes docs/geometry.md
-    python scripts/measure_geometry.py --first-seed 100 --count 12 --markdown ""    # while developing
+    python scripts/study.py geometry                                              # held-out seeds
+    python scripts/study.py geometry --first-seed 100 --count 12 --out trial      # while developing
 
 The vessels of `make_phantom(seed)` are tubes with a known line and radius. They are drawn straight on a grid
 of 0.4 mm around the tree, not on the scanner's matrix: no image is needed, and every case has one spacing.
@@ -10,40 +10,33 @@ of 0.4 mm around the tree, not on the scanner's matrix: no image is needed, and 
 - probability: a sigmoid (0.2 mm) of the distance to the wall, after Gaussian noise of 0.13 mm rms, correlated
   over a voxel (sigma 1), has moved the wall; the mask is then where it is at least 0.5.
 
-Seeds from 300 are for the figures that are told; thresholds were chosen on seeds from 100 and 200.
+Seeds from 300 are for the figures that are reported; thresholds were chosen on seeds from 100 and 200.
 """
 
 from __future__ import annotations
 
-import datetime
-import os
-import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from enum import Enum
+from typing import Annotated
 
-import fire
 import manifold3d
 import numpy as np
 import pyvista as pv
+import typer
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
-sys.path.insert(0, str(ROOT))
+from bundle.common.coordinates import voxel_size_mm
+from bundle.common.polylines import arc_length, at_length
+from bundle.common.tables import to_text
+from bundle.geometry.centerline import vessel_tree
+from bundle.geometry.core import Tree, find_vessels, triangles, volume_mm3
+from bundle.geometry.measure import find_stenoses, name_branches
+from bundle.geometry.surface import smooth_surface, vessel_surface
+from bundle.phantom import make_phantom
 
-from benchmark_inference import machine  # noqa: E402
-
-from bundle.common.coordinates import voxel_size_mm  # noqa: E402
-from bundle.common.files import write_text  # noqa: E402
-from bundle.common.polylines import arc_length, at_length  # noqa: E402
-from bundle.common.tables import cell, to_text  # noqa: E402
-from bundle.geometry.centerline import vessel_tree  # noqa: E402
-from bundle.geometry.core import Tree, find_vessels, triangles, volume_mm3  # noqa: E402
-from bundle.geometry.measure import find_stenoses, name_branches  # noqa: E402
-from bundle.geometry.surface import smooth_surface, vessel_surface  # noqa: E402
-from bundle.phantom import make_phantom  # noqa: E402
+from .common import RESULTS, Out, table, write_results
 
 HELD_OUT = 300
 SPACING_MM = 0.4
@@ -171,11 +164,11 @@ def lesion_scores(tree: Tree, tubes: list[Tube], voxel_mm: float) -> dict:
     """Lesions of 40 to 90 % found, and findings where the true lumen is nowhere narrowed by 25 %.
 
     A lesion is found if a finding lies within half its length and 3 mm of its narrowest place;
-    `told` are those on a vessel of at least three voxels, which are the ones that the method tells.
+    `reported` are those on a vessel of at least three voxels, which are the ones that the method reports.
     """
     findings = find_stenoses(tree, voxel_mm)
     places = np.array([f.point_ras_mm for f in findings]).reshape(-1, 3)
-    row = {"lesions": 0, "lesions_found": 0, "told": 0, "told_found": 0, "errors": [], "missed": []}
+    row = {"lesions": 0, "lesions_found": 0, "reported": 0, "reported_found": 0, "errors": [], "missed": []}
     for tube in tubes:
         along = arc_length(tube.points)
         for lesion in tube.lesions:
@@ -187,10 +180,10 @@ def lesion_scores(tree: Tree, tubes: list[Tube], voxel_mm: float) -> dict:
             distance = np.linalg.norm(places - tube.points[at], axis=1)
             near = np.flatnonzero(distance <= 0.5 * lesion["length_mm"] + LESION_NEAR_MM)
             row["lesions"] += 1
-            row["told"] += int(wide)
+            row["reported"] += int(wide)
             if len(near):
                 row["lesions_found"] += 1
-                row["told_found"] += int(wide)
+                row["reported_found"] += int(wide)
                 best = max(near, key=lambda i: findings[i].percent_diameter)
                 row["errors"].append(findings[best].percent_diameter - percent)
             else:
@@ -252,8 +245,8 @@ COLUMNS = ("seed", "from", "solid", "surface_mm", "volume_percent", "radius_erro
 def summary(rows: list[dict]) -> list[tuple[str, str, str]]:
     """Figure, target and value for rows of one kind of input."""
     mean = {k: float(np.mean([r[k] for r in rows])) for k in rows[0] if isinstance(rows[0][k], (int, float))}
-    total = {k: sum(r[k] for r in rows) for k in ("names", "names_of", "lesions", "lesions_found", "told",
-                                                  "told_found", "false")}  # fmt: skip
+    total = {k: sum(r[k] for r in rows) for k in ("names", "names_of", "lesions", "lesions_found", "reported",
+                                                  "reported_found", "false")}  # fmt: skip
     worst = {k: min(r[k] for r in rows) for k in ("true_line_found", "own_line_true")}
     errors = np.abs(np.concatenate([r["errors"] for r in rows]))
     points = f"{errors.mean():.1f} (n = {len(errors)})" if len(errors) else ""
@@ -273,74 +266,51 @@ def summary(rows: list[dict]) -> list[tuple[str, str, str]]:
          f"{mean['own_line_true']:.3f} ({worst['own_line_true']:.3f})"),
         ("main names right (wrong)", "≥ 95 %", f"{total['names']}/{total['names_of']} ({wrong or 'none'})"),
         ("lesions of 40 to 90 % found", "≥ 0.9", f"{total['lesions_found']}/{total['lesions']}"),
-        ("- of these on vessels of at least 1.2 mm", "", f"{total['told_found']}/{total['told']}"),
+        ("- of these on vessels of at least 1.2 mm", "", f"{total['reported_found']}/{total['reported']}"),
         ("false lesions a case", "≤ 0.3", f"{total['false'] / len(rows):.2f}"),
         ("percent stenosis, mean of absolute error, points", "≤ 7", points),
         ("mask to smoothed mesh / mesh to named tree, s", "", f"{mean['mesh_s']:.2f} / {mean['tree_s']:.2f}"),
     ]  # fmt: skip
 
 
-def page(rows: list[dict]) -> str:
-    """docs/geometry.md."""
-    kinds = list(dict.fromkeys(row["from"] for row in rows))
-    seeds = sorted({row["seed"] for row in rows})
-    tables = [summary([row for row in rows if row["from"] == kind]) for kind in kinds]
-    lines = [
-        "# Accuracy of surface, centreline, names and lesions",
-        "",
-        "Against phantoms, whose vessels are known exactly; no network is in between. "
-        "A real vessel is less even than these tubes.",
-        "",
-        f"{datetime.date.today()}, {machine()}, load average {os.getloadavg()[1]:.1f} (the seconds below are "
-        f"of one process beside that); {len(seeds)} phantoms, seeds {seeds[0]} to {seeds[-1]}, drawn "
-        f"at {SPACING_MM} mm; written by `python scripts/measure_geometry.py --first-seed {seeds[0]} --count "
-        f"{len(seeds)}`, which says how the masks and the noisy probabilities are made.",
-        "",
-        f"| | target | {' | '.join(f'from the {kind}' for kind in kinds)} |",
-        "|---|---|" + "---|" * len(kinds),
-    ]
-    for entries in zip(*tables):
-        values = " | ".join(value for _, _, value in entries)
-        lines.append(f"| {entries[0][0]} | {entries[0][1]} | {values} |")
-    lines += ["", "## Missed and false lesions", ""]
-    for row in rows:
-        for word, which in (("missed", "missed"), ("false", "false_ones")):
-            lines += [f"- {row['seed']}, {row['from']}, {word}: {text}" for text in row[which]]
-    lines += ["", "## Case by case", "", f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
-    lines += [f"| {' | '.join(cell(row[name]) for name in COLUMNS)} |" for row in rows]
-    return "\n".join(lines) + "\n"
+def comparison(rows: list[dict]) -> str:
+    """A table of the figures, a column a kind of input."""
+    kinds = {row["from"]: [r for r in rows if r["from"] == row["from"]] for row in rows}
+    lines = []
+    for entries in zip(*map(summary, kinds.values())):
+        values = {kind: value for kind, (*_, value) in zip(kinds, entries)}
+        lines.append({"figure": entries[0][0], "target": entries[0][1]} | values)
+    heads = {"figure": "", "target": "target"} | {kind: f"from the {kind}" for kind in kinds}
+    return table(lines, heads)
+
+
+def lesions(rows: list[dict]) -> str:
+    """A line for each lesion that was missed or is none."""
+    return "\n".join(
+        f"- {row['seed']}, {row['from']}, {word}: {text}"
+        for row in rows
+        for word, which in (("missed", "missed"), ("false", "false_ones"))
+        for text in row[which]
+    )
+
+
+Kind = Enum("Kind", {kind: kind for kind in ("mask", "probability")}, type=str)
 
 
 def main(
-    first_seed: int = HELD_OUT,
+    first_seed: Annotated[int, typer.Option(help="of the phantoms; from 300 on held out")] = HELD_OUT,
     count: int = 20,
-    kinds: tuple[str, ...] = ("mask", "probability"),
-    markdown: str = str(ROOT / "docs" / "geometry.md"),
+    kind: Annotated[list[Kind] | None, typer.Option(help="by default both")] = None,
+    out: Out = RESULTS,
 ) -> None:
-    """Measure, print a table, write a page.
-
-    Args:
-        first_seed: of the phantoms; from 300 on held out.
-        count: phantoms.
-        kinds: "mask", "probability" or both.
-        markdown: the page to write, "" for none.
-    """
+    """Measure, print a table, write a page."""
     rows = []
     for seed in range(first_seed, first_seed + count):
         tubes = true_tubes(seed)
         field, affine, volume = rasterise(tubes)
-        for kind in [kinds] if isinstance(kinds, str) else kinds:
-            rows.append(measure(seed, kind, tubes, *drawn(seed, kind, field), affine, volume))
+        for name in [chosen.value for chosen in kind or Kind]:
+            rows.append(measure(seed, name, tubes, *drawn(seed, name, field), affine, volume))
             print(to_text(rows[-1:], COLUMNS).splitlines()[-1], flush=True)
-    print(to_text(rows, COLUMNS))
-    for kind in dict.fromkeys(row["from"] for row in rows):
-        print(f"\nfrom the {kind}")
-        for name, target, value in summary([row for row in rows if row["from"] == kind]):
-            print(f"  {name}: {value} {target and f'(target {target})'}")
-    if markdown:
-        write_text(markdown, page(rows))
-        print(f"page: {markdown}")
-
-
-if __name__ == "__main__":
-    fire.Fire(main)
+    seeds = f"{count} phantoms, seeds {first_seed} to {first_seed + count - 1}, drawn at {SPACING_MM} mm."
+    text = f"{seeds}\n\n{comparison(rows)}\n\nMissed and false lesions:\n\n{lesions(rows) or 'None.'}"
+    write_results(out, "geometry", text, rows, COLUMNS)

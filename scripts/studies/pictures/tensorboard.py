@@ -1,6 +1,6 @@
-"""Pictures of TensorBoard's dashboards, as a browser shows them.
+"""TensorBoard's dashboards, as a browser shows them.
 
-python scripts/picture_tensorboard.py --logdir runs --out docs/images
+    python scripts/study.py pictures tensorboard --logdir runs --out docs/images --page images --page mesh
 
 Starts TensorBoard on a free port, lets Chromium without a window open each dashboard, and writes
 `tensorboard_<dashboard>.png`. Chromium comes with the system (Debian: apt-get install chromium).
@@ -8,7 +8,6 @@ Starts TensorBoard on a free port, lets Chromium without a window open each dash
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import socket
@@ -20,7 +19,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
+from typing import Annotated
+
+import typer
+from shared import ROOT
+
+from bundle.common.errors import InputError
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Dashboard, what follows in its address, width and height of the window.
@@ -41,10 +47,10 @@ def find_browser() -> str | None:
 
 @contextmanager
 def serving(logdir: Path) -> Iterator[str]:
-    """TensorBoard on ``logdir``; yields its address once it answers.
+    """TensorBoard on `logdir`; yields its address once it answers.
 
     Raises:
-        RuntimeError: it ended, or did not answer within two minutes.
+        InputError: it ended, or did not answer within two minutes.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -56,7 +62,7 @@ def serving(logdir: Path) -> Iterator[str]:
         deadline = time.monotonic() + 120
         while not _has_runs(address):
             if server.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"TensorBoard did not find a run in {logdir}")
+                raise InputError(f"TensorBoard did not find a run in {logdir}")
             time.sleep(0.5)
         time.sleep(3.0)  # until every event of the runs is read
         yield address
@@ -74,7 +80,7 @@ def _has_runs(address: str) -> bool:
 
 
 def picture(browser: str, address: str, path: Path, width: int, height: int) -> None:
-    """A PNG of the page at ``address``, WebGL drawn in software, after its scripts had 20 s of their time."""
+    """A PNG of the page at `address`, WebGL drawn in software, after its scripts had 20 s of their time."""
     with tempfile.TemporaryDirectory() as profile:
         command = [browser, "--headless=new", "--hide-scrollbars", f"--user-data-dir={profile}"]
         command += ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--force-device-scale-factor=1"]
@@ -86,28 +92,24 @@ def picture(browser: str, address: str, path: Path, width: int, height: int) -> 
         raise RuntimeError(f"{browser} made no picture of {address}: {done.stderr.strip()[-300:]}")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--logdir", type=Path, default=Path("runs"), help="folder of runs")
-    parser.add_argument("--out", type=Path, default=Path("docs/images"))
-    parser.add_argument("--pages", nargs="+", choices=PAGES, default=list(PAGES), metavar="PAGE")
-    options = parser.parse_args(arguments)
+Page = Enum("Page", {page: page for page in PAGES}, type=str)
+
+
+def main(
+    logdir: Annotated[Path, typer.Option(help="folder of runs")] = Path("runs"),
+    out: Path = ROOT / "docs" / "images",
+    page: Annotated[list[Page] | None, typer.Option(help="by default all")] = None,
+) -> None:
+    """Take the pictures."""
     browser = find_browser()
     if browser is None:
-        parser.error(
+        raise typer.BadParameter(
             f"no browser: none of {', '.join(BROWSERS)} is installed (Debian: apt-get install chromium)"
         )
-    options.out.mkdir(parents=True, exist_ok=True)
-    with serving(options.logdir) as address:
-        for page in options.pages:
-            place, width, height = PAGES[page]
-            path = options.out.resolve() / f"tensorboard_{page}.png"
+    out.mkdir(parents=True, exist_ok=True)
+    with serving(logdir) as address:
+        for name in [chosen.value for chosen in page or Page]:
+            place, width, height = PAGES[name]
+            path = out.resolve() / f"tensorboard_{name}.png"
             picture(browser, address + place, path, width, height)
             print(path)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

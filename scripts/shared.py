@@ -1,0 +1,124 @@
+"""What the scripts share: the command line, the seeds of phantoms, a run of the bundle's configs."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # the bundle of this checkout, wherever the script is called from
+
+from bundle.common.errors import find_input_error  # noqa: E402
+
+if TYPE_CHECKING:
+    from monai.bundle import ConfigWorkflow
+
+# torch and MONAI are imported where they are used: processes that make phantoms import the script's file too.
+
+__all__ = ["PLAIN", "ROOT", "SEEDS", "Processes", "Set", "config_path", "run", "settings", "with_examples",
+           "workflow"]  # fmt: skip
+
+SEEDS = {"train": 1_000_000, "validation": 2_000_000, "test": 3_000_000}
+"""First seed of each part. Far from the small numbers that data/phantoms is made from."""
+
+PLAIN = {"add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False}
+"""Of every `typer.Typer`: an error is one line that can be searched for, not a box."""
+
+Processes = Annotated[int | None, typer.Option(help="that make phantoms; by default one a core")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="a key of the config, its value as YAML; several times"),
+]
+
+
+def with_examples(text: str) -> str:
+    """A docstring for Typer, whose indented paragraphs keep their lines."""
+    parts = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(f"\b\n{part}" if part.startswith("    ") else part for part in parts)
+
+
+def run(command: Callable | typer.Typer, about: str, arguments: Sequence[str] | None = None) -> None:
+    """Be the command line of a script, whose docstring is `about`; ends with SystemExit.
+
+    An `InputError`, however deep it was raised, ends the script with its sentence and exit code 1.
+
+    Example:
+        >>> run(main, __doc__, ["--count", "3"])  # doctest: +SKIP
+    """
+    app = command
+    if not isinstance(app, typer.Typer):
+        app = typer.Typer(**PLAIN)
+        app.command(help=with_examples(about))(command)
+    try:
+        app(arguments)
+    except Exception as error:
+        found = find_input_error(error)
+        if found is None:
+            raise
+        raise SystemExit(f"error: {found}") from None
+
+
+def settings(pairs: Sequence[str] | None, *configs: str | Path) -> dict[str, Any]:
+    """Keys of a config from the words after ``--set``.
+
+    Args:
+        pairs: such as ``["batch_size=2", "channels=[4,8]"]``.
+        configs: the config files that the keys are for, as `workflow` takes them.
+
+    Raises:
+        typer.BadParameter: no ``=``, or a value that is not YAML.
+    """
+    import yaml
+
+    found = {}
+    for pair in pairs or ():
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"--set takes KEY=VALUE, and {pair!r} has no =")
+        try:
+            # YAML 1.1 takes 1e-4 for a word.
+            is_power = re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value)
+            found[key] = float(value) if is_power else yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise typer.BadParameter(f"--set {pair}: the value cannot be read as YAML") from None
+    return found
+
+
+def config_path(name: str | Path) -> str:
+    """A file of configs/, or another by its path."""
+    return str(ROOT / "configs" / name)
+
+
+def workflow(
+    *configs: str | Path, run_id: str = "run", logging: bool = False, **keys: Any
+) -> ConfigWorkflow:
+    """A run of the bundle, initialised, as ``python -m monai.bundle run`` makes it.
+
+    Args:
+        configs: names in configs/, the later ones laid over the first.
+        run_id: "training" for a training; "run" is what else a config does.
+        logging: by configs/logging.conf, else silent.
+        keys: in place of the configs' own.
+
+    Example:
+        >>> workflow("inference.yaml", dataset_dir="scan.nii.gz", output_dir="eval").run()  # doctest: +SKIP
+    """
+    from monai.bundle import ConfigWorkflow
+
+    made = ConfigWorkflow(
+        [config_path(name) for name in configs],
+        meta_file=config_path("metadata.json"),
+        logging_file=config_path("logging.conf") if logging else False,
+        run_id=run_id,
+        workflow_type="train" if run_id == "training" else "inference",
+        bundle_root=str(ROOT),
+        **{key: str(value) if isinstance(value, Path) else value for key, value in keys.items()},
+    )
+    made.initialize()
+    return made

@@ -1,0 +1,57 @@
+"""The same figures on whole scans, with the network in front.
+
+    python scripts/study.py geometry_scans
+    python scripts/study.py geometry_scans --count 2 --out trial
+
+The test phantoms at the scanner's matrix (anisotropic, each with its own spacing and axes) are segmented by
+configs/inference.yaml. Surface, centreline, names and lesions are then measured against the phantoms'
+analytic vessels: from the phantom's own mask, and from what the network wrote.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from shared import ROOT, SEEDS, Processes, Set, settings, workflow
+
+from bundle.common.tables import to_text
+
+from .common import RESULTS, Out, held_out, write_results
+from .geometry import COLUMNS, comparison, measure, rasterise, true_tubes
+
+
+def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    image = nib.load(path)
+    return np.asarray(image.dataobj), image.affine
+
+
+def main(
+    count: int = 10,
+    data: Path = ROOT / "data" / "test_full",
+    output_dir: Path = ROOT / "eval" / "test_full_inference",
+    out: Out = RESULTS,
+    processes: Processes = None,
+    override: Set = None,
+) -> None:
+    """Make the phantoms that are missing, segment, measure, write a page."""
+    keys = {"dataset_dir": data, "output_dir": output_dir, "geometry#pictures": False}
+    keys |= settings(override, "inference.yaml")
+    items = held_out("test", count, data, processes)
+    workflow("inference.yaml", **keys).run()
+    rows: list[dict[str, Any]] = []
+    for item in items[:count]:
+        case, seed = item["case"], SEEDS["test"] + int(item["case"]) - 1
+        tubes = true_tubes(seed)
+        volume = rasterise(tubes)[2]
+        label, affine = read(Path(item["label"]))
+        stem = Path(keys["output_dir"]) / case / case
+        found, found_affine = read(Path(f"{stem}_seg.nii.gz"))
+        probability = read(Path(f"{stem}_prob.nii.gz"))[0].astype(np.float32)
+        rows.append(measure(seed, "true mask", tubes, label > 0, None, affine, volume))
+        rows.append(measure(seed, "network", tubes, found > 0, probability, found_affine, volume))
+        print(to_text(rows[-2:], COLUMNS), flush=True)
+    text = f"{len(rows) // 2} test phantoms, seeds from {SEEDS['test']}.\n\n{comparison(rows)}"
+    write_results(out, "geometry_scans", text, rows, COLUMNS)

@@ -1,0 +1,1 @@
+"""What the bundle survives: docs/results/robustness.md."""
