@@ -1,6 +1,6 @@
 """Start MONAI Label with this bundle, for 3D Slicer and OHIF: what `make label` runs in its own environment.
 
-    .venv-label/bin/python scripts/label.py --studies FOLDER_OF_SCANS
+    .venv-label/bin/python scripts/label.py --studies FOLDER_OF_SCANS --port 8001
 
 The app (MONAI Label's own `monaibundle`) is laid out in `label/monaibundle`; a training there writes its
 weights to the app, not over the bundle's.

@@ -38,9 +38,10 @@ Set = Annotated[
 
 
 def with_examples(text: str) -> str:
-    """A docstring for Typer, whose indented paragraphs keep their lines."""
+    """A docstring for Typer, whose examples keep their lines."""
     parts = inspect.cleandoc(text).split("\n\n")
-    return "\n\n".join(f"\b\n{part}" if part.startswith("    ") else part for part in parts)
+    examples = (" ", "python ", "make ", ".venv")
+    return "\n\n".join(f"\b\n{part}" if part.startswith(examples) else part for part in parts)
 
 
 def run(command: Callable | typer.Typer, about: str, arguments: Sequence[str] | None = None) -> None:
@@ -95,9 +96,7 @@ def config_path(name: str | Path) -> str:
     return str(ROOT / "configs" / name)
 
 
-def workflow(
-    *configs: str | Path, run_id: str = "run", logging: bool = False, **keys: Any
-) -> ConfigWorkflow:
+def workflow(*configs: str | Path, run_id: str = "run", logging: bool = False, **keys: Any) -> ConfigWorkflow:
     """A run of the bundle, initialised, as ``python -m monai.bundle run`` makes it.
 
     Args:

@@ -1,17 +1,13 @@
-"""Damaged scans end in a sentence or in a right result; scripts/fuzz_loader.py does it by the thousand."""
+"""Damaged scans end in a sentence or in a right result; the study does it by the thousand."""
 
-import subprocess
-import sys
-from pathlib import Path
+import csv
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from scripts.fuzz_loader import SUFFIXES, judged, mutated, write_seeds
-
-ROOT = Path(__file__).parents[2]
+from script_call import study
+from studies.robustness.fuzz import SUFFIXES, judged, mutated, outcomes, write_seeds
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +57,18 @@ def test_whole_files_load(seeds, tmp_path):
 
 
 @pytest.mark.slow
-def test_four_thousand_files_in_processes_that_may_die():
-    words = [sys.executable, "scripts/fuzz_loader.py", "--count", "4000"]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=500)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_a_process_that_dies_is_charged_to_the_file_it_had_in_hand(seeds, tmp_path, monkeypatch):
+    """Here it dies of the third name, which is none."""
+    for name in ("a.nii", "b.nii", "d.nii"):
+        (tmp_path / name).write_bytes(seeds[".nii"][0])
+    found = dict(outcomes(tmp_path, ["a.nii", "b.nii", 3, "d.nii"]))
+    assert found.pop(3) == "crash: the process ended with code 1"
+    assert found == dict.fromkeys(("a.nii", "b.nii", "d.nii"), "loaded")
+
+
+@pytest.mark.parametrize("count", [40, pytest.param(4000, marks=pytest.mark.slow)])
+def test_files_in_processes_that_may_die(count, tmp_path):
+    assert study("robustness", "fuzz", "--count", count, "--out", tmp_path) == 0
+    with open(tmp_path / "robustness_fuzz.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sum(int(row["loaded"]) + int(row["refused"]) for row in rows) == count

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 from PIL import Image
-from small_run import ROOT
+from script_call import study
+from studies.pictures.tensorboard import find_browser
 
 from bundle.handlers.training.dashboard.overlays import BOTH, FALSE, MISSED
 from bundle.handlers.training.dashboard.writer import RunWriter
 
-sys.path.insert(0, str(ROOT / "scripts"))
-import picture_tensorboard
-
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(
-        picture_tensorboard.find_browser() is None,
+        find_browser() is None,
         reason="no Chromium on this machine (Debian: apt-get install chromium)",
     ),
 ]
@@ -32,8 +28,8 @@ def test_the_browser_draws_images_and_meshes(tmp_path):
     square = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], float)
     writer.mesh("square", square, np.array([[0, 1, 2], [0, 2, 3]]), np.full((4, 3), BOTH), 1)
     writer.close()
-    arguments = ["--logdir", str(tmp_path / "runs"), "--out", str(tmp_path), "--pages", "images", "mesh"]
-    assert picture_tensorboard.main(arguments) == 0
+    words = ("--logdir", tmp_path / "runs", "--out", tmp_path, "--page", "images", "--page", "mesh")
+    assert study("pictures", "tensorboard", *words) == 0
     pixels = {
         page: np.asarray(Image.open(tmp_path / f"tensorboard_{page}.png").convert("RGB")).astype(int)
         for page in ("images", "mesh")

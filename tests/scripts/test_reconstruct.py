@@ -1,28 +1,19 @@
 """scripts/reconstruct.py, called as a person calls it."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 import trimesh
+from reconstruct import main
+from script_call import call
 from shapes import rotation, scan, tube
 
 from bundle.geometry.render.opengl import why_no_pictures
 from bundle.geometry.solver.tetrahedra import why_no_mesher
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "reconstruct.py"
 AXES = rotation((10, 20, 30)) @ np.diag([0.5, -0.5, 0.6])
-
-
-@pytest.fixture(scope="module")
-def main():
-    spec = importlib.util.spec_from_file_location("reconstruct", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +21,14 @@ def vessel():
     return scan((50, 40, 40), AXES, lambda p: tube(p, [[-8, -3, -4], [0, 2, 0], [7, 0, 5]], 1.5), 0.3)
 
 
-def test_nifti_and_nrrd_of_one_vessel_give_one_surface(main, vessel, tmp_path, capsys):
+def test_nifti_and_nrrd_of_one_vessel_give_one_surface(vessel, tmp_path, capsys):
     itk = pytest.importorskip("itk")
     mask, affine, _ = vessel
     nib.save(nib.Nifti1Image(mask, affine), tmp_path / "a.nii.gz")
-    itk.imwrite(itk.imread(str(tmp_path / "a.nii.gz")), str(tmp_path / "b.nrrd"))
+    itk.imwrite(itk.imread(tmp_path / "a.nii.gz"), tmp_path / "b.nrrd")
     out = tmp_path / "out"
-    assert (
-        main([str(tmp_path / "a.nii.gz"), str(tmp_path / "b.nrrd"), "--out", str(out), "--no-pictures"]) == 0
-    )
+    files = (tmp_path / "a.nii.gz", tmp_path / "b.nrrd")
+    assert call(main, *files, "--out", out, "--no-pictures") == 0
     a, b = (trimesh.load(out / n / f"{n}_mesh.stl") for n in "ab")
     np.testing.assert_allclose(a.bounds, b.bounds, atol=1e-3)
     assert "closed" in capsys.readouterr().out
@@ -46,14 +36,14 @@ def test_nifti_and_nrrd_of_one_vessel_give_one_surface(main, vessel, tmp_path, c
     assert report["centerline_length_mm"] == pytest.approx(22.0, abs=2.5)
 
 
-def test_a_probability_is_seen_as_one(main, vessel, tmp_path, capsys):
+def test_a_probability_is_seen_as_one(vessel, tmp_path, capsys):
     _, affine, probability = vessel
     nib.save(nib.Nifti1Image(probability, affine), tmp_path / "p.nii.gz")
-    assert main([str(tmp_path / "p.nii.gz"), "--out", str(tmp_path / "out"), "--no-pictures"]) == 0
+    assert call(main, tmp_path / "p.nii.gz", "--out", tmp_path / "out", "--no-pictures") == 0
     assert "read as a probability" in capsys.readouterr().out
 
 
-def test_bad_files_are_named_and_the_good_one_is_done(main, vessel, tmp_path, capsys):
+def test_bad_files_are_named_and_the_good_one_is_done(vessel, tmp_path, capsys):
     mask, affine, _ = vessel
     nib.save(nib.Nifti1Image(mask, affine), tmp_path / "good.nii.gz")
     (tmp_path / "torn.nii.gz").write_bytes((tmp_path / "good.nii.gz").read_bytes()[:300])
@@ -63,7 +53,7 @@ def test_bad_files_are_named_and_the_good_one_is_done(main, vessel, tmp_path, ca
     empty = nib.Nifti1Image(0 * mask, affine)
     nib.save(empty, tmp_path / "empty.nii.gz")
     names = ["torn.nii.gz", "text.nrrd", "hu.nii.gz", "none.nii.gz", "empty.nii.gz", "good.nii.gz"]
-    code = main([*(str(tmp_path / n) for n in names), "--out", str(tmp_path / "out"), "--no-pictures"])
+    code = call(main, *(tmp_path / n for n in names), "--out", tmp_path / "out", "--no-pictures")
     said = capsys.readouterr()
     assert code == 1
     for name in names[:4]:
@@ -73,12 +63,12 @@ def test_bad_files_are_named_and_the_good_one_is_done(main, vessel, tmp_path, ca
     assert (tmp_path / "out" / "good" / "good_mesh.stl").exists()
 
 
-def test_every_setting_has_its_flag(main, vessel, tmp_path):
+def test_every_setting_has_its_flag(vessel, tmp_path):
     mask, affine, _ = vessel
     nib.save(nib.Nifti1Image(mask, affine), tmp_path / "a.nii.gz")
     flags = "--no-pictures --edge-length-mm 0.7 --turntable 2 --cloud-formats ply,vtp --colour-by branch"
     flags += " --formats obj --solver --extension-diameters 1"
-    assert main([str(tmp_path / "a.nii.gz"), "--out", str(tmp_path), *flags.split()]) == 0
+    assert call(main, tmp_path / "a.nii.gz", "--out", tmp_path, *flags.split()) == 0
     report = json.loads((tmp_path / "a" / "a.json").read_text())
     assert report["points_coloured_by"] == "branch_id"
     expected = {"mesh_obj", "points", "points_vtp", "centerline", "solver_vtp"}
@@ -88,19 +78,16 @@ def test_every_setting_has_its_flag(main, vessel, tmp_path):
 
 
 @pytest.mark.parametrize("flags", [["--formats", "fbx"], ["--keep-triangles", "2"]])
-def test_an_impossible_setting_is_refused_at_once(main, tmp_path, capsys, flags):
-    with pytest.raises(SystemExit):
-        main([str(tmp_path / "a.nii.gz"), "--out", str(tmp_path), *flags])
+def test_an_impossible_setting_is_refused_at_once(tmp_path, capsys, flags):
+    assert call(main, tmp_path / "a.nii.gz", "--out", tmp_path, *flags) == 2
     assert "none of them" in capsys.readouterr().err or flags[0] == "--keep-triangles"
 
 
 @pytest.mark.skipif(why_no_mesher() is None, reason="gmsh is installed here")
-def test_a_volume_mesh_without_gmsh_is_refused_at_once(main, tmp_path, capsys):
-    with pytest.raises(SystemExit):
-        main([str(tmp_path / "a.nii.gz"), "--out", str(tmp_path), "--volume-mesh"])
+def test_a_volume_mesh_without_gmsh_is_refused_at_once(tmp_path, capsys):
+    assert call(main, tmp_path / "a.nii.gz", "--out", tmp_path, "--volume-mesh") == 2
     assert "[mesher]" in capsys.readouterr().err
 
 
-def test_two_files_of_one_name_are_refused(main, tmp_path):
-    with pytest.raises(SystemExit):
-        main(["a/x.nii.gz", "b/x.nii.gz", "--out", str(tmp_path)])
+def test_two_files_of_one_name_are_refused(tmp_path):
+    assert call(main, "a/x.nii.gz", "b/x.nii.gz", "--out", tmp_path) == 2

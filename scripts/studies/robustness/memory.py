@@ -29,7 +29,9 @@ def resident_mib() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def main(cases: Annotated[int, typer.Option(min=FIRST + 3)] = 30, size: int = 128, out: Out = RESULTS) -> None:
+def main(
+    cases: Annotated[int, typer.Option(min=FIRST + 3)] = 30, size: int = 128, out: Out = RESULTS
+) -> None:
     """Run an inference over scans of `size` x `size` x `size / 2` voxels, and read the memory after each."""
     shape = (size, size, size // 2)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,192 @@
+"""Every study, small: it runs, and leaves its figures in a page and its rows in a CSV."""
+
+from __future__ import annotations
+
+import csv
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from script_call import study
+from shared import SEEDS
+from studies.common import table, write_results
+
+from bundle.geometry.solver.tetrahedra import why_no_mesher
+from bundle.phantom import write_imagecas
+
+SMALL = ("--set", "spatial_size=[32,32,16]", "--set", "device=cpu")
+
+
+def rows_of(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory):
+    """Folders of one phantom each, far smaller than the study would make it: one that is there is kept."""
+    folder = tmp_path_factory.mktemp("phantoms")
+    for part in ("test", "validation"):
+        write_imagecas([SEEDS[part]], folder / part, shape=(96, 96, 64), processes=1)
+    return folder
+
+
+def test_a_table_has_four_digits_or_what_is_asked():
+    rows = [{"n": 3, "s": 1.234567, "t": None}, {"n": 2, "s": float("nan")}]
+    lines = table(rows, {"n": "number", "s": "time, s", "t": "t"}, s=".2f").splitlines()
+    assert lines == ["| number | time, s | t |", "|---|---|---|", "| 3 | 1.23 |  |", "| 2 |  |  |"]
+
+
+def test_what_is_written_by_hand_stays(tmp_path):
+    write_results(tmp_path, "speed one", "first", [{"s": 1 / 3}], ["s"])
+    page = (tmp_path / "speed.md").read_text()
+    (tmp_path / "speed.md").write_text(page.replace("# Speed", "# By hand") + "\nBelow.\n")
+    write_results(tmp_path, "speed two", "second \\1", [{"s": 2}], ["s"])
+    write_results(tmp_path, "speed one", "third", [{"s": 1 / 3}], ["s"])
+    page = (tmp_path / "speed.md").read_text()
+    assert page.startswith("# By hand\n") and "first" not in page and "\nBelow.\n" in page
+    assert page.index("third") < page.index("Below.") < page.index("second \\1")
+    assert rows_of(tmp_path / "speed_one.csv") == [{"s": str(1 / 3)}]
+
+
+def test_accuracy(phantoms, tmp_path):
+    words = ("--count", 1, "--data", phantoms / "test", "--output-dir", tmp_path / "eval", *SMALL)
+    assert study("accuracy", *words, "--out", tmp_path) == 0
+    (row,) = rows_of(tmp_path / "accuracy.csv")
+    assert 0 <= float(row["dice"]) <= 1
+    page = (tmp_path / "accuracy.md").read_text()
+    assert f"seeds {SEEDS['test']} to {SEEDS['test']}" in page and "volume fraction of lumen" in page
+
+
+@pytest.mark.slow
+def test_geometry_scans(phantoms, tmp_path):
+    words = ("--count", 1, "--data", phantoms / "test", "--output-dir", tmp_path / "eval", "--out", tmp_path)
+    assert study("geometry_scans", *words, "--set", "device=cpu") == 0
+    assert [row["from"] for row in rows_of(tmp_path / "geometry_scans.csv")] == ["true mask", "network"]
+
+
+def test_postprocessing(phantoms, tmp_path, capsys):
+    words = ("--count", 1, "--data", phantoms / "validation", "--out", tmp_path, *SMALL)
+    assert study("postprocessing", *words) == 1  # so coarse a grid leaves nothing to choose
+    assert "no setting keeps the rule" in capsys.readouterr().err
+    assert len(rows_of(tmp_path / "postprocessing.csv")) == 2 * 2 * 8 * 5
+
+
+def test_the_choice_is_the_best_of_those_that_keep_the_rule():
+    from studies.postprocessing import COLUMNS, mean_over_cases, tables
+
+    rows = []
+    for order, mode, threshold, smallest, overlap, ratio in (
+        ("logit", "spline", 0.35, 60, 0.8, 1.05),
+        ("logit", "linear", 0.35, 60, 0.7, 1.0),
+        ("probability", "spline", 0.35, 60, 0.9, 1.2),  # too large
+        ("probability", "linear", 0.35, 60, 0.6, 1.0),
+    ):
+        figures = (order, mode, threshold, smallest, overlap, overlap, ratio, 0, 1.0, 0.7)
+        rows.append(dict(zip(COLUMNS[1:], figures)) | {"case": "1"})
+    page = tables(mean_over_cases(rows), rows, "w")
+    assert "**Chosen:** inverse on the logit, spline, threshold 0.35, parts from 60 mm³: Dice 0.8000" in page
+
+
+@pytest.mark.slow
+def test_geometry(tmp_path):
+    assert study("geometry", "--first-seed", 100, "--count", 1, "--kind", "mask", "--out", tmp_path) == 0
+    (row,) = rows_of(tmp_path / "geometry.csv")
+    assert row["solid"] == "True" and float(row["surface_mm"]) < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(why_no_mesher() is not None, reason="gmsh is not installed here")
+def test_volume_mesh(tmp_path):
+    words = ("--count", 1, "--narco", tmp_path / "none", "--meshes", tmp_path / "m", "--out", tmp_path)
+    assert study("volume_mesh", *words) == 0
+    (row,) = rows_of(tmp_path / "volume_mesh.csv")
+    assert row["result"] == "meshed" and list((tmp_path / "m").iterdir())
+
+
+@pytest.mark.skipif(why_no_mesher() is None, reason="gmsh is installed here")
+def test_volume_mesh_without_gmsh_is_a_sentence(tmp_path, capsys):
+    assert study("volume_mesh", "--out", tmp_path) == 1
+    assert "[mesher]" in capsys.readouterr().err
+
+
+def test_speed_of_an_inference(phantoms, tmp_path):
+    image = phantoms / "test" / "1-200" / "1.img.nii.gz"
+    assert study("speed", "inference", "--image", image, "--out", tmp_path, *SMALL) == 0
+    rows = {row["stage"]: row for row in rows_of(tmp_path / "speed_inference.csv")}
+    assert {"import", "LoadCTAd", "network", "Invertd", "geometry: surface", "whole run"} <= set(rows)
+    assert float(rows["whole run"]["seconds"]) > float(rows["network"]["seconds"]) > 0
+    assert "A scan of 96×96×64 voxels." in (tmp_path / "speed.md").read_text()
+
+
+@pytest.mark.slow
+def test_speed_of_the_geometry(tmp_path):
+    assert study("speed", "geometry", "--shape", 96, 96, 64, "--out", tmp_path) == 0
+    assert {"surface", "solver", "**all**"} <= {
+        row["stage"] for row in rows_of(tmp_path / "speed_geometry.csv")
+    }
+
+
+@pytest.mark.slow
+def test_speed_of_phantoms(tmp_path):
+    sizes = ("--small", 24, 24, 16, "--full", 32, 32, 24)
+    assert study("speed", "phantoms", "--count", 1, *sizes, "--out", tmp_path) == 0
+    assert [row["threads"] for row in rows_of(tmp_path / "speed_phantoms.csv")] == ["1", "2"]
+
+
+def test_speed_of_the_dashboard(tmp_path):
+    assert study("speed", "dashboard", "--shape", 64, 64, 32, "--repeats", 1, "--out", tmp_path) == 0
+    assert len(rows_of(tmp_path / "speed_dashboard.csv")) == 5
+
+
+@pytest.mark.slow
+def test_speed_on_two_processes(tmp_path):
+    """On the CPU: two processes share it, so nothing is said of the efficiency."""
+    words = (
+        "--batch-size",
+        1,
+        "--steps",
+        3,
+        "--warm-up",
+        1,
+        "--phantoms",
+        2,
+        "--pool-dir",
+        tmp_path / "pool",
+    )
+    words += ("--set", "channels=[4,8]", "--set", "spatial_size=[32,32,16]", "--out", tmp_path)
+    assert study("speed", "several_gpus", *words) == 0
+    assert [row["processes"] for row in rows_of(tmp_path / "speed_several_gpus.csv")] == ["1", "2"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_speed_of_the_network_needs_a_gpu(tmp_path, capsys):
+    assert study("speed", "network", "--out", tmp_path) == 1
+    assert "no CUDA device" in capsys.readouterr().err
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_speed_of_the_network(tmp_path):
+    assert study("speed", "network", "--out", tmp_path) == 0
+    assert len(rows_of(tmp_path / "speed_network.csv")) == 4
+
+
+def test_an_overlay_shows_the_outline(tmp_path, capsys):
+    scan, mask = np.zeros((2, 30, 30, 12), np.int16)
+    mask[10:14, 10:14, 3:9] = 1
+    for name, array in (("scan", scan), ("mask", mask), ("other", mask[1:])):
+        nib.save(nib.Nifti1Image(array, np.eye(4)), tmp_path / f"{name}.nii.gz")
+    paths = [tmp_path / name for name in ("scan.nii.gz", "mask.nii.gz", "out.png")]
+    assert study("pictures", "overlay", *paths[:2], "--slices", 4, "--out", paths[2]) == 0
+    red, green, _ = np.moveaxis(np.asarray(Image.open(paths[2]).convert("RGB")).astype(int), -1, 0)
+    assert ((red > 150) & (green < 120)).any()
+    assert study("pictures", "overlay", paths[0], tmp_path / "other.nii.gz", "--out", paths[2]) == 2
+    assert "(29, 30, 12)" in capsys.readouterr().err
+
+
+def test_without_a_server_the_label_study_says_so(tmp_path, capsys):
+    assert study("label", "scan", "--url", "http://127.0.0.1:9", "--out", tmp_path) == 1
+    assert "start it with make label" in capsys.readouterr().err
