@@ -74,8 +74,11 @@ def settings(pairs: Sequence[str] | None, *configs: str | Path) -> dict[str, Any
 
     Raises:
         typer.BadParameter: no ``=``, or a value that is not YAML.
+        InputError: a key that the configs do not have, or a value of another kind than theirs.
     """
     import yaml
+
+    from bundle.common.command_line import check_overrides
 
     found = {}
     for pair in pairs or ():
@@ -88,6 +91,8 @@ def settings(pairs: Sequence[str] | None, *configs: str | Path) -> dict[str, Any
             found[key] = float(value) if is_power else yaml.safe_load(value)
         except yaml.YAMLError:
             raise typer.BadParameter(f"--set {pair}: the value cannot be read as YAML") from None
+    if found:
+        check_overrides([config_path(name) for name in configs], found)
     return found
 
 

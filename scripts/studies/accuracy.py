@@ -96,7 +96,9 @@ def main(
     get = run.parser.get_parsed_content
     run.run()
     cases = json.loads((Path(get("output_dir")) / "metrics.json").read_text())["cases"]
+    steps = get("inference_config")
+    mode = steps["inverse_mode"]
     with torch.inference_mode():
-        ceilings = [row for item in items for row in ceiling(item, get("spatial_size"), get("inverse_mode"))]
-    text = figures(cases, ceilings, weights_line(get("ckpt_path")), get("inverse_mode"))
+        ceilings = [row for item in items for row in ceiling(item, steps["spatial_size"], mode)]
+    text = figures(cases, ceilings, weights_line(get("ckpt_path")), mode)
     write_results(out, "accuracy", text, cases, COLUMNS)

@@ -75,18 +75,32 @@ def test_a_fault_of_the_program_keeps_its_traceback():
 
 
 def test_settings_are_yaml():
-    pairs = ["batch_size=2", "channels=[4,8]", "norm=batch", "amp=false", "ckpt_path=a=b.pt", "rate=1e-4"]
-    assert settings(pairs) == {
+    pairs = ["batch_size=2", "channels=[4,8]", "norm=batch", "amp=false", "device=a=b", "learning_rate=1e-4"]
+    assert settings(pairs, "train.yaml") == {
         "batch_size": 2,
         "channels": [4, 8],
         "norm": "batch",
         "amp": False,
-        "ckpt_path": "a=b.pt",
-        "rate": 1e-4,
+        "device": "a=b",
+        "learning_rate": 1e-4,
     }
 
 
 @pytest.mark.parametrize("pair", ["batch_size", "channels=[4,"])
 def test_a_setting_that_is_none_is_named(pair):
     with pytest.raises(typer.BadParameter, match=pair.replace("[", r"\[")):
-        settings([pair])
+        settings([pair], "train.yaml")
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"), [("batchsize=2", "did you mean batch_size"), ("batch_size=two", "a whole number")]
+)
+def test_a_mistyped_setting_is_refused(pair, words):
+    with pytest.raises(InputError, match=words):
+        settings([pair], "train.yaml", "modes/phantom_pool.yaml")
+
+
+def test_a_study_refuses_a_mistyped_setting_before_it_makes_anything(tmp_path, capsys):
+    assert study("accuracy", "--data", tmp_path / "data", "--set", "spatial_sise=[32,32,16]") == 1
+    assert "did you mean spatial_size" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()

@@ -70,6 +70,7 @@ def test_weights_are_installed_as_they_are_shipped(tmp_path, capsys):
     save_weights(ResUNet3D(), tmp_path / "full.pt")
     train_default.install(tmp_path / "full.pt", tmp_path / "model.pt")
     shipped = torch.load(ROOT / "models" / "model.pt", weights_only=True)
+    shipped = shipped.get("model", shipped)
     weights = torch.load(tmp_path / "model.pt", weights_only=True)
     assert {name: t.dtype for name, t in weights.items()} == {name: t.dtype for name, t in shipped.items()}
 

@@ -1,7 +1,7 @@
 """One inference, stage by stage.
 
     python scripts/study.py speed inference                         # a phantom of 512x512x275 voxels
-    python scripts/study.py speed inference --image scan.nii.gz --set smoothing=laplacian --set device=cpu
+    python scripts/study.py speed inference --image scan.nii.gz --set geometry#smoothing=laplacian
 
 The run is that of configs/inference.yaml itself; every transform in it is timed where it stands.
 """
@@ -97,7 +97,7 @@ def main(
         begin, cpu_begin = time.perf_counter(), time.process_time()
         run = workflow(*configs, **({"dataset_dir": image, "output_dir": Path(folder) / "eval"} | keys))
         wrap(run, stages)
-        geometry = run.parser.get_parsed_content("geometry")
+        geometry = run.parser.get_parsed_content("handlers")[0]
         stages.add("set-up and weights", time.perf_counter() - begin, time.process_time() - cpu_begin)
         run.run()
         total = stages.rows["import"]["seconds"] + time.perf_counter() - begin

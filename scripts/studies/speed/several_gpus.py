@@ -33,7 +33,12 @@ from bundle.phantom import make_pool
 
 from ..common import RESULTS, Out, table, write_results
 
-STEP_HANDLERS = ("Reproducible", "LrScheduleHandler", "TrainingLossParts", "GradientNorm")
+STEP_HANDLERS = ("Reproducible", "LrScheduleHandler")
+DASHBOARD = "bundle.handlers.training.dashboard"
+DASHBOARD_PARTS = [
+    {"_target_": f"{DASHBOARD}.loss_parts.TrainingLossParts", "loss": "@loss"},
+    {"_target_": f"{DASHBOARD}.gradient_norm.GradientNorm", "network": "@network"},
+]
 FIRST_SEED = 5_000_000
 REPEATS = 8  # of the phantoms in an epoch, whose end costs time too
 CONFIGS = ("train.yaml", "multi_gpu_train.yaml", "modes/phantom_pool.yaml")
@@ -65,16 +70,17 @@ def work(
     """One of the processes of a run; the first one writes the result."""
     cases = f"{REPEATS} * pool_cases({str(pool_dir)!r})"
     handlers = ConfigParser.load_config_file(config_path("train.yaml"))["train"]["handlers"]
+    handlers = [h for h in handlers if h["_target_"].split(".")[-1] in STEP_HANDLERS]
     run = workflow(
         *(name for name in CONFIGS if processes > 1 or name != "multi_gpu_train.yaml"),
         run_id="training",
         **{
-            "run_dir": result.parent / "run",
+            "output_dir": result.parent / "run",
             "batch_size": batch_size,
             "cases": f"$dict.fromkeys(('train', 'validation'), {cases})",
             "+imports": ["$from bundle.transforms.load_phantom import pool_cases"],
             "max_epochs": 1 + warm_up + steps,
-            "train#handlers": [h for h in handlers if h["_target_"].split(".")[-1] in STEP_HANDLERS],
+            "train#handlers": handlers + DASHBOARD_PARTS,
         }
         | keys,
     )
