@@ -40,8 +40,7 @@ Set = Annotated[
 def with_examples(text: str) -> str:
     """A docstring for Typer, whose examples keep their lines."""
     parts = inspect.cleandoc(text).split("\n\n")
-    examples = (" ", "python ", "make ", ".venv")
-    return "\n\n".join(f"\b\n{part}" if part.startswith(examples) else part for part in parts)
+    return "\n\n".join(f"\b\n{part}" if part.startswith((" ", "python ")) else part for part in parts)
 
 
 def run(command: Callable | typer.Typer, about: str, arguments: Sequence[str] | None = None) -> None:
@@ -115,13 +114,13 @@ def workflow(*configs: str | Path, run_id: str = "run", logging: bool = False, *
     """
     from monai.bundle import ConfigWorkflow
 
+    keys = {"bundle_root": ROOT} | keys
     made = ConfigWorkflow(
         [config_path(name) for name in configs],
         meta_file=config_path("metadata.json"),
         logging_file=config_path("logging.conf") if logging else False,
         run_id=run_id,
         workflow_type="train" if run_id == "training" else "inference",
-        bundle_root=str(ROOT),
         **{key: str(value) if isinstance(value, Path) else value for key, value in keys.items()},
     )
     made.initialize()

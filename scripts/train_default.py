@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from shared import ROOT, SEEDS, Processes, Set, run, settings, workflow
+from shared import ROOT, SEEDS, Processes, Set, config_path, run, settings, workflow
 
 from bundle.common.files import write_json
 
@@ -102,14 +102,14 @@ def write_results(
     curves = read_curves(places.run_dir / "curves.csv")
     validated = [row for row in curves if row["val_mean_dice"] is not None]
     best = max(validated, key=lambda row: row["val_mean_dice"]) if validated else None
-    settings = ("channels", "norm", "hu_range", "learning_rate", "warmup_steps", "batch_size", "seed")
+    shown = ("channels", "norm", "hu_range", "learning_rate", "warmup_steps", "batch_size", "seed")
     card = {
         "finished": finished,
         "steps": trainer.state.iteration,
         "epochs": trainer.state.epoch,
         "training_seconds": round(sum(row["seconds"] for row in curves), 1),
         "seconds_this_call": round(seconds, 1),
-        "settings": {name: get(name) for name in (*settings, "amp", "amp_dtype")},
+        "settings": {name: get(name) for name in (*shown, "amp", "amp_dtype")},
         "augmentation": {k: v for k, v in training.parser["train#augment"].items() if k != "_target_"},
         "parameters": sum(p.numel() for p in network.parameters()),
         "weights_stored_as": "float16" if half else "float32",
@@ -159,9 +159,15 @@ def main(
     if install_file:
         install(install_file, ROOT / "models" / "model.pt")
         return
+    from monai.bundle import ConfigParser
+
     from bundle.handlers.training import LAST_CHECKPOINT
 
     own = settings(override, *CONFIGS)
+    config = ConfigParser.load_config_files([config_path(name) for name in CONFIGS]) | own
+    steps_an_epoch = count // config["batch_size"]
+    if steps_an_epoch == 0:
+        raise typer.BadParameter(f"--count {count} does not fill a batch of {config['batch_size']}")
     places = Places(out.resolve(), run_dir.resolve(), pool_dir.resolve())
     counts = {"train": count, "validation": validation, "test": test}
     end = started + 60 * minutes if minutes else math.inf
@@ -173,7 +179,7 @@ def main(
         "output_dir": places.run_dir,
         "resume": (places.run_dir / LAST_CHECKPOINT).is_file(),
         "max_minutes": max((end - time.monotonic()) / 60, 0.01) if minutes else 0,
-        "max_epochs": math.ceil(steps / (count // own.get("batch_size", 4))),
+        "max_epochs": math.ceil(steps / steps_an_epoch),
     } | own
     training = workflow(*CONFIGS, run_id="training", logging=True, **keys)
     training.run()
