@@ -46,6 +46,8 @@ def imports(path: Path, module: str) -> list[tuple[str, list[str]]]:
         if not isinstance(node, ast.ImportFrom):
             continue
         source = node.module or ""
+        if node.level and not path.is_relative_to(BUNDLE):
+            continue  # among scripts
         if node.level:
             base = package.split(".")[: len(package.split(".")) - node.level + 1]
             source = ".".join([*base, *([source] if source else [])])

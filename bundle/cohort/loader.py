@@ -11,6 +11,7 @@ import ignite.distributed as idist
 from monai.data import Dataset, list_data_collate
 
 from bundle.common.errors import InputError
+from bundle.data import as_cases
 
 from .failures import FailureLog
 
@@ -34,8 +35,8 @@ class CaseLoader:
     cases, or none.
 
     Args:
-        dataset: its ``data`` is a list of items that hold "case" and "image"; indexing it runs the
-            transforms.
+        dataset: its ``data`` is a list of items with an "image", and with a "case" where that is not what the
+            image is called; indexing it runs the transforms.
         records: a `bundle.cohort.records.CaseRecords`, by which cases that are finished already are left out.
 
     Raises:
@@ -49,6 +50,7 @@ class CaseLoader:
     def __init__(self, dataset: Dataset, records: CaseRecords | None = None) -> None:
         if len(dataset) == 0:
             raise InputError("there is no case to run on: the chosen part of the data set is empty")
+        dataset.data = as_cases(dataset.data)
         self.dataset = dataset
         self.records = records
         self.kept: dict[str, dict[str, Any]] = {}

@@ -21,13 +21,15 @@ from pathlib import Path
 import torch
 
 # What the run would import late: the process that is forked for each has it already.
-import bundle.cohort.summary
-import bundle.transforms.adaptive_threshold
-import bundle.transforms.binary_opening
-import bundle.transforms.keep_components
-import bundle.transforms.load_cta
-import bundle.transforms.resize  # noqa: F401
+from bundle.cohort import CaseSummary  # noqa: F401
 from bundle.common.files import UNFINISHED
+from bundle.transforms import (  # noqa: F401
+    AdaptiveThresholdd,
+    BinaryOpeningd,
+    KeepComponentsd,
+    LoadCTAd,
+    ResizeVolumed,
+)
 
 from ..common import RESULTS, Out, table, write_results
 from .trial_cases import inference, write_tube
