@@ -48,7 +48,7 @@ def case_name(path: str | Path) -> str:
 
 
 def file_role(relative_path: str | Path) -> str | None:
-    """"image", "label" or "map" (a probability map, neither) where a name says so, else None.
+    """ "image", "label" or "map" (a probability map, neither) where a name says so, else None.
 
     The names are those of the file and of the folders above it: give the path below the data set's folder.
     """

@@ -104,10 +104,7 @@ def find_images(dataset_dir: str | Path) -> list[dict[str, str]]:
 
 
 def _check_pairs(root: Path, index: CaseIndex, cases: list[str]) -> None:
-    for have, lack, noun in (
-        (index.images, index.labels, "label"),
-        (index.labels, index.images, "image"),
-    ):
+    for have, lack, noun in ((index.images, index.labels, "label"), (index.labels, index.images, "image")):
         alone = sorted((c for c in cases if c in have and c not in lack), key=natural_key)
         if alone:
             raise InputError(

@@ -6,6 +6,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from bundle.common.files import replacing
+
 __all__ = ["MODEL", "make_app"]
 
 MODEL = "coronary_ct_segmentation"
@@ -31,18 +33,17 @@ def make_app(app: Path, bundle_root: Path, prefix: Path = Path(sys.prefix)) -> P
 
     Raises:
         FileNotFoundError: MONAI Label's app is not in the environment, or the weights not in the bundle.
+        InputError: the disk is full.
     """
     others = shutil.ignore_patterns("__pycache__", "main.py")
     shutil.copytree(prefix / _APP, app, dirs_exist_ok=True, ignore=others)
     shutil.copyfile(prefix / _APP / "main.py", app / "monaibundle.py")
     _link(app / "main.py", bundle_root / "bundle" / "label" / "main.py")
     model = app / "model" / MODEL
-    (model / "models").mkdir(parents=True, exist_ok=True)
     weights = model / "models" / "model.pt"
     if not weights.exists():
-        part = weights.with_suffix(".part")
-        shutil.copyfile(bundle_root / "models" / "model.pt", part)
-        part.replace(weights)
+        with replacing(weights) as part:
+            shutil.copyfile(bundle_root / "models" / "model.pt", part)
     _link(model / "bundle", bundle_root / "bundle")
     # File by file: for a training on several GPUs MONAI Label writes a config of its own beside the others.
     configs = model / "configs"

@@ -14,12 +14,7 @@ __all__ = ["tree_in_world"]
 
 
 def tree_in_world(
-    tree: Coronaries,
-    chest: Chest,
-    grid: Grid,
-    protocol: Protocol,
-    rotation: np.ndarray,
-    shift: np.ndarray,
+    tree: Coronaries, chest: Chest, grid: Grid, protocol: Protocol, rotation: np.ndarray, shift: np.ndarray
 ) -> dict:
     """The vessels as they are in the scan, ready for JSON; they end where they leave it.
 

@@ -31,12 +31,10 @@ def cut_short(path: str | Path, what: str = "") -> InputError:
 
 def check_file(path: str | Path) -> None:
     """Refuse, with an `InputError`, what is no file with the ending of an image and something in it."""
-    if not os.path.exists(path):
-        raise InputError(f"'{path}' does not exist: expected an image file")
-    if os.path.isdir(path):
-        raise InputError(f"'{path}' is a folder: expected one image file")
     if not os.path.isfile(path):
-        raise InputError(f"'{path}' is a device or a pipe: expected an image file")
+        what = "is a folder" if os.path.isdir(path) else "is a device or a pipe"
+        what = what if os.path.exists(path) else "does not exist"
+        raise InputError(f"'{path}' {what}: expected one image file")
     if not split_suffix(path)[1]:
         raise InputError(f"'{path}' is not an image file: expected one that ends in {', '.join(SUFFIXES)}")
     if os.path.getsize(path) == 0:

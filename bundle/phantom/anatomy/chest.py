@@ -14,6 +14,8 @@ from scipy.spatial.transform import Rotation
 
 from bundle.phantom.core import fields as f
 
+__all__ = ["Chest", "HeartFrame", "Organ", "heart_frame"]
+
 
 @dataclass
 class Organ:
@@ -36,6 +38,7 @@ class HeartFrame:
     u: np.ndarray
 
     def at(self, a: float = 0.0, r: float = 0.0, u: float = 0.0) -> np.ndarray:
+        """The point (3,) at mm along the axes from the base."""
         return self.base + a * self.a + r * self.r + u * self.u
 
     @property
@@ -81,6 +84,7 @@ class Chest:
 
 
 def heart_frame(rng: np.random.Generator) -> HeartFrame:
+    """The axes of one patient's heart: an adult's mean, turned by some degrees."""
     a = np.array([-0.62, 0.55, -0.56])
     a /= np.linalg.norm(a)
     r = np.array([0.60, 0.75, -0.10])

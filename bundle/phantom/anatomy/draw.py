@@ -12,6 +12,8 @@ from .chest import Chest, heart_frame
 from .heart import add_heart
 from .surroundings import add_surroundings
 
+__all__ = ["draw_chest"]
+
 
 def draw_chest(rng: np.random.Generator, scan: f.Grid, contrast: Contrast, step: float = 2.5) -> Chest:
     """Draw a patient and evaluate every organ on a coarse grid that covers the scan.

@@ -14,6 +14,8 @@ from bundle.phantom.core import fields as f
 
 from .chest import Chest, Organ
 
+__all__ = ["add_heart"]
+
 
 def add_heart(rng, chest: Chest, p, rough, contrast: Contrast) -> None:
     """Chambers, valves, great vessels and the ostia; `p` are patient coordinates of the coarse grid."""
@@ -63,15 +65,8 @@ def add_heart(rng, chest: Chest, p, rough, contrast: Contrast) -> None:
     stj, sinus = tubular * rng.uniform(0.88, 1.0), tubular * rng.uniform(1.0, 1.15)
     aorta_radii = [12, 12.5, stj, tubular, tubular, tubular * 0.95, tubular * 0.9]
     arch = annulus + 56 * up
-    aorta_points = [
-        annulus - 12 * up,
-        annulus,
-        annulus + 22 * up,
-        annulus + 40 * up,
-        arch,
-        arch + [-8, -18, 22],
-        arch + [-30, -55, 14],
-    ]
+    aorta_points = [annulus + mm * up for mm in (-12, 0, 22, 40, 56)]
+    aorta_points += [arch + [-8, -18, 22], arch + [-30, -55, 14]]
     aorta = chest.tube(aorta_points, aorta_radii)
     cusps = {"left": [-0.92, -0.18, 0], "right": [0.40, 0.92, 0], "non": [0.45, -0.9, 0]}
     twist = Rotation.from_rotvec(np.deg2rad(rng.normal(0, 8)) * up)

@@ -9,6 +9,8 @@ from bundle.phantom.core import fields as f
 
 from .chest import Chest, Organ
 
+__all__ = ["add_surroundings"]
+
 
 def add_surroundings(rng, chest: Chest, p, contrast: Contrast) -> None:
     """Everything outside the heart, painted before it."""
@@ -56,14 +58,8 @@ def add_surroundings(rng, chest: Chest, p, contrast: Contrast) -> None:
         for level in np.arange(-170, 200, rng.uniform(21, 26)):
             angle = np.linspace(-1.35, 1.25, 14)
             axes = body_axes - fat_under_skin - 7
-            ring = np.stack(
-                [
-                    22 + side * axes[0] * np.cos(angle),
-                    -38 + axes[1] * np.sin(angle),
-                    level - 26 * np.sin(angle) * 0.9,
-                ],
-                -1,
-            )
+            x, y = 22 + side * axes[0] * np.cos(angle), -38 + axes[1] * np.sin(angle)
+            ring = np.stack([x, y, level - 26 * np.sin(angle) * 0.9], -1)
             ribs = f.thick_path(grid, chest.to_scanner(ring), size * 4.8, 6.0, out=ribs)
     descending = chest.tube(
         [[-14, -60, 100], [-12, -72, 60], [-8, -76, 0], [2, -78, -120], [8, -74, -220]],
@@ -73,31 +69,17 @@ def add_surroundings(rng, chest: Chest, p, contrast: Contrast) -> None:
     bronchus = chest.tube([[18, -48, 82], [48, -52, 64]], [7.5, 5.5])
     airway = f.union(trachea, bronchus)
     oesophagus = chest.tube([[12, -66, 170], [8, -70, 30], [-14, -52, -70]], [6, 7, 7])
-    mammary = f.union(
-        *(
-            f.thick_path(
-                grid,
-                chest.to_scanner(
-                    np.array([[22 + s * 26, body_axes[1] - fat_under_skin - 58, z] for z in (-60, 0, 150)])
-                ),
-                size * 1.1,
-                5,
-            )
-            for s in (-1, 1)
-        )
-    )
+    ahead = body_axes[1] - fat_under_skin - 58
+    lines = [np.array([[22 + s * 26, ahead, z] for z in (-60, 0, 150)]) for s in (-1, 1)]
+    mammary = f.union(*(f.thick_path(grid, chest.to_scanner(line), size * 1.1, 5) for line in lines))
     azygos = chest.tube([[34, -82, 80], [33, -86, -150]], [3.2, 2.8])
 
     bone = np.maximum(f.union(vertebrae, arch, sternum, ribs), body + 4)
     below = chest.abdomen
     liver = np.maximum(below, size * f.ellipsoid(p, [80, -25, dome_height - 80], [105, 100, 84]))
     spleen = np.maximum(below + 2, size * f.ellipsoid(p, [-82, -78, dome_height - 62], [30, 40, 52]))
-    kidneys = f.union(
-        *(
-            size * f.ellipsoid(p, [22 + x, -78, dome_height - 105 + z], [26, 24, 52])
-            for x, z in ((58, -8), (-58, 6))
-        )
-    )
+    places = [[22 + x, -78, dome_height - 105 + z] for x, z in ((58, -8), (-58, 6))]
+    kidneys = f.union(*(size * f.ellipsoid(p, place, [26, 24, 52]) for place in places))
     stomach = np.maximum(below + 3, size * f.ellipsoid(p, [-50, -10, dome_height - 52], [42, 48, 40]))
     around = [
         Organ("subcutaneous fat", body, c.fat, 6),

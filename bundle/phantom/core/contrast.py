@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+__all__ = ["Contrast", "draw_contrast"]
+
 TUBE_VOLTAGES = {80: 1.6, 100: 1.25, 120: 1.0, 140: 0.87}
 
 
@@ -46,6 +48,7 @@ class Contrast:
 
 
 def draw_contrast(rng: np.random.Generator) -> Contrast:
+    """The attenuation of one patient's tissues at one tube voltage and bolus timing."""
     kilovolt = int(rng.choice([80, 100, 120, 140], p=[0.12, 0.43, 0.42, 0.03]))
     iodine = TUBE_VOLTAGES[kilovolt]
     blood = 42.0

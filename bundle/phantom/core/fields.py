@@ -16,6 +16,11 @@ from functools import reduce
 import numpy as np
 from scipy import ndimage
 
+__all__ = [
+    "FAR", "Grid", "Upsampler", "cylinder", "ellipsoid", "gradient", "half_space", "hat_matrix", "sample",
+    "smooth_intersection", "smooth_noise", "smooth_union", "thick_path", "union", "without",
+]  # fmt: skip
+
 FAR = 1e3
 """Distance (mm) that stands for "nowhere near"."""
 

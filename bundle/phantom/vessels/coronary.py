@@ -58,33 +58,19 @@ def _left_tree(rng, m: TreeMaker, dominance: str) -> None:
         if at > lad.length - 25:
             break
         wide = rng.uniform(0.7, 1.3)
-        m.side_branch(
-            f"D{k}", lad, at, [(10, 13 * wide), (26, 30 * wide), (42, 42 * wide)], rng.uniform(30, 65) * size
-        )
+        course = [(10, 13 * wide), (26, 30 * wide), (42, 42 * wide)]
+        m.side_branch(f"D{k}", lad, at, course, rng.uniform(30, 65) * size)
         at += rng.uniform(14, 30)
     for k in range(1, 1 + rng.integers(0, 4)):
-        m.side_branch(
-            f"S{k}",
-            lad,
-            rng.uniform(12, 60),
-            (),
-            rng.uniform(10, 24),
-            ratio=rng.uniform(0.32, 0.5),
-            inward=True,
-        )
+        at, length, ratio = rng.uniform(12, 60), rng.uniform(10, 24), rng.uniform(0.32, 0.5)
+        m.side_branch(f"S{k}", lad, at, (), length, ratio=ratio, inward=True)
     at = rng.uniform(12, 28)
     for k in range(1, 1 + rng.choice([1, 2, 3], p=[0.35, 0.45, 0.2])):
         if at > lcx.length - 12:
             break
         lean = rng.uniform(-8, 14)
-        m.side_branch(
-            f"OM{k}",
-            lcx,
-            at,
-            [(16, lean / 2), (36, lean), (58, lean)],
-            rng.uniform(30, 70) * size,
-            ratio=rng.uniform(0.55, 0.8),
-        )
+        course = [(16, lean / 2), (36, lean), (58, lean)]
+        m.side_branch(f"OM{k}", lcx, at, course, rng.uniform(30, 70) * size, rng.uniform(0.55, 0.8))
         at += rng.uniform(14, 28)
 
 
@@ -100,13 +86,9 @@ def _right_tree(rng, m: TreeMaker, dominance: str) -> None:
         crux = rca.length - rng.uniform(2, 8)
         if dominance == "right":
             for k in range(1, 1 + rng.integers(1, 3)):
-                m.side_branch(
-                    "PLV" if k == 1 else f"PLV{k}",
-                    rca,
-                    crux - 3.5 * k,
-                    [(-5, -22), (4, -38), (18, -46), (36, -50)],
-                    rng.uniform(25, 60) * size,
-                )
+                name = "PLV" if k == 1 else f"PLV{k}"
+                course = [(-5, -22), (4, -38), (18, -46), (36, -50)]
+                m.side_branch(name, rca, crux - 3.5 * k, course, rng.uniform(25, 60) * size)
         # The posterior descending artery carries the RCA on past the crux.
         controls = [(4, -86), (22, -86), (44, -87), (64, -88)]
         first = m.leave(rca.points, len(rca.points) - 1, controls[1], 4.0, (0, 80))
@@ -116,48 +98,22 @@ def _right_tree(rng, m: TreeMaker, dominance: str) -> None:
         m.add("PDA", "RCA", pda, np.linspace(r0, max(0.5, 0.55 * r0), len(pda)))
     for k in range(1, 1 + rng.choice([1, 2], p=[0.65, 0.35])):
         lean = rng.uniform(-6, 10)
-        m.side_branch(
-            f"AM{k}",
-            rca,
-            rng.uniform(0.35, 0.7) * rca.length,
-            [(14, lean), (32, lean), (52, lean)],
-            rng.uniform(25, 55) * size,
-            ratio=rng.uniform(0.4, 0.6),
-        )
+        at, course = rng.uniform(0.35, 0.7) * rca.length, [(14, lean), (32, lean), (52, lean)]
+        m.side_branch(f"AM{k}", rca, at, course, rng.uniform(25, 55) * size, rng.uniform(0.4, 0.6))
     if rng.random() < 0.6:
-        m.side_branch(
-            "CB",
-            rca,
-            rng.uniform(5, 14),
-            [(10, 6), (22, 12), (32, 10)],
-            rng.uniform(15, 35),
-            ratio=rng.uniform(0.35, 0.5),
-        )
+        at, course = rng.uniform(5, 14), [(10, 6), (22, 12), (32, 10)]
+        m.side_branch("CB", rca, at, course, rng.uniform(15, 35), rng.uniform(0.35, 0.5))
 
 
 def _veins(rng, m: TreeMaker) -> list[tuple[np.ndarray, np.ndarray]]:
     """Great cardiac vein, coronary sinus, middle and lateral veins: bright tubes beside the arteries."""
     veins = []
     wide = rng.uniform(0.7, 1.3)
-    great = m.vein(
-        [
-            (68, 97),
-            (46, 99),
-            (22, 103),
-            (4, 112),
-            (-9, 126),
-            (-12, 150),
-            (-12, 180),
-            (-12, 208),
-            (-11, 235),
-            (-13, 258),
-        ],
-        2.2,
-        lift=rng.uniform(0.3, 2.5),
-    )
-    veins.append(
-        (great, wide * np.interp(np.linspace(0, 1, len(great)), [0, 0.45, 0.75, 1], [0.6, 1.5, 2.4, 4.6]))
-    )
+    groove = [(68, 97), (46, 99), (22, 103), (4, 112), (-9, 126)]
+    ring = [(-12, 150), (-12, 180), (-12, 208), (-11, 235), (-13, 258)]
+    great = m.vein(groove + ring, 2.2, lift=rng.uniform(0.3, 2.5))
+    widths = np.interp(np.linspace(0, 1, len(great)), [0, 0.45, 0.75, 1], [0.6, 1.5, 2.4, 4.6])
+    veins.append((great, wide * widths))
     middle = m.vein([(66, -94), (40, -93), (16, -92), (-4, -94), (-12, -100)], 1.6, lift=rng.uniform(0.3, 2))
     veins.append((middle, wide * np.linspace(0.7, 2.2, len(middle))))
     for _ in range(rng.integers(0, 3)):

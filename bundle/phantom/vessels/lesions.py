@@ -16,6 +16,8 @@ from bundle.phantom.core import Contrast
 from .tree import Branch, Coronaries
 from .tubes import STEP
 
+__all__ = ["Deposits", "add_disease"]
+
 MAIN = ("LM", "LAD", "LCx", "RCA", "D1", "OM1", "PDA", "RI")
 
 
@@ -28,7 +30,11 @@ class Deposits:
 
 
 def frame_along(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two unit normals at every centreline point that turn as little as possible along the curve."""
+    """Two unit normals at every centreline point that turn as little as possible along the curve.
+
+    By projection; `bundle.common.polylines.frames` (double reflection) turns by other fractions of a degree,
+    and would put the plaques of every seed elsewhere.
+    """
     tangent = tangents(points)
     first = np.empty_like(tangent)
     n = np.cross(tangent[0], [0.3, 0.5, 0.8])

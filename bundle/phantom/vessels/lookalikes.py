@@ -13,6 +13,8 @@ from bundle.phantom.anatomy import Chest
 from bundle.phantom.core import Contrast
 from bundle.phantom.core import fields as f
 
+__all__ = ["draw_lookalikes"]
+
 Tubes = list[tuple[np.ndarray, np.ndarray, float]]
 
 
@@ -20,12 +22,8 @@ def draw_lookalikes(rng: np.random.Generator, chest: Chest, contrast: Contrast) 
     """Every look-alike of one patient, in scanner coordinates, in painting order."""
     tubes = lung_vessels(rng, chest, contrast) + abdominal_vessels(rng, chest, contrast)
     tubes += upper_vessels(rng, chest, contrast) + wall_vessels(rng, chest, contrast)
-    for chance, thing in (
-        (0.4, aortic_calcium),
-        (0.08, sternal_wires),
-        (0.06, pacing_leads),
-        (0.05, stent_graft),
-    ):
+    rare = ((0.4, aortic_calcium), (0.08, sternal_wires), (0.06, pacing_leads), (0.05, stent_graft))
+    for chance, thing in rare:
         if rng.random() < chance:
             tubes += thing(rng, chest, contrast)
     return tubes
@@ -48,11 +46,13 @@ def _runs_inside(points, radii, field, chest: Chest, hu: float) -> Tubes:
     inside = f.sample(field, chest.grid, points) < 1.0
     low, high = chest.grid.origin, chest.grid.far_corner
     inside &= ((points > low) & (points < high)).all(axis=1)
-    tubes = []
-    for run in np.split(np.arange(len(points)), np.flatnonzero(np.diff(inside)) + 1):
-        if inside[run[0]] and len(run) > 2:
-            tubes.append((points[run], radii[run], hu))
-    return tubes
+    return [(points[run], radii[run], hu) for run in _runs(inside)]
+
+
+def _runs(chosen: np.ndarray) -> list[np.ndarray]:
+    """Indices of each run of three or more true values in (N,) bool."""
+    runs = np.split(np.arange(len(chosen)), np.flatnonzero(np.diff(chosen)) + 1)
+    return [run for run in runs if chosen[run[0]] and len(run) > 2]
 
 
 def lung_vessels(rng, chest: Chest, contrast: Contrast, count: int = 90) -> Tubes:
@@ -127,14 +127,12 @@ def wall_vessels(rng, chest: Chest, contrast: Contrast) -> Tubes:
     tubes = []
     for _ in range(int(rng.integers(4, 14))):
         start = np.array([rng.uniform(-70, 115), rng.uniform(-110, 75), rng.uniform(-120, 150)])
-        path = wander(
-            rng, chest.to_scanner(start)[0], rng.normal(0, 1, 3) * [1, 0.3, 1], int(rng.integers(6, 20))
-        )
+        start, direction = chest.to_scanner(start)[0], rng.normal(0, 1, 3) * [1, 0.3, 1]
+        path = wander(rng, start, direction, int(rng.integers(6, 20)))
         clear = f.sample(chest.core, chest.grid, path) > 22  # never on the heart, where coronaries run
-        for run in np.split(np.arange(len(path)), np.flatnonzero(np.diff(clear)) + 1):
-            if clear[run[0]] and len(run) > 2:
-                radius = np.full(len(run), rng.uniform(0.5, 1.3))
-                tubes.append((path[run], radius, contrast.aorta * rng.uniform(0.4, 1.0)))
+        for run in _runs(clear):
+            radius = np.full(len(run), rng.uniform(0.5, 1.3))
+            tubes.append((path[run], radius, contrast.aorta * rng.uniform(0.4, 1.0)))
     return tubes
 
 
@@ -152,25 +150,13 @@ def aortic_calcium(rng, chest: Chest, contrast: Contrast) -> Tubes:
 
 def sternal_wires(rng, chest: Chest, contrast: Contrast) -> Tubes:
     """Steel loops around the sternum after an operation."""
-    turns = np.linspace(0, 2 * np.pi, 25)
-    front = rng.uniform(55, 72)
-    return [
-        (
-            chest.to_scanner(
-                np.stack(
-                    [
-                        22 + 17 * np.cos(turns),
-                        front + 8 * np.sin(turns),
-                        np.full(25, level) + rng.normal(0, 1),
-                    ],
-                    -1,
-                )
-            ),
-            np.full(25, 0.5),
-            3000.0,
-        )
-        for level in np.arange(-50, 90, 22.0)
-    ]
+    turns, front = np.linspace(0, 2 * np.pi, 25), rng.uniform(55, 72)
+    tubes = []
+    for level in np.arange(-50, 90, 22.0):
+        height = np.full(25, level) + rng.normal(0, 1)
+        loop = np.stack([22 + 17 * np.cos(turns), front + 8 * np.sin(turns), height], -1)
+        tubes.append((chest.to_scanner(loop), np.full(25, 0.5), 3000.0))
+    return tubes
 
 
 def pacing_leads(rng, chest: Chest, contrast: Contrast) -> Tubes:

@@ -12,6 +12,11 @@ from bundle.phantom.core import fields as f
 
 from .tubes import STEP
 
+# Arc length and tangents are those of bundle.common.polylines. Its `resample` rounds the number of points
+# where this one rounds up, and its `smooth` gives back what a bend loses: either would move every vessel of
+# every seed, and the shipped weights and all measurements rest on these.
+__all__ = ["Epicardium", "lay", "resample", "smooth", "spline", "takeoff"]
+
 
 class Epicardium:
     """The surface that vessels follow, in heart coordinates: z mm along the long axis, phi degrees around.
@@ -40,6 +45,7 @@ class Epicardium:
         return float(q @ frame.a), float(np.rad2deg(np.arctan2(q @ frame.u, q @ frame.r)))
 
     def normal(self, points: np.ndarray) -> np.ndarray:
+        """Unit normals (N, 3) of the surface, outward."""
         n = np.stack([f.sample(g, self.chest.grid, points) for g in self.slope], -1)
         return n / np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-6)
 

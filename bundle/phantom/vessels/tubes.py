@@ -11,6 +11,8 @@ import numpy as np
 
 from bundle.phantom.core import Grid
 
+__all__ = ["STEP", "TubeRaster"]
+
 STEP = 0.5
 """Distance (mm) between the points of a finely sampled centreline."""
 
