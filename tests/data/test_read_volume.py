@@ -7,6 +7,7 @@ import itk
 import nibabel as nib
 import numpy as np
 import pytest
+from nibabel import cifti2
 
 from bundle.common.errors import InputError
 from bundle.common.nifti import write_nifti
@@ -144,6 +145,12 @@ def long_word(path):
     return path
 
 
+def cifti(path):
+    voxels = cifti2.BrainModelAxis.from_mask(np.ones((3, 3, 3), bool), affine=np.eye(4))
+    nib.save(cifti2.Cifti2Image(np.zeros((1, 27)), (cifti2.ScalarAxis(["a"]), voxels)), path)
+    return path
+
+
 BAD = {
     "missing": (lambda d: d / "a.nii.gz", "does not exist"),
     "a folder": (lambda d: d, "is a folder"),
@@ -154,6 +161,7 @@ BAD = {
     "truncated mha": (lambda d: cut(with_itk(d / "a.mha")), "is damaged or cut short"),
     "text": (lambda d: text(d / "a.nii.gz"), "is not an image that can be read"),
     "a word of 5,000 letters": (lambda d: long_word(d / "a.nrrd"), "header that cannot be used"),
+    "CIFTI": (lambda d: cifti(d / "a.dscalar.nii"), "is not an image that can be read"),
     "4-D": (lambda d: nifti(d / "a.nii.gz", np.zeros((*SHAPE, 2))), "is 4-D with 12x10x8x2 voxels"),
     "NaN": (lambda d: nifti(d / "a.nii.gz", np.full(SHAPE, np.nan)), "960 voxels that are NaN or infinite"),
     "1e300": (lambda d: nifti(d / "a.nii.gz", np.full(SHAPE, 1e300)), "has values beyond 3.40282e+38"),

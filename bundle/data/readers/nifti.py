@@ -13,6 +13,7 @@ from bundle.common.coordinates import voxel_size_mm
 from bundle.common.errors import InputError
 
 from .checks import check_grid, check_values
+from .damage import not_an_image
 from .header import Header
 from .volume import Volume
 
@@ -26,9 +27,11 @@ def read_header(path: str | Path) -> Header:
         InputError: it states what cannot be.
         OSError, EOFError, ValueError or nibabel's ImageFileError: it cannot be read.
     """
-    header_class = type(nib.load(path).header)
+    image = nib.load(path)
+    if not isinstance(image, nib.Nifti1Image):  # nor NIfTI-2, which is one too, but CIFTI
+        raise not_an_image(path)
     with ImageOpener(path) as file:
-        raw = header_class.from_fileobj(file, check=False)
+        raw = type(image.header).from_fileobj(file, check=False)
     rank = int(raw["dim"][0])
     if not 1 <= rank <= 7:
         raise InputError(f"'{path}' is {rank}-D: expected a 3-D volume")
