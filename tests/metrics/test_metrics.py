@@ -7,7 +7,6 @@ import pytest
 import torch
 from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
 
-from bundle.common.thinning import skeleton
 from bundle.metrics.betti import betti0_error, count_components
 from bundle.metrics.cldice import centerline_dice
 from bundle.metrics.masks import case_metrics, dice
@@ -99,20 +98,6 @@ def test_cldice_of_a_tube_that_is_half_missing_is_two_thirds():
     """Precision 1, sensitivity 1/2: 2 * 1 * 0.5 / 1.5."""
     line, half = box((16, 17), (16, 17), (2, 30)), box((16, 17), (16, 17), (2, 16))
     assert centerline_dice(half, line) == pytest.approx(2 / 3)
-
-
-@pytest.mark.parametrize("width", [1, 2, 3, 4, 6])
-def test_a_skeleton_runs_the_length_of_a_bar(width):
-    """Also where the bar is even and symmetric, which scikit-image's thinning deletes."""
-    bar = box((10, 10 + width), (10, 10 + width), (2, 30)).astype(bool)
-    line = skeleton(bar)
-    assert 28 - 2 * width <= line.sum() <= 28
-    assert not (line & ~bar).any()
-
-
-def test_every_speck_has_a_skeleton():
-    specks = box((4, 6), (4, 6), (4, 6)) | box((10, 11), (10, 11), (10, 11)) | ball((20, 20, 20), 2)
-    assert count_components(skeleton(specks > 0)) == 3
 
 
 def test_pieces_are_counted_over_edges_and_corners():

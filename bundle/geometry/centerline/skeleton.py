@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import pairwise
 
-import cc3d
 import numpy as np
 from scipy.ndimage import uniform_filter
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial import cKDTree
-from skimage.morphology import skeletonize
 
 from bundle.common.coordinates import voxel_size_mm, voxel_to_world, voxels_of
-
-_AXES = [axes for count in (1, 2, 3) for axes in combinations(range(3), count)]
+from bundle.common.thinning import shell, skeleton
 
 
 @dataclass
@@ -27,16 +24,6 @@ class Skeleton:
     neighbours: list[list[int]]
 
 
-def _shell(mask: np.ndarray) -> np.ndarray:
-    """Background voxels that share a face with the mask (X, Y, Z); shifts are much faster than a dilation."""
-    grown = mask.copy()
-    for axis in range(3):
-        here, ahead = (np.moveaxis(a, axis, 0) for a in (grown, mask))
-        here[1:] |= ahead[:-1]
-        here[:-1] |= ahead[1:]
-    return grown & ~mask
-
-
 def wall_distance_mm(mask: np.ndarray, affine: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Distance from points (N, 3) inside `mask` to the wall, (N,) mm.
 
@@ -44,7 +31,7 @@ def wall_distance_mm(mask: np.ndarray, affine: np.ndarray, points: np.ndarray) -
     than a distance transform of the whole box.
     """
     lumen = mask > 0
-    wall = voxel_to_world(voxels_of(_shell(lumen)), affine)
+    wall = voxel_to_world(voxels_of(shell(lumen)), affine)
     return np.maximum(cKDTree(wall).query(points)[0] - 0.5 * voxel_size_mm(affine).mean(), 0.05)
 
 
@@ -56,51 +43,6 @@ def fill_pits(mask: np.ndarray) -> np.ndarray:
     return mask | (uniform_filter(mask.astype(np.float32), size=3) > 0.6 * 26 / 27)
 
 
-def _left_out(part: np.ndarray, thin: np.ndarray, wall: cKDTree) -> float:
-    """Share of a part's voxels further than two radii and two voxels from its skeleton `thin` (N, 3)."""
-    if len(thin) == 0:
-        return 1.0
-    voxels = voxels_of(part)
-    voxels = voxels[:: len(voxels) // 20000 + 1]
-    distance, nearest = cKDTree(thin).query(voxels)
-    return float((distance > 2.0 * wall.query(thin)[0][nearest] + 2.0).mean())
-
-
-def _thin(part: np.ndarray) -> np.ndarray:
-    """Voxels (N, 3) of the skeleton of one connected part (Lee et al., CVGIP 1994).
-
-    Where a vessel runs along the grid and is an even number of voxels thick, scikit-image's thinning eats it
-    from its end. If the skeleton leaves out a stretch of the part, the part made one voxel thicker along one
-    or more axes is thinned too, until one covers all, and what covers most is taken.
-    """
-    thin = voxels_of(skeletonize(part))
-    wall = cKDTree(voxels_of(_shell(part)))
-    missed = _left_out(part, thin, wall)
-    for axes in _AXES:
-        if missed <= 0.005:
-            break
-        thicker = part
-        for axis in axes:
-            thicker = thicker | np.roll(thicker, 1, axis=axis)
-        other = voxels_of(skeletonize(thicker) & part)
-        left = _left_out(part, other, wall)
-        if left < missed:
-            thin, missed = other, left
-    return thin
-
-
-def skeleton_voxels(mask: np.ndarray) -> np.ndarray:
-    """Voxels (N, 3) of the skeleton of a bool mask (X, Y, Z) with a free border, part by part."""
-    parts, count = cc3d.connected_components(mask, connectivity=26, return_N=True)
-    boxes = cc3d.statistics(parts)["bounding_boxes"]
-    found = [np.zeros((0, 3), int)]
-    for number in range(1, count + 1):
-        box = tuple(slice(side.start - 2, side.stop + 2) for side in boxes[number])
-        low = [side.start for side in box]
-        found.append(_thin(parts[box] == number) + low)
-    return np.concatenate(found)
-
-
 def skeletonise(mask: np.ndarray, affine: np.ndarray, wall: np.ndarray | None = None) -> Skeleton:
     """The skeleton of a bool mask (X, Y, Z) with a free border as a forest, not through `wall` (X, Y, Z).
 
@@ -108,7 +50,7 @@ def skeletonise(mask: np.ndarray, affine: np.ndarray, wall: np.ndarray | None = 
     touch, that is the place of contact, because the lumen is narrowest there.
     """
     filled = fill_pits(mask)
-    index = skeleton_voxels(filled if wall is None else filled & ~wall)
+    index = voxels_of(skeleton(filled if wall is None else filled & ~wall))
     if len(index) == 0:
         return Skeleton(np.zeros((0, 3)), np.zeros(0), [])
     points = voxel_to_world(index, affine)
