@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from bundle.common.coordinates import voxel_to_world, voxels_of
 from bundle.common.polylines import arc_length, tangents
-from bundle.geometry.core import Segment, Tree, Vessels, find_vessels, sample_volume
+from bundle.geometry.core import Centerline, Segment, Tree, Vessels, find_vessels, sample_volume
 from bundle.geometry.surface import level_set, vessel_surface
 
 from .chains import Chain, forest
@@ -19,7 +19,7 @@ from .gaps import bridge_gaps
 from .kissing import part_kissing, unparted
 from .occupancy import radius_from_integral, wall_excess
 from .refine import STEP_MM, attach, drop_start, in_lumen, join, reach_wall, recentre
-from .sections import Lumen, cut
+from .sections import Lumen, cross_sections
 from .skeleton import Skeleton, prune, skeletonise
 
 _LEAST_MM = 0.3  # radius from which a section is looked for
@@ -29,18 +29,20 @@ _PARTINGS = 3  # rounds in which touching vessels are parted
 
 
 @dataclass
-class _Line:
-    """A refined chain: points and radius from start to tip, and where on its parent it begins."""
+class _Line(Centerline):
+    """A refined chain, before it is cut where others begin on it."""
 
-    points: np.ndarray
-    radius: np.ndarray
-    whole: np.ndarray  # radius by the integral of the probability; without one as `radius`
-    centre: np.ndarray  # probability in the middle; without one 1
-    parent: int
-    start: int
-    own: int  # first point that lies outside the parent's lumen
-    tree: int
-    gap: np.ndarray
+    whole: np.ndarray  # (N,) mm, radius by the integral of the probability; without one as `radius`
+    centre: np.ndarray  # (N,) probability in the middle; without one 1
+    start: int = 0  # index of the parent's point where it begins
+    own: int = 0  # first point that lies outside the parent's lumen
+
+    def longer(self, before: np.ndarray, after: np.ndarray) -> _Line:
+        """With points (A, 3) and (B, 3) put on both ends; the radii go on as they were there."""
+        pad = (len(before), len(after))
+        radii = {n: np.pad(getattr(self, n), pad, "edge") for n in ("radius", "inscribed", "whole", "centre")}
+        marks = {n: np.pad(getattr(self, n), pad) for n in ("junction", "gap")}
+        return replace(self, points=np.concatenate([before, self.points, after]), **radii, **marks)
 
 
 def _refine_chain(
@@ -64,32 +66,29 @@ def _refine_chain(
     if parent is not None:
         ends[0] = ends[0][:0]
     gap = ~in_lumen(lumen, points)
-    inner = over_gaps(sections.radius, gap)
-    whole, centre = inner, np.ones(len(inner))
+    radius = over_gaps(sections.radius, gap)
+    whole, centre = radius, np.ones(len(radius))
     if occupancy is not None:
-        whole = cut(occupancy, points, tangents(points), np.maximum(inner, _LEAST_MM)).radius
+        whole = cross_sections(occupancy, points, tangents(points), np.maximum(radius, _LEAST_MM)).radius
         centre = sample_volume(occupancy.field, occupancy.affine, points)
-    points = np.concatenate([ends[0][::-1], points, ends[1]])
-    gap = np.pad(gap, (len(ends[0]), len(ends[1])))
-    pad = (len(ends[0]), len(ends[1]))
-    radius, whole, centre = (np.pad(r, pad, "edge") for r in (inner, whole, centre))
-    if len(ends[0]):
+    line = _Line(points, radius, radius, np.zeros_like(gap), gap, chain.parent, chain.tree, whole, centre)
+    line = line.longer(ends[0][::-1], ends[1])
+    if count := len(ends[0]):
         # An ostium is often cut flat: sections there are whole, unlike at a round tip.
-        count = len(ends[0])
-        across = np.repeat(tangents(points)[:1], count, axis=0)
+        new, expected = line.points[:count], line.radius[:count].copy()
+        across = np.repeat(tangents(line.points)[:1], count, axis=0)
+        line.radius[:count] = cross_sections(lumen, new, across, expected).radius
         if occupancy is not None:
-            whole[:count] = cut(occupancy, points[:count], across, radius[:count]).radius
-        radius[:count] = cut(lumen, points[:count], across, radius[:count]).radius
+            line.whole[:count] = cross_sections(occupancy, new, across, expected).radius
     if parent is None:
-        return _Line(points, radius, whole, centre, -1, 0, 0, chain.tree, gap)
-    direction = points[min(6, len(points) - 1)] - points[0]
+        return line
+    direction = line.points[min(6, len(line.points) - 1)] - line.points[0]
     direction = direction / max(np.linalg.norm(direction), 1e-9)
     junction = skeleton.points[chain.nodes[0]]
-    start = attach(points[0], direction, junction, parent.points, parent.radius)
-    bridge = join(points, parent.points[start])
-    radius, whole, centre = (np.pad(r, (len(bridge), 0), "edge") for r in (radius, whole, centre))
-    points, gap = np.concatenate([bridge, points]), np.pad(gap, (len(bridge), 0))
-    return _Line(points, radius, whole, centre, chain.parent, start, len(bridge), chain.tree, gap)
+    line.start = attach(line.points[0], direction, junction, parent.points, parent.radius)
+    bridge = join(line.points, parent.points[line.start])
+    line.own = len(bridge)
+    return line.longer(bridge, bridge[:0])
 
 
 def _before_others(
@@ -104,7 +103,7 @@ def _before_others(
     own = skeleton.points[chain.nodes]
     along = arc_length(own if side == 0 else own[::-1])
     far = along > _OWN_RADII * radius_mm if side == 0 else (along > _OWN_RADII * radius_mm)[::-1]
-    used = {n for n, near in enumerate(skeleton.neighbours) if near} - set(chain.nodes)
+    used = {n for n, degree in skeleton.graph.degree if degree} - set(chain.nodes)
     others = np.concatenate([own[far], skeleton.points[sorted(used)]])
     if len(others) == 0:
         return more
@@ -144,7 +143,7 @@ def _inscribed(lines: list[_Line], wall: pv.PolyData) -> list[np.ndarray]:
 
 
 def _segments(lines: list[_Line | None], wall: pv.PolyData) -> list[Segment]:
-    """Lines cut where others begin on them, mothers first."""
+    """Lines cut where others begin on them, parents first."""
     segments: list[Segment] = []
     ball = iter(_inscribed([line for line in lines if line is not None], wall))
     last_of: dict[tuple[int, int], int] = {}  # (line, index of a cut) -> segment that ends there
@@ -152,30 +151,22 @@ def _segments(lines: list[_Line | None], wall: pv.PolyData) -> list[Segment]:
         if line is None:
             continue
         children = [c for c in lines if c is not None and c.parent == number]
-        inner = sorted({c.start for c in children if 0 < c.start < len(line.points) - 1})
-        junction = np.zeros(len(line.points), bool)
-        junction[: line.own] = True
+        line.junction[: line.own] = True
         for child in children:
             at = np.linalg.norm(line.points - line.points[child.start], axis=1)
-            junction |= at < line.radius[child.start] + child.radius[min(child.own, len(child.radius) - 1)]
+            reach = line.radius[child.start] + child.radius[min(child.own, len(child.radius) - 1)]
+            line.junction |= at < reach
         if line.parent >= 0:
-            mother = lines[line.parent]
-            at = np.linalg.norm(line.points - mother.points[line.start], axis=1)
-            junction |= at < mother.radius[line.start] + 0.5 * line.radius[line.own]
-        inscribed = over_gaps(next(ball), line.gap)
-        inscribed[: line.own] = line.radius[: line.own]
-        before = last_of.get((line.parent, line.start), -1) if line.parent >= 0 else -1
-        bounds = [0, *inner, len(line.points) - 1]
-        for a, b in pairwise(bounds):
-            part = slice(a, b + 1)
-            segments.append(
-                Segment(
-                    line.points[part], line.radius[part], inscribed[part], junction[part],
-                    line.gap[part], before, line.tree,
-                )
-            )  # fmt: skip
-            before = len(segments) - 1
-            last_of[number, b] = before
+            parent = lines[line.parent]
+            at = np.linalg.norm(line.points - parent.points[line.start], axis=1)
+            line.junction |= at < parent.radius[line.start] + 0.5 * line.radius[line.own]
+        line.inscribed = over_gaps(next(ball), line.gap)
+        line.inscribed[: line.own] = line.radius[: line.own]
+        before = last_of.get((line.parent, line.start), -1)
+        last = len(line.points) - 1
+        for a, b in pairwise([0, *sorted({c.start for c in children if 0 < c.start < last}), last]):
+            segments.append(Segment(**line.arrays(slice(a, b + 1)), parent=before, tree=line.tree))
+            before = last_of[number, b] = len(segments) - 1
     return segments
 
 
@@ -212,20 +203,20 @@ def vessel_tree(vessels: Vessels, wall: pv.PolyData, spur_mm: float = 2.0, max_g
 
 def _parted_skeleton(vessels: Vessels, spur_mm: float) -> tuple[Skeleton, Vessels, list[str]]:
     """The pruned skeleton, the vessels with walls between those that touch, and warnings about them."""
-    told, whole = [], vessels.mask
+    warnings, whole = [], vessels.mask
     for _ in range(_PARTINGS):
         skeleton = skeletonise(vessels.mask, vessels.affine, whole & ~vessels.mask)
         prune(skeleton, spur_mm)
         parted, found = part_kissing(skeleton, vessels.mask, vessels.affine)
         if not found:
             break
-        told += [f"two vessels touch over {length:.0f} mm and were parted there" for length in found]
+        warnings += [f"two vessels touch over {length:.0f} mm and were parted there" for length in found]
         vessels = replace(vessels, mask=parted)
     for length in unparted(skeleton, vessels.mask, vessels.affine):
-        told.append(
+        warnings.append(
             f"two vessels may run side by side as one over {length:.0f} mm: look at the surface there"
         )
-    return skeleton, vessels, told
+    return skeleton, vessels, warnings
 
 
 def centerline_tree(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import networkx as nx
 import numpy as np
 from scipy.spatial import cKDTree
 
 from bundle.common.polylines import arc_length
 
-from .skeleton import Skeleton, lengthen, walk
+from .skeleton import Skeleton, lengthen
+
+__all__ = ["Chain", "chains_of", "end_radius", "find_root", "forest"]
 
 _END_MM = 4.0  # stretch of a vessel's end whose mean thickness stands for it
-_AHEAD_MM = 8.0  # stretch behind a bifurcation that decides which daughter goes on
+_AHEAD_MM = 8.0  # stretch behind a bifurcation that decides which child goes on
 
 
 @dataclass
@@ -30,35 +33,18 @@ class Chain:
 
 def end_radius(skeleton: Skeleton, tip: int) -> float:
     """Mean radius, mm, of the last 4 mm (or 30 %) of the vessel that ends in `tip`."""
-    path = walk(skeleton, tip, skeleton.neighbours[tip][0])
+    path = skeleton.from_tip(tip)
     along = arc_length(skeleton.points[path])
     near = np.asarray(path)[(along <= _END_MM) | (along <= 0.3 * along[-1])]
     return float(skeleton.radius[near].mean())
 
 
-def components(skeleton: Skeleton) -> list[list[int]]:
-    """The forest's trees as lists of nodes, without lone points."""
-    seen = np.zeros(len(skeleton.points), bool)
-    found = []
-    for start in range(len(seen)):
-        if seen[start] or not skeleton.neighbours[start]:
-            continue
-        seen[start] = True
-        members = [start]
-        for node in members:
-            fresh = [n for n in skeleton.neighbours[node] if not seen[n]]
-            seen[fresh] = True
-            members += fresh
-        found.append(members)
-    return found
-
-
-def find_root(skeleton: Skeleton, members: list[int], aorta: cKDTree | None = None) -> int:
+def find_root(skeleton: Skeleton, piece: list[int], aorta: cKDTree | None = None) -> int:
     """The end of a tree that is its ostium: nearest to the aorta, if one ends within 5 mm of it.
 
     Else the thickest end: coronaries taper from the ostium.
     """
-    tips = [n for n in members if len(skeleton.neighbours[n]) == 1]
+    tips = [n for n in piece if skeleton.graph.degree[n] == 1]
     if aorta is not None:
         distance = aorta.query(skeleton.points[tips])[0]
         if distance.min() < 5.0:
@@ -66,8 +52,8 @@ def find_root(skeleton: Skeleton, members: list[int], aorta: cKDTree | None = No
     return max(tips, key=lambda tip: end_radius(skeleton, tip))
 
 
-def _daughter_score(skeleton: Skeleton, arrival: np.ndarray, path: list[int], reach_mm: float) -> float:
-    """How well a daughter goes on from its mother: straight, thick, and long behind."""
+def _score(skeleton: Skeleton, arrival: np.ndarray, path: list[int], reach_mm: float) -> float:
+    """How well a child goes on from its parent: straight, thick, and long behind."""
     along = arc_length(skeleton.points[path])
     near = np.asarray(path)[along <= max(_AHEAD_MM, along[1])]
     direction = skeleton.points[near[-1]] - skeleton.points[path[0]]
@@ -76,29 +62,22 @@ def _daughter_score(skeleton: Skeleton, arrival: np.ndarray, path: list[int], re
     return thick * (2.0 + straight) * np.sqrt(reach_mm)
 
 
-def _reach(skeleton: Skeleton, order: list[int], mother: dict[int, int]) -> dict[int, float]:
-    """Longest way from each node down to a tip, mm."""
-    reach = dict.fromkeys(order, 0.0)
-    for node in reversed(order):
-        above = mother[node]
-        if above >= 0:
-            step = float(np.linalg.norm(skeleton.points[node] - skeleton.points[above]))
-            reach[above] = max(reach[above], reach[node] + step)
+def _reach(skeleton: Skeleton, above: dict[int, int]) -> dict[int, float]:
+    """Longest way from each node down to a tip, mm; `above` holds parents before their children."""
+    reach = dict.fromkeys([*above.values(), *above], 0.0)
+    for node, parent in reversed(above.items()):
+        step = float(np.linalg.norm(skeleton.points[node] - skeleton.points[parent]))
+        reach[parent] = max(reach[parent], reach[node] + step)
     return reach
 
 
 def chains_of(skeleton: Skeleton, root: int, tree: int, first: int = 0) -> list[Chain]:
     """The chains of the tree on `root`, parents before children; `first` is the index of the first one.
 
-    At each junction the daughter that is straightest, thickest and longest goes on; the others start chains.
+    At each junction the child that is straightest, thickest and longest goes on; the others start chains.
     """
-    mother = {root: -1}
-    order = [root]
-    for node in order:
-        fresh = [n for n in skeleton.neighbours[node] if n != mother[node]]
-        mother |= dict.fromkeys(fresh, node)
-        order += fresh
-    reach = _reach(skeleton, order, mother)
+    above = dict(nx.bfs_predecessors(skeleton.graph, root))
+    reach = _reach(skeleton, above)
     chains: list[Chain] = []
     todo = [([root], -1)]
     while todo:
@@ -107,7 +86,7 @@ def chains_of(skeleton: Skeleton, root: int, tree: int, first: int = 0) -> list[
         chains.append(Chain(nodes, parent, tree))
         while True:
             here = nodes[-1]
-            ahead = [n for n in skeleton.neighbours[here] if n not in nodes[-2:-1] and mother[n] == here]
+            ahead = [n for n in skeleton.graph[here] if above.get(n) == here]
             if not ahead:
                 break
             going_on = ahead[0]
@@ -115,9 +94,7 @@ def chains_of(skeleton: Skeleton, root: int, tree: int, first: int = 0) -> list[
                 back = nodes[max(0, len(nodes) - 8)]
                 arrival = skeleton.points[here] - skeleton.points[back]
                 arrival = arrival / max(np.linalg.norm(arrival), 1e-9)
-                scores = [
-                    _daughter_score(skeleton, arrival, walk(skeleton, here, n), reach[n]) for n in ahead
-                ]
+                scores = [_score(skeleton, arrival, skeleton.walk(here, n), reach[n]) for n in ahead]
                 going_on = ahead[int(np.argmax(scores))]
                 todo += [([here, n], number) for n in ahead if n != going_on]
             nodes.append(going_on)
@@ -135,15 +112,8 @@ def forest(
     The roots are first lengthened into the lumen's voxels (N, 3) RAS mm, where the skeleton ends too early.
     """
     aorta = None if aorta_wall is None else cKDTree(aorta_wall)
-    trees = []
-    for members in components(skeleton):
-        total = sum(
-            float(np.linalg.norm(skeleton.points[a] - skeleton.points[b])) / 2
-            for a in members
-            for b in skeleton.neighbours[a]
-        )
-        if total >= min_length_mm:
-            trees.append((total, find_root(skeleton, members, aorta)))
+    pieces = [(skeleton.length_mm(piece), piece) for piece in skeleton.pieces()]
+    trees = [(total, find_root(skeleton, p, aorta)) for total, p in pieces if total >= min_length_mm]
     chains: list[Chain] = []
     for number, (_, root) in enumerate(sorted(trees, reverse=True)):
         root = lengthen(skeleton, root, lumen_points)

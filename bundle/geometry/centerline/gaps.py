@@ -7,8 +7,10 @@ from scipy.spatial import cKDTree
 
 from bundle.common.polylines import arc_length
 
-from .chains import components, end_radius
-from .skeleton import Skeleton, walk
+from .chains import end_radius
+from .skeleton import Skeleton
+
+__all__ = ["bridge_gaps"]
 
 _TIP_TO_TIP_COS = 0.6
 _TIP_TO_SIDE_COS = 0.8
@@ -17,16 +19,11 @@ _TIP_TO_SIDE_MM = 3.0
 
 def _outwards(skeleton: Skeleton, tip: int) -> np.ndarray:
     """Unit direction in which a vessel leaves through its tip, over the last 4 mm."""
-    path = walk(skeleton, tip, skeleton.neighbours[tip][0])
+    path = skeleton.from_tip(tip)
     along = arc_length(skeleton.points[path])
     back = path[int(np.searchsorted(along, min(4.0, along[-1])))]
     direction = skeleton.points[tip] - skeleton.points[back]
     return direction / max(np.linalg.norm(direction), 1e-9)
-
-
-def _length(skeleton: Skeleton, members: list[int]) -> float:
-    own = skeleton.points
-    return sum(float(np.linalg.norm(own[a] - own[b])) for a in members for b in skeleton.neighbours[a]) / 2
 
 
 def bridge_gaps(skeleton: Skeleton, max_gap_mm: float = 8.0) -> list[tuple[int, int]]:
@@ -38,28 +35,24 @@ def bridge_gaps(skeleton: Skeleton, max_gap_mm: float = 8.0) -> list[tuple[int, 
     stay apart.
     """
     links: list[tuple[int, int]] = []
-    while True:
-        pieces = components(skeleton)
-        best = _best_link(skeleton, pieces, max_gap_mm)
-        if best is None:
-            return links
-        a, b = best
-        skeleton.neighbours[a].append(b)
-        skeleton.neighbours[b].append(a)
+    while (best := _best_link(skeleton, max_gap_mm)) is not None:
+        skeleton.graph.add_edge(*best)
         links.append(best)
+    return links
 
 
-def _best_link(skeleton: Skeleton, pieces: list[list[int]], max_gap_mm: float) -> tuple[int, int] | None:
-    nodes = np.array(sorted(n for members in pieces for n in members), int)
+def _best_link(skeleton: Skeleton, max_gap_mm: float) -> tuple[int, int] | None:
+    pieces = skeleton.pieces()
     if len(pieces) < 2:
         return None
+    nodes = np.sort(np.concatenate(pieces))
     piece_of = np.full(len(skeleton.points), -1)
-    for number, members in enumerate(pieces):
-        piece_of[members] = number
-    tips = [n for n in nodes.tolist() if len(skeleton.neighbours[n]) == 1]
+    for number, piece in enumerate(pieces):
+        piece_of[piece] = number
+    tips = skeleton.tips()
     outwards = np.zeros_like(skeleton.points)
     outwards[tips] = [_outwards(skeleton, tip) for tip in tips]
-    whole = np.array([_length(skeleton, members) > 80.0 for members in pieces])
+    whole = np.array([skeleton.length_mm(piece) > 80.0 for piece in pieces])
     for number in np.flatnonzero(whole):
         ends = [t for t in tips if piece_of[t] == number]
         whole[number] = max(end_radius(skeleton, t) for t in ends) > 1.2

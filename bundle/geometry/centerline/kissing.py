@@ -12,7 +12,9 @@ from scipy.spatial import cKDTree
 from bundle.common.coordinates import voxel_size_mm, voxel_to_world, voxels_of
 from bundle.common.polylines import arc_length, at_length, smooth, tangents
 
-from .skeleton import Skeleton, length_mm, walk
+from .skeleton import Skeleton
+
+__all__ = ["part_kissing", "unparted"]
 
 _WAIST = 0.7  # of the width on both sides of it
 _OFF = 0.4  # most of the way between the two middles that the skeleton may be off the waist
@@ -58,7 +60,7 @@ def part_kissing(skeleton: Skeleton, mask: np.ndarray, affine: np.ndarray) -> tu
         near = sections.near(skeleton.points[path], strands)
         deeper = _depth(strands[0], points[near]) > _depth(strands[1], points[near])
         side[tuple(voxels[near].T)] = np.where(deeper, 1, 2)
-        lengths.append(length_mm(skeleton.points[path]))
+        lengths.append(_length_mm(skeleton, path))
     if not lengths:
         return mask, []
     wall = (side == 2) & binary_dilation(side == 1, np.ones((3, 3, 3), bool))
@@ -69,15 +71,15 @@ def unparted(skeleton: Skeleton, mask: np.ndarray, affine: np.ndarray, least_mm:
     """Lengths, mm, of stretches away from junctions whose sections have a waist all along.
 
     There two vessels may run in one lumen with no arms beyond it to follow them by. Before a junction a waist
-    is no wonder: daughters that leave at an acute angle lie side by side. In noisy phantoms without contacts
+    is no wonder: children that leave at an acute angle lie side by side. In noisy phantoms without contacts
     the longest stretch was 10 mm.
     """
     sections = _Sections(voxel_to_world(voxels_of(mask), affine), float(voxel_size_mm(affine).mean()))
     lengths = []
-    for start, near in enumerate(skeleton.neighbours):
-        for towards in near if len(near) != 2 else ():
-            path = walk(skeleton, start, towards)
-            if start < path[-1] and length_mm(skeleton.points[path]) >= least_mm:
+    for start, degree in skeleton.graph.degree:
+        for towards in skeleton.graph[start] if degree != 2 else ():
+            path = skeleton.walk(start, towards)
+            if start < path[-1] and _length_mm(skeleton, path) >= least_mm:
                 lengths += _waisted(skeleton, path, sections, least_mm)
     return lengths
 
@@ -91,8 +93,8 @@ def _waisted(skeleton: Skeleton, path: list[int], sections: _Sections, least_mm:
     edges = np.flatnonzero(np.diff(np.pad(waist.astype(int), 1)))
     lengths = []
     for first, last in zip(edges[::2], edges[1::2] - 1):
-        at_junction = (first < 2 and len(skeleton.neighbours[path[0]]) > 2) or (
-            last > len(waist) - 3 and len(skeleton.neighbours[path[-1]]) > 2
+        at_junction = (first < 2 and skeleton.graph.degree[path[0]] > 2) or (
+            last > len(waist) - 3 and skeleton.graph.degree[path[-1]] > 2
         )
         if not at_junction and at[last] - at[first] >= least_mm:
             lengths.append(float(at[last] - at[first]))
@@ -107,13 +109,16 @@ def _depth(strand: _Strand, points: np.ndarray) -> np.ndarray:
 
 def _bridges(skeleton: Skeleton) -> Iterator[list[int]]:
     """Paths between two junctions of three, each with two arms of its own."""
-    for start, near in enumerate(skeleton.neighbours):
-        for towards in near if len(near) == 3 else ():
-            path = walk(skeleton, start, towards)
+    for start, degree in skeleton.graph.degree:
+        for towards in skeleton.graph[start] if degree == 3 else ():
+            path = skeleton.walk(start, towards)
             last = path[-1]
-            whole = len(skeleton.neighbours[last]) == 3 and length_mm(skeleton.points[path]) < _LONGEST_MM
-            if start < last and whole:
+            if start < last and skeleton.graph.degree[last] == 3 and _length_mm(skeleton, path) < _LONGEST_MM:
                 yield path
+
+
+def _length_mm(skeleton: Skeleton, path: list[int]) -> float:
+    return float(arc_length(skeleton.points[path])[-1])
 
 
 def _strands(skeleton: Skeleton, path: list[int], sections: _Sections) -> tuple[_Strand, _Strand] | None:
@@ -150,7 +155,7 @@ def _strands(skeleton: Skeleton, path: list[int], sections: _Sections) -> tuple[
 def _arms(skeleton: Skeleton, path: list[int], end: int) -> list[list[int]]:
     """The two ways on from an end (0 or -1) of a bridge."""
     node, before = (path[0], path[1]) if end == 0 else (path[-1], path[-2])
-    return [walk(skeleton, node, n) for n in skeleton.neighbours[node] if n != before]
+    return [skeleton.walk(node, n) for n in skeleton.graph[node] if n != before]
 
 
 def _trimmed(skeleton: Skeleton, arms: list[list[int]], reach: float) -> list[_Strand]:

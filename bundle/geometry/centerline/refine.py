@@ -9,7 +9,9 @@ from scipy.spatial import cKDTree
 from bundle.common.coordinates import voxel_size_mm, world_to_voxel
 from bundle.common.polylines import arc_length, resample, smooth, tangents
 
-from .sections import Lumen, Sections, cut
+from .sections import Lumen, Sections, cross_sections
+
+__all__ = ["STEP_MM", "attach", "drop_start", "in_lumen", "join", "reach_wall", "recentre"]
 
 STEP_MM = 0.5
 _ROUNDS = 3
@@ -32,9 +34,9 @@ def recentre(
 ) -> tuple[np.ndarray, Sections]:
     """A path (N, 3) moved on to the middle of its cross-sections, evenly spaced by about 0.5 mm.
 
-    Three rounds: resample, smooth, cut, step to the section's centroid by at most half the radius; then
-    smooth again and cut once more for the radius. While centring, rays end at 1.25 times the running
-    median of the radius, so that a side branch does not pull the path into itself.
+    Three rounds: resample, smooth, take cross-sections, step to their centroids by at most half the radius;
+    then smooth again and take them once more for the radius. While centring, rays end at 1.25 times the
+    running median of the radius, so that a side branch does not pull the path into itself.
     """
     for round_ in range(_ROUNDS):
         along = arc_length(points)
@@ -42,7 +44,9 @@ def recentre(
         expected_mm = np.interp(np.linspace(0, along[-1], len(fresh)), along, expected_mm)
         step = along[-1] / max(len(fresh) - 1, 1)
         points = smooth(fresh, sigma_mm / max(step, 1e-6))
-        sections = cut(lumen, points, tangents(points), expected_mm, longest=_LONGEST if round_ else np.inf)
+        sections = cross_sections(
+            lumen, points, tangents(points), expected_mm, longest=_LONGEST if round_ else np.inf
+        )
         move = sections.centroid - points
         length = np.linalg.norm(move, axis=1)
         move *= np.minimum(1.0, 0.5 * expected_mm / np.maximum(length, 1e-9))[:, None]
@@ -50,7 +54,7 @@ def recentre(
         usual = median_filter(sections.radius, size=_WINDOW, mode="nearest")
         expected_mm = np.clip(usual, 0.5 * expected_mm, 1.5 * expected_mm)
     points = smooth(points, sigma_mm / STEP_MM)
-    return points, cut(lumen, points, tangents(points), expected_mm)
+    return points, cross_sections(lumen, points, tangents(points), expected_mm)
 
 
 def reach_wall(lumen: Lumen, end: np.ndarray, direction: np.ndarray, radius_mm: float) -> np.ndarray:

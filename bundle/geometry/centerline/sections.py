@@ -10,10 +10,12 @@ from scipy.ndimage import map_coordinates
 from bundle.common.coordinates import world_to_voxel
 from bundle.common.polylines import across
 
+__all__ = ["Lumen", "Sections", "cross_sections"]
+
 
 @dataclass(frozen=True)
 class Lumen:
-    """What a cross-section is cut out of.
+    """What cross-sections are taken of.
 
     field: (X, Y, Z) float32. Soft: occupancy, 0 outside to 1 inside, as a binary mask gives it. Otherwise a
         level set, 0 on the wall and positive inside, as a probability gives it.
@@ -57,7 +59,7 @@ def _ray_lengths(values: np.ndarray, reach: np.ndarray, soft: bool) -> np.ndarra
     return (before + fraction) * step
 
 
-def cut(
+def cross_sections(
     lumen: Lumen,
     points: np.ndarray,
     tangent: np.ndarray,
@@ -69,8 +71,8 @@ def cut(
 
     Args:
         expected_mm: (N,) rough radius; a ray looks up to 2.2 times that and 0.8 mm further. A ray longer
-            than 1.6 times the section's median has found a side branch and is cut there.
-        longest: rays are cut at this many times `expected_mm`.
+            than 1.6 times the section's median has found a side branch and ends there.
+        longest: no ray is longer than this many times `expected_mm`.
     """
     u, v = across(tangent)
     angle = 2 * np.pi * np.arange(n_rays) / n_rays

@@ -12,11 +12,12 @@ from .mesh import (
     volume_mm3,
 )
 from .sampling import sample_volume
-from .tree import Branch, Segment, Tree, make_branch
+from .tree import Branch, Centerline, Segment, Tree, make_branch
 from .vessels import Vessels, find_vessels, threshold_of
 
 __all__ = [
     "Branch",
+    "Centerline",
     "Segment",
     "Tree",
     "Vessels",

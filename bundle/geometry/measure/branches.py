@@ -17,7 +17,7 @@ def volume_mm3(branch: Branch) -> float:
 
 def taper_mm_per_10mm(branch: Branch) -> float:
     """Loss of diameter over 10 mm: slope of a line through the diameters outside of bifurcations."""
-    free = ~(branch.junction | branch.gap)
+    free = branch.free
     if free.sum() < 5 or np.ptp(branch.along_mm[free]) < 5.0:
         return float("nan")
     return float(-10.0 * np.polyfit(branch.along_mm[free], 2 * branch.radius[free], 1)[0])
@@ -30,7 +30,7 @@ def measure_branch(branch: Branch) -> dict:
     if nothing is left). `tortuosity` is length over the straight distance of both ends.
     `proximal_diameter_mm` is the median of the first 10 mm that are free.
     """
-    free = ~(branch.junction | branch.gap)
+    free = branch.free
     free = free if free.any() else np.ones(len(free), bool)
     diameter, along = 2 * branch.radius[free], branch.along_mm[free]
     chord = float(np.linalg.norm(branch.points[-1] - branch.points[0]))

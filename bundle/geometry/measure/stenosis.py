@@ -83,7 +83,7 @@ def reference_radius(branch: Branch) -> np.ndarray:
     are left out, and the line is drawn again, until nothing changes (at most six times).
     """
     along, radius = branch.along_mm, branch.radius
-    free = ~(branch.junction | branch.gap)
+    free = branch.free
     if branch.length_mm < _MIN_BRANCH_MM and free.sum() >= 4:
         return np.full(len(radius), np.percentile(radius[free], 75))  # too short to tell a taper
     if free.sum() < 6:
@@ -125,8 +125,7 @@ def roughness_mm(tree: Tree) -> float:
     """
     off = [np.zeros(0)]
     for branch in tree.branches:
-        free = ~(branch.junction | branch.gap)
-        off.append(np.abs(branch.radius - median_filter(branch.radius, 11, mode="nearest"))[free])
+        off.append(np.abs(branch.radius - median_filter(branch.radius, 11, mode="nearest"))[branch.free])
     every = np.concatenate(off)
     return float(np.median(every)) / 0.6745 if len(every) else 0.0
 
@@ -166,7 +165,7 @@ def _behind(branch: Branch) -> np.ndarray:
 
     Behind a big side branch the vessel is thinner and stays so: that step is no lesion.
     """
-    along, free = branch.along_mm, ~(branch.junction | branch.gap)
+    along, free = branch.along_mm, branch.free
     wide = np.full(len(along), np.inf)
     for place in range(len(along)):
         ahead = free & (along > along[place] + 1.0) & (along <= along[place] + _AHEAD_MM)
