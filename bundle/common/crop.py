@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+__all__ = ["Region", "region_of"]
+
 
 @dataclass(frozen=True)
 class Region:
@@ -21,13 +23,25 @@ class Region:
     def take(self, volume: np.ndarray) -> np.ndarray:
         """A copy of the box out of `volume` (X, Y, Z); zero outside the volume."""
         box = np.zeros(self.shape, dtype=volume.dtype)
+        inside, source = self._overlap(volume.shape)
+        box[inside] = volume[source]
+        return box
+
+    def put(self, box: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+        """A volume of `shape` with `box` in its place and zero elsewhere: what `take` took, put back."""
+        volume = np.zeros(shape, dtype=box.dtype)
+        inside, source = self._overlap(shape)
+        volume[source] = box[inside]
+        return volume
+
+    def _overlap(self, shape: tuple[int, ...]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+        """What box and volume have in common, in the box's voxels and in the volume's."""
         inside, source = [], []
-        for low, size, length in zip(self.low, self.shape, volume.shape):
+        for low, size, length in zip(self.low, self.shape, shape):
             first, last = max(low, 0), min(low + size, length)
             inside.append(slice(first - low, last - low))
             source.append(slice(first, last))
-        box[tuple(inside)] = volume[tuple(source)]
-        return box
+        return tuple(inside), tuple(source)
 
     def affine(self, affine: np.ndarray) -> np.ndarray:
         """The affine of the box, so that its voxels stay where they are in the patient."""
@@ -41,6 +55,15 @@ def region_of(mask: np.ndarray, margin: int = 6) -> Region | None:
 
     None for an empty mask. The margin is kept also at the volume's border, where `take` fills it with
     zeros: that closes the surface of a vessel which leaves the scan.
+
+    Example:
+        >>> mask = np.zeros((9, 9, 9), bool)
+        >>> mask[4, 4, 2:8] = True
+        >>> region = region_of(mask, margin=2)
+        >>> region.low, region.shape
+        ((2, 2, 0), (5, 5, 10))
+        >>> bool((region.put(region.take(mask), mask.shape) == mask).all())
+        True
     """
     box: list[slice] = [slice(None)] * 3
     for axis in range(3):

@@ -11,32 +11,29 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 
-from .bounding_box import bounding_box
+from bundle.common.coordinates import voxel_volume_mm3
+from bundle.common.crop import region_of
+
+__all__ = ["KeepComponents", "KeepComponentsd", "keep_components"]
 
 
 def keep_components(
-    mask: np.ndarray, voxel_volume_mm3: float, min_volume_mm3: float, largest_only: bool = False
+    mask: np.ndarray, voxel_mm3: float, min_volume_mm3: float, largest_only: bool = False
 ) -> tuple[np.ndarray, int]:
-    """Components of ``mask`` (X, Y, Z, non-zero is foreground) that stay, as (bool mask, their number).
+    """Components of ``mask`` (X, Y, Z, > 0 is foreground) that stay, as (bool mask, their number).
 
     Voxels that touch by a face, edge or corner belong together (26-connected). Those of at least
     ``min_volume_mm3`` stay, or with ``largest_only`` the largest of them alone (the first in scan order where
     two are equal). The mask is cropped first.
     """
-    out = np.zeros(mask.shape, dtype=bool)
-    box = bounding_box(mask)
-    if box is None:
-        return out, 0
-    labels, count = cc3d.connected_components(
-        np.ascontiguousarray(mask[box] != 0), connectivity=26, return_N=True
-    )
-    voxels = np.bincount(labels.ravel(), minlength=count + 1)
-    voxels[0] = 0
-    keep = (voxels * voxel_volume_mm3 >= min_volume_mm3) & (voxels > 0)
-    if largest_only:
-        keep &= np.arange(count + 1) == voxels.argmax()
-    out[box] = keep[labels]
-    return out, int(keep.sum())
+    region = region_of(mask, margin=0)
+    if region is None:
+        return np.zeros(mask.shape, dtype=bool), 0
+    least = int(np.ceil(min_volume_mm3 / voxel_mm3))
+    kept, count = cc3d.dust(region.take(mask) > 0, threshold=least, connectivity=26, return_N=True)
+    if largest_only and count:
+        kept, count = cc3d.largest_k(kept, k=1, connectivity=26, return_N=True)
+    return region.put(kept > 0, mask.shape), int(count)
 
 
 class KeepComponents(Transform):
@@ -65,15 +62,15 @@ class KeepComponents(Transform):
         """
         if mask.shape[0] != 1:
             raise ValueError(f"one channel is expected, got an array of shape {tuple(mask.shape)}.")
-        voxel_volume_mm3 = abs(float(np.linalg.det(mask.affine.numpy()[:3, :3])))
+        voxel_mm3 = voxel_volume_mm3(mask.affine.numpy())
         kept, count = keep_components(
-            mask[0].cpu().numpy(), voxel_volume_mm3, self.min_volume_mm3, self.largest_only
+            mask[0].cpu().numpy(), voxel_mm3, self.min_volume_mm3, self.largest_only
         )
         out = MetaTensor(torch.as_tensor(kept[None]).to(dtype=mask.dtype, device=mask.device)).copy_meta_from(
             mask
         )
         out.meta["components"] = count
-        out.meta["volume_mm3"] = float(np.count_nonzero(kept) * voxel_volume_mm3)
+        out.meta["volume_mm3"] = float(np.count_nonzero(kept) * voxel_mm3)
         return out
 
 

@@ -13,7 +13,7 @@ import pyvista as pv
 
 from bundle.common.coordinates import check_affine, shear_deg, voxel_size_mm, voxel_volume_mm3
 from bundle.geometry.centerline import vessel_tree, without_aorta
-from bundle.geometry.core import Tree, check_mesh, find_vessels, triangles, vertex_normals
+from bundle.geometry.core import Tree, check_mesh, find_vessels, vertex_normals
 from bundle.geometry.measure import find_stenoses, measure_tree, name_branches
 from bundle.geometry.render import nice_limits, probe_early, snapshot, turntable, warm
 from bundle.geometry.surface import decimate, smooth_surface, to_edge_length, vessel_surface
@@ -136,7 +136,7 @@ def export_case(
             report |= _measure(tree, float(voxel_size_mm(affine).mean()))
     with watch.stage("point cloud"):
         colour, remarks = choose_colour(options.colour_by, vessels, tree)
-        normals = vertex_normals(mesh.points, triangles(mesh))
+        normals = vertex_normals(mesh)
         for name, values in values_at(vessels, tree, np.asarray(mesh.points), normals).items():
             mesh.point_data[name] = values
         clouds = clouds_of(vessels, mesh, tree, options.point_spacing_mm, options.voxel_points)

@@ -9,7 +9,7 @@ import numpy as np
 import pyvista as pv
 
 from bundle.common.tables import exact, write_csv
-from bundle.geometry.core import Tree, triangles, vertex_normals
+from bundle.geometry.core import Tree, vertex_normals
 from bundle.geometry.io import (
     BRANCH_COLUMNS,
     STENOSIS_COLUMNS,
@@ -62,7 +62,7 @@ def write_mesh(mesh: pv.PolyData, formats: Sequence[str], stem: str, rgb: np.nda
         write_ply(mesh, f"{stem}.ply", rgb)
     if "vtp" in formats:
         whole = mesh.copy()
-        whole.point_data["Normals"] = vertex_normals(mesh.points, triangles(mesh))
+        whole.point_data["Normals"] = vertex_normals(mesh)
         write_vtp(whole, f"{stem}.vtp")
     if "obj" in formats:
         write_obj(mesh, f"{stem}.obj")

@@ -68,7 +68,7 @@ def write_ply(mesh: pv.PolyData, path: str | os.PathLike, rgb: np.ndarray | None
     """Binary PLY of a RAS mesh with normals, its one-component vertex arrays and colours (N, 3) uint8."""
     faces = triangles(mesh)
     values = {name: a for name, a in mesh.point_data.items() if a.ndim == 1}
-    columns = _vertex_columns(mesh.points, vertex_normals(mesh.points, faces), rgb, values)
+    columns = _vertex_columns(mesh.points, vertex_normals(mesh), rgb, values)
     _write_ply(path, columns, faces)
 
 

@@ -40,7 +40,7 @@ SUPERIOR = View("Superior", (0, 0, 1), (0, 1, 0), ("L", "R", "A", "P"))
 def _drawable(mesh: pv.PolyData, rgb: np.ndarray | None) -> pv.PolyData:
     """A copy with single-precision points about its middle, normals for smooth shading, and colours."""
     copy = pv.PolyData.from_regular_faces(np.asarray(mesh.points, np.float32), triangles(mesh))
-    copy.point_data.active_normals = vertex_normals(mesh.points, triangles(mesh)).astype(np.float32)
+    copy.point_data.active_normals = vertex_normals(mesh).astype(np.float32)
     if rgb is not None:
         copy.point_data["rgb"] = rgb
     return copy

@@ -189,14 +189,14 @@ def solver_model(
         model, length = _lengthened(model, plane, label, wanted)
         warnings += filter(None, [_extension_warning(name, length, wanted)])
     points, faces, patch = model
-    patches = [Patch(WALL, "wall", "wall", None, None, float(areas_mm2(points, faces[patch == WALL]).sum()))]
-    for label, (plane, name, kind) in enumerate(ends, start=1):
-        own = faces[patch == label]
-        area = areas_mm2(points, own)
-        center = (points[own].mean(axis=1) * area[:, None]).sum(axis=0) / area.sum()
-        patches.append(Patch(label, name, kind, center, plane.outwards, float(area.sum())))
     used, renumbered = np.unique(faces, return_inverse=True)
     mesh = make_mesh(points[used], renumbered.reshape(-1, 3))
+    areas = areas_mm2(mesh)
+    patches = [Patch(WALL, "wall", "wall", None, None, float(areas[patch == WALL].sum()))]
+    for label, (plane, name, kind) in enumerate(ends, start=1):
+        own, area = faces[patch == label], areas[patch == label]
+        center = (points[own].mean(axis=1) * area[:, None]).sum(axis=0) / area.sum()
+        patches.append(Patch(label, name, kind, center, plane.outwards, float(area.sum())))
     mesh.cell_data["ModelFaceID"] = patch.astype(np.int32)
     return SolverModel(mesh, patches, warnings)
 

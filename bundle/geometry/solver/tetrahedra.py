@@ -65,7 +65,7 @@ def volume_mesh(model: SolverModel, time_limit_s: float = 900.0) -> VolumeMesh:
     if reason is not None:
         raise NoVolumeMesh(reason)
     faces = triangles(model.mesh)
-    _, part = part_of_vertices(faces, model.mesh.n_points)
+    _, part = part_of_vertices(model.mesh)
     patch = np.asarray(model.mesh.cell_data["ModelFaceID"])
     names = [p.name for p in model.patches]
     points = ras_to_lps(np.asarray(model.mesh.points, np.float64))

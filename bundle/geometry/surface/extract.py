@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pyvista as pv
-from vtkmodules.vtkCommonDataModel import vtkImageData
-from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
 
 from bundle.common.coordinates import voxel_to_world
 from bundle.geometry.core import (
@@ -52,18 +50,11 @@ def zero_surface(field: np.ndarray, affine: np.ndarray) -> pv.PolyData:
     Flying edges (Schroeder et al., LDAV 2015) in voxel space, then the affine on the vertices: oblique and
     flipped scans need no care of VTK's, and a mirroring affine only turns the winding round.
     """
-    image = vtkImageData()
-    image.SetDimensions(*field.shape)
-    values = pv.convert_array(np.ascontiguousarray(field.ravel(order="F")), name="field")
-    image.GetPointData().SetScalars(values)
-    filter_ = vtkFlyingEdges3D()
-    filter_.SetInputData(image)
-    filter_.SetValue(0, 0.0)
-    filter_.ComputeNormalsOff()
-    filter_.ComputeScalarsOff()
-    filter_.ComputeGradientsOff()
-    filter_.Update()
-    raw = pv.wrap(filter_.GetOutput())
+    image = pv.ImageData(dimensions=field.shape)
+    image.point_data["field"] = field.ravel(order="F")
+    raw = image.contour(
+        [0.0], method="flying_edges", compute_normals=False, compute_gradients=False, compute_scalars=False
+    )
     faces = triangles(raw)
     if len(faces) == 0:
         return pv.PolyData()
@@ -78,7 +69,7 @@ def drop_specks(mesh: pv.PolyData, min_part_mm3: float) -> pv.PolyData:
     faces = triangles(mesh)
     if len(faces) == 0:
         return mesh
-    n_parts, part = part_of_vertices(faces, mesh.n_points)
+    n_parts, part = part_of_vertices(mesh)
     keep = signed_volumes_mm3(mesh.points, faces, part, n_parts) >= min_part_mm3
     return mesh if keep.all() else keep_faces(mesh, keep[part[faces[:, 0]]])
 

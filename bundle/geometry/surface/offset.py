@@ -18,10 +18,6 @@ from bundle.geometry.core import (
 _LIMIT = 0.05
 
 
-def _part_areas(points, faces, part, n_parts) -> np.ndarray:
-    return np.bincount(part[faces[:, 0]], weights=areas_mm2(points, faces), minlength=n_parts)
-
-
 def restore_volumes(mesh: pv.PolyData, volumes_mm3: np.ndarray) -> pv.PolyData:
     """The mesh with every part enclosing its entry of `volumes_mm3` (parts,), by one move a part.
 
@@ -30,10 +26,10 @@ def restore_volumes(mesh: pv.PolyData, volumes_mm3: np.ndarray) -> pv.PolyData:
     """
     faces = triangles(mesh)
     points = np.array(mesh.points, np.float64)
-    n_parts, part = part_of_vertices(faces, len(points))
-    area = _part_areas(points, faces, part, n_parts)
+    n_parts, part = part_of_vertices(mesh)
+    area = np.bincount(part[faces[:, 0]], weights=areas_mm2(mesh), minlength=n_parts)
     limit = _LIMIT * np.abs(volumes_mm3) / area
-    normals = vertex_normals(points, faces)
+    normals = vertex_normals(mesh)
     for _ in range(2):
         missing = volumes_mm3 - signed_volumes_mm3(points, faces, part, n_parts)
         points += normals * np.clip(missing / area, -limit, limit)[part, None]
@@ -43,8 +39,7 @@ def restore_volumes(mesh: pv.PolyData, volumes_mm3: np.ndarray) -> pv.PolyData:
 def shift_to_volume(mesh: pv.PolyData, total_mm3: float) -> pv.PolyData:
     """The mesh with all parts moved outwards by one common distance until they enclose `total_mm3`."""
     faces = triangles(mesh)
-    points = np.asarray(mesh.points, np.float64)
-    n_parts, part = part_of_vertices(faces, len(points))
-    area = _part_areas(points, faces, part, n_parts)
-    volumes = signed_volumes_mm3(points, faces, part, n_parts)
+    n_parts, part = part_of_vertices(mesh)
+    area = np.bincount(part[faces[:, 0]], weights=areas_mm2(mesh), minlength=n_parts)
+    volumes = signed_volumes_mm3(mesh.points, faces, part, n_parts)
     return restore_volumes(mesh, volumes + area * (total_mm3 - volumes.sum()) / area.sum())

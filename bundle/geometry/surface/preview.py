@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pyvista as pv
-from vtkmodules.vtkFiltersCore import vtkQuadricDecimation
-
-from bundle.geometry.core import keep_faces, triangles
 
 from .extract import extract_surface
 from .smoothing import windowed_sinc
@@ -21,8 +18,8 @@ def preview_surface(
 ) -> pv.PolyData:
     """The smoothed wall with at most about `max_triangles`, RAS mm, to look at and not to measure.
 
-    Unlike `bundle.geometry.surface.remesh.decimate` it decimates all parts at once, also those of a rough early
-    prediction, and promises neither a closed mesh nor its volume.
+    Unlike `decimate` it takes all parts at once, also those of a rough early prediction, and promises neither
+    a closed mesh nor its volume.
 
     Args:
         mask: (X, Y, Z), > 0 is lumen. affine: (4, 4) voxel to RAS mm.
@@ -39,11 +36,4 @@ def preview_surface(
     if mesh.n_cells == 0:
         return mesh
     mesh = windowed_sinc(mesh)
-    if mesh.n_cells <= max_triangles:
-        return mesh
-    quadric = vtkQuadricDecimation()
-    quadric.SetInputData(mesh)
-    quadric.SetTargetReduction(1.0 - max_triangles / mesh.n_cells)
-    quadric.Update()
-    fewer = pv.wrap(quadric.GetOutput())
-    return keep_faces(fewer, np.ones(len(triangles(fewer)), bool))
+    return mesh if mesh.n_cells <= max_triangles else mesh.decimate(1.0 - max_triangles / mesh.n_cells)

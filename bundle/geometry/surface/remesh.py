@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pyvista as pv
-from vtkmodules.vtkFiltersCore import vtkQuadricDecimation
 
 from bundle.geometry.core import (
-    areas_mm2,
     check_mesh,
     keep_faces,
     make_mesh,
@@ -28,7 +26,7 @@ def mean_edge_mm(mesh: pv.PolyData) -> float:
 
 
 def decimate(mesh: pv.PolyData, keep: float) -> pv.PolyData:
-    """A closed mesh with about the share `keep` (0 to 1) of its triangles and the volume of each part kept.
+    """A closed mesh with about the fraction `keep` (0 to 1) of its triangles, each part of its volume.
 
     Quadric error decimation (Garland and Heckbert, SIGGRAPH 1997), a part at a time. A part that would not
     stay closed is decimated half as much, then not at all.
@@ -37,15 +35,15 @@ def decimate(mesh: pv.PolyData, keep: float) -> pv.PolyData:
         ValueError: `keep` outside of 0..1.
     """
     if not 0.0 < keep <= 1.0:
-        raise ValueError(f"the share of triangles to keep lies between 0 and 1; it is {keep}")
+        raise ValueError(f"the fraction of triangles to keep lies between 0 and 1; it is {keep}")
     faces = triangles(mesh)
-    n_parts, part = part_of_vertices(faces, mesh.n_points)
+    n_parts, part = part_of_vertices(mesh)
     points, all_faces, offset = [], [], 0
     for number in range(n_parts):
         own = keep_faces(mesh, part[faces[:, 0]] == number)
         done = own
-        for share in (keep, 0.5 * (1.0 + keep)):
-            fewer = _decimated(own, share)
+        for fraction in (keep, 0.5 * (1.0 + keep)):
+            fewer = own.decimate(1.0 - fraction, volume_preservation=True)
             if check_mesh(fewer)["watertight"]:
                 done = restore_volumes(fewer, np.array([volume_mm3(own)]))
                 break
@@ -53,18 +51,6 @@ def decimate(mesh: pv.PolyData, keep: float) -> pv.PolyData:
         all_faces.append(triangles(done) + offset)
         offset += done.n_points
     return make_mesh(np.concatenate(points), np.concatenate(all_faces))
-
-
-def _decimated(mesh: pv.PolyData, share: float) -> pv.PolyData:
-    filter_ = vtkQuadricDecimation()
-    filter_.SetInputData(mesh)
-    filter_.SetTargetReduction(1.0 - share)
-    filter_.VolumePreservationOn()
-    filter_.Update()
-    out = pv.wrap(filter_.GetOutput())
-    faces = triangles(out)
-    used, renumbered = np.unique(faces, return_inverse=True)
-    return make_mesh(np.asarray(out.points, np.float64)[used], renumbered.reshape(-1, 3))
 
 
 def to_edge_length(mesh: pv.PolyData, edge_mm: float) -> pv.PolyData:
@@ -78,20 +64,9 @@ def to_edge_length(mesh: pv.PolyData, edge_mm: float) -> pv.PolyData:
     """
     if not edge_mm > 0:
         raise ValueError(f"an edge length is positive, in mm; it is {edge_mm}")
-    area = float(areas_mm2(mesh.points, triangles(mesh)).sum())
-    wanted = area / (np.sqrt(3) / 4 * edge_mm**2)
+    wanted = mesh.area / (np.sqrt(3) / 4 * edge_mm**2)
     if wanted > _MOST:
         raise ValueError(f"edges of {edge_mm:g} mm would take {wanted / 1e6:.0f} million triangles")
     while edge_mm < 0.95 * mean_edge_mm(mesh):
-        mesh = make_mesh(*_divided(np.asarray(mesh.points), triangles(mesh)))
+        mesh = mesh.subdivide(1, "linear")
     return decimate(mesh, min(1.0, wanted / mesh.n_cells))
-
-
-def _divided(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each triangle as four, with the middles of its edges as new vertices."""
-    edges = np.sort(np.stack([faces, np.roll(faces, -1, axis=1)], axis=2).reshape(-1, 2), axis=1)
-    unique, at = np.unique(edges, axis=0, return_inverse=True)
-    (a, b, c), (ab, bc, ca) = faces.T, (len(points) + at.reshape(-1, 3)).T
-    quarters = [(a, ab, ca), (b, bc, ab), (c, ca, bc), (ab, bc, ca)]
-    fine = np.concatenate([np.stack(q, axis=1) for q in quarters])
-    return np.concatenate([points, points[unique].mean(axis=1)]), fine

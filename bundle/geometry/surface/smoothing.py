@@ -86,7 +86,7 @@ def smooth_surface(
         smoothed = windowed_sinc(mesh, 30 if iterations is None else iterations, pass_band)
         if keep_volume:
             faces = triangles(mesh)
-            n_parts, part = part_of_vertices(faces, mesh.n_points)
+            n_parts, part = part_of_vertices(mesh)
             volumes = signed_volumes_mm3(mesh.points, faces, part, n_parts)
             smoothed = restore_volumes(smoothed, volumes)
     if smoothed is not mesh:

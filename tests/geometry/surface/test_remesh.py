@@ -45,6 +45,6 @@ def test_an_edge_length_that_cannot_be_is_refused(rings, edge, words):
         to_edge_length(rings, edge)
 
 
-def test_a_share_outside_0_to_1_is_refused(rings):
+def test_a_fraction_outside_0_to_1_is_refused(rings):
     with pytest.raises(ValueError, match="between 0 and 1"):
         decimate(rings, 1.5)
