@@ -128,6 +128,7 @@ def main(
     label: Annotated[int | None, typer.Option(help="take this label only; else everything above 0")] = None,
     threshold: Annotated[float, typer.Option(help="of a probability map")] = 0.5,
     image: Annotated[Path | None, typer.Option(help="CT of a single mask: views along its vessels")] = None,
+    min_part_mm3: Annotated[float, typer.Option(help="drop smaller parts")] = DEFAULT.min_part_mm3,
     smoothing: Annotated[str, typer.Option(help=", ".join(METHODS))] = DEFAULT.smoothing,
     edge_length_mm: Annotated[float | None, typer.Option(help="mean edge of the triangles")] = None,
     keep_triangles: Annotated[float, typer.Option(help="decimate to so much, 0 to 1")] = 1.0,
@@ -154,6 +155,7 @@ def main(
         raise typer.BadParameter("--image belongs to one mask; several were given")
     try:
         options = ExportOptions(
+            min_part_mm3=min_part_mm3,
             smoothing=smoothing,
             edge_length_mm=edge_length_mm,
             keep_triangles=keep_triangles,

@@ -23,7 +23,8 @@ class ExportOptions:
         smoothing_iterations: default 30 for sinc, 50 for Laplacian.
         edge_length_mm: mean length of the mesh's edges; default what the voxels give.
         keep_triangles: share of the mesh's triangles to keep by decimation, 0 to 1.
-        min_part_mm3: connected parts of the mask that are smaller are dropped.
+        min_part_mm3: connected parts of the mask that are smaller are dropped. 0 takes the mask as it comes: a
+            run of the bundle has dropped specks before (`KeepComponents`), and says so in its config.
         formats: of the mesh, out of stl, ply, vtp, obj, glb.
         cloud_formats: of the point clouds, out of ply, vtp.
         point_spacing_mm: least distance between points of the surface cloud.
@@ -46,7 +47,7 @@ class ExportOptions:
     smoothing_iterations: int | None = None
     edge_length_mm: float | None = None
     keep_triangles: float = 1.0
-    min_part_mm3: float = 1.0
+    min_part_mm3: float = 0.0
     formats: Sequence[str] = ("stl", "ply", "vtp")
     cloud_formats: Sequence[str] = ("ply",)
     point_spacing_mm: float = 0.5
@@ -70,6 +71,8 @@ class ExportOptions:
             _one_of("colours of point clouds", (self.colour_by,), tuple(COLOURS))
         if self.edge_length_mm is not None and not self.edge_length_mm > 0:
             raise ValueError(f"an edge length is positive, in mm; it is {self.edge_length_mm}")
+        if not self.min_part_mm3 >= 0:
+            raise ValueError(f"the least volume of a part is 0 or more, in mm3; it is {self.min_part_mm3}")
         if not 0.0 < self.keep_triangles <= 1.0:
             raise ValueError(f"the share of triangles lies between 0 and 1; it is {self.keep_triangles}")
         if not self.point_spacing_mm > 0:

@@ -224,7 +224,7 @@ def centerline_tree(
     affine: np.ndarray,
     probability: np.ndarray | None = None,
     level: float | None = None,
-    min_part_mm3: float = 1.0,
+    min_part_mm3: float = 0.0,
 ) -> Tree:
     """`vessel_tree` of the vessels in a scan; arguments and errors as in `find_vessels`.
 

@@ -1,4 +1,4 @@
-"""The mask as a lumen: cropped, no specks, no cavities, with the probability that places its wall."""
+"""The mask as a lumen: cropped, no cavities, with the probability that places its wall."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 
 from bundle.common.coordinates import check_affine, voxel_volume_mm3
 from bundle.common.crop import region_of
+
+__all__ = ["Vessels", "find_vessels", "threshold_of"]
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,14 @@ class Vessels:
 def clean_mask(mask: np.ndarray, voxel_mm3: float, min_part_mm3: float) -> np.ndarray:
     """A bool copy of `mask` (X, Y, Z) without 26-connected parts under `min_part_mm3`, cavities filled.
 
+    A single voxel goes in any case: its surface, half-way to its neighbours, encloses a sixth of it.
+
     A cavity is background that is not connected (6-connected) to the volume's corner; `mask` must leave its
     border free, as a padded crop does.
     """
     inside = np.ascontiguousarray(mask > 0)
-    least = int(np.ceil(min_part_mm3 / voxel_mm3))
-    if least > 1:
-        inside = cc3d.dust(inside, threshold=least, connectivity=26)
+    least = max(int(np.ceil(min_part_mm3 / voxel_mm3)), 2)
+    inside = cc3d.dust(inside, threshold=least, connectivity=26)
     outside = cc3d.connected_components(~inside, connectivity=6)
     return outside != outside[0, 0, 0]
 
@@ -60,7 +63,7 @@ def find_vessels(
     affine: np.ndarray,
     probability: np.ndarray | None = None,
     level: float | None = None,
-    min_part_mm3: float = 1.0,
+    min_part_mm3: float = 0.0,
 ) -> Vessels | None:
     """The vessels of a scan, cropped with a margin of 6 voxels and cleaned; None where there are none.
 
@@ -71,7 +74,8 @@ def find_vessels(
         affine: (4, 4) voxel to RAS mm, also oblique, flipped, anisotropic or sheared.
         probability: (X, Y, Z) in 0..1; places the wall between voxels.
         level: probability at the wall; None takes the threshold that made the mask.
-        min_part_mm3: connected parts of the mask that are smaller are dropped.
+        min_part_mm3: connected parts of the mask that are smaller are dropped. By default the mask counts as
+            it comes, but for single voxels: the pipeline has dropped what is too small before.
 
     Raises:
         ValueError: wrong shapes or a bad affine.

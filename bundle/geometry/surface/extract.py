@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyvista as pv
 
-from bundle.common.coordinates import voxel_to_world
+from bundle.common.coordinates import voxel_to_world, voxel_volume_mm3
 from bundle.geometry.core import (
     Vessels,
     find_vessels,
@@ -64,13 +64,13 @@ def zero_surface(field: np.ndarray, affine: np.ndarray) -> pv.PolyData:
     return make_mesh(points, faces)
 
 
-def drop_specks(mesh: pv.PolyData, min_part_mm3: float) -> pv.PolyData:
-    """The mesh without parts that enclose less than `min_part_mm3`: every part left has a positive volume."""
+def _without_crumbs(mesh: pv.PolyData, least_mm3: float) -> pv.PolyData:
+    """The mesh without parts that enclose less than `least_mm3`: every part left has a positive volume."""
     faces = triangles(mesh)
     if len(faces) == 0:
         return mesh
     n_parts, part = part_of_vertices(mesh)
-    keep = signed_volumes_mm3(mesh.points, faces, part, n_parts) >= min_part_mm3
+    keep = signed_volumes_mm3(mesh.points, faces, part, n_parts) >= least_mm3
     return mesh if keep.all() else keep_faces(mesh, keep[part[faces[:, 0]]])
 
 
@@ -82,8 +82,9 @@ def vessel_surface(vessels: Vessels) -> pv.PolyData:
     that it encloses the volume of the mask's voxels.
     """
     field = level_set(vessels.mask, vessels.probability, vessels.level)
-    # A part of the mask that hangs on another by a corner only becomes a part of its own: too small, it goes.
-    mesh = drop_specks(zero_surface(field, vessels.affine), min_part_mm3=0.25)
+    # What hangs on a part of the mask by a corner only becomes a part of its own; a single voxel goes, as it does
+    # in `find_vessels`.
+    mesh = _without_crumbs(zero_surface(field, vessels.affine), 0.25 * voxel_volume_mm3(vessels.affine))
     if vessels.probability is None and mesh.n_cells:
         return shift_to_volume(mesh, vessels.volume_mm3)
     return mesh
@@ -94,11 +95,11 @@ def extract_surface(
     affine: np.ndarray,
     probability: np.ndarray | None = None,
     level: float | None = None,
-    min_part_mm3: float = 1.0,
+    min_part_mm3: float = 0.0,
 ) -> pv.PolyData:
     """`vessel_surface` of the vessels in a scan; arguments and errors as in `find_vessels`.
 
-    The mesh has no points when the mask is empty or holds only specks.
+    The mesh has no points when the mask is empty or holds only single voxels.
     """
     vessels = find_vessels(mask, affine, probability, level, min_part_mm3)
     return pv.PolyData() if vessels is None else vessel_surface(vessels)

@@ -120,6 +120,13 @@ def test_forty_specks_are_dropped_beside_a_vessel():
     independent_volume_mm3(mesh)
 
 
+def test_a_part_stays_unless_it_is_asked_to_go_but_a_single_voxel_is_no_vessel():
+    mask, affine, _ = scan((60, 60, 40), ISO, lambda p: torus(p, 7.0, 1.2))
+    mask[2:4, 2, 2] = mask[2, 56, 2] = 1  # two voxels of 0.064 mm3, and one
+    assert check_mesh(extract_surface(mask, affine))["parts"] == 2
+    assert check_mesh(extract_surface(mask, affine, min_part_mm3=0.2))["parts"] == 1
+
+
 def test_noise_gives_a_closed_surface_whatever_the_mask():
     rng = np.random.default_rng(3)
     probability = rng.random((20, 20, 20)).astype(np.float32)
