@@ -23,8 +23,8 @@ class ExportOptions:
         smoothing_iterations: default 30 for sinc, 50 for Laplacian.
         edge_length_mm: mean length of the mesh's edges; default what the voxels give.
         keep_triangles: share of the mesh's triangles to keep by decimation, 0 to 1.
-        min_part_mm3: connected parts of the mask that are smaller are dropped. 0 takes the mask as it comes: a
-            run of the bundle has dropped specks before (`KeepComponents`), and says so in its config.
+        min_part_mm3: connected parts of the mask that are smaller are dropped; 0 takes it as it comes, for a
+            run of the bundle has dropped specks before (`KeepComponents`).
         formats: of the mesh, out of stl, ply, vtp, obj, glb.
         cloud_formats: of the point clouds, out of ply, vtp.
         point_spacing_mm: least distance between points of the surface cloud.

@@ -82,8 +82,8 @@ def vessel_surface(vessels: Vessels) -> pv.PolyData:
     that it encloses the volume of the mask's voxels.
     """
     field = level_set(vessels.mask, vessels.probability, vessels.level)
-    # What hangs on a part of the mask by a corner only becomes a part of its own; a single voxel goes, as it does
-    # in `find_vessels`.
+    # What hangs on a part of the mask by a corner only becomes a part of its own; a single voxel goes, as in
+    # `find_vessels`.
     mesh = _without_crumbs(zero_surface(field, vessels.affine), 0.25 * voxel_volume_mm3(vessels.affine))
     if vessels.probability is None and mesh.n_cells:
         return shift_to_volume(mesh, vessels.volume_mm3)
