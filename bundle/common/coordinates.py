@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+__all__ = [
+    "check_affine", "ras_to_lps", "shear_deg", "voxel_size_mm", "voxel_to_world", "voxel_volume_mm3",
+    "voxels_of", "world_to_voxel",
+]  # fmt: skip
+
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
 
 

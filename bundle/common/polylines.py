@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+__all__ = ["across", "arc_length", "at_length", "frames", "resample", "smooth", "tangents"]
+
 
 def arc_length(points: np.ndarray) -> np.ndarray:
     """Distance along a polyline (N, 3) from its start, (N,)."""

@@ -46,7 +46,7 @@ def skeleton(mask: np.ndarray) -> np.ndarray:
 
 
 def shell(mask: np.ndarray) -> np.ndarray:
-    """Background voxels that share a face with a bool mask (X, Y, Z); shifts are faster than a dilation."""
+    """Background voxels beside a face of a bool mask (X, Y, Z); shifts are faster than a dilation."""
     grown = mask.copy()
     for axis in range(3):
         here, ahead = (np.moveaxis(a, axis, 0) for a in (grown, mask))

@@ -7,6 +7,8 @@ import numpy as np
 
 from bundle.common.crop import region_of
 
+__all__ = ["betti0_error", "count_components"]
+
 
 def count_components(mask: np.ndarray) -> int:
     """Number of 26-connected components of the voxels > 0 of ``mask`` (X, Y, Z): its Betti number 0."""

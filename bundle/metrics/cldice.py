@@ -7,6 +7,8 @@ import numpy as np
 from bundle.common.crop import region_of
 from bundle.common.thinning import skeleton
 
+__all__ = ["centerline_dice"]
+
 
 def centerline_dice(prediction: np.ndarray, truth: np.ndarray) -> float:
     """clDice of two masks of shape (X, Y, Z); > 0 is foreground.
@@ -29,15 +31,15 @@ def centerline_dice(prediction: np.ndarray, truth: np.ndarray) -> float:
         return float("nan")
     if not prediction.any() or not truth.any():
         return 0.0
-    precision = _share_inside(prediction, truth)
-    sensitivity = _share_inside(truth, prediction)
+    precision = _fraction_inside(prediction, truth)
+    sensitivity = _fraction_inside(truth, prediction)
     if precision + sensitivity == 0:
         return 0.0
     return float(2 * precision * sensitivity / (precision + sensitivity))
 
 
-def _share_inside(mask: np.ndarray, other: np.ndarray) -> float:
-    """The share of ``mask``'s skeleton that lies in ``other``."""
+def _fraction_inside(mask: np.ndarray, other: np.ndarray) -> float:
+    """The fraction of ``mask``'s skeleton that lies in ``other``."""
     region = region_of(mask, margin=1)
     line = skeleton(region.take(mask))
     return np.count_nonzero(line & region.take(other)) / np.count_nonzero(line)

@@ -12,6 +12,8 @@ from .betti import betti0_error
 from .cldice import centerline_dice
 from .surface_distance import surface_distances
 
+__all__ = ["case_metrics", "dice"]
+
 
 def dice(prediction: np.ndarray, truth: np.ndarray) -> float:
     """Dice of two masks of one shape (MONAI's `compute_dice`): 0 where one is empty, NaN where both are."""

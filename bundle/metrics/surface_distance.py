@@ -7,6 +7,8 @@ from scipy.spatial import cKDTree
 
 from bundle.common.crop import region_of
 
+__all__ = ["surface_distances", "surface_points"]
+
 
 def surface_points(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """Centres (N, 3), in mm, of the voxels of ``mask`` (X, Y, Z) with a face neighbour that is background.

@@ -15,12 +15,14 @@ from bundle.common.coordinates import check_affine, shear_deg, voxel_size_mm, vo
 from bundle.geometry.centerline import vessel_tree, without_aorta
 from bundle.geometry.core import Tree, check_mesh, find_vessels, vertex_normals
 from bundle.geometry.measure import find_stenoses, measure_tree, name_branches
-from bundle.geometry.render import nice_limits, probe_early, snapshot, turntable, warm
+from bundle.geometry.render import crimson_to_yellow, nice_limits, probe_early, snapshot, turntable
 from bundle.geometry.surface import decimate, smooth_surface, to_edge_length, vessel_surface
 
 from .files import remove_stale, write_clouds, write_mesh, write_solver, write_tree_files
 from .options import ExportOptions
 from .values import choose_colour, clouds_of, legend_of, values_at
+
+__all__ = ["Stopwatch", "export_case"]
 
 
 class Stopwatch:
@@ -46,7 +48,7 @@ def _measure(tree: Tree, voxel_mm: float) -> dict:
 
 
 def _remeshed(mesh: pv.PolyData, options: ExportOptions) -> pv.PolyData:
-    """The mesh with the edges, or the share of its triangles, that were asked for."""
+    """The mesh with the edges, or the fraction of its triangles, that were asked for."""
     if options.edge_length_mm is not None:
         mesh = to_edge_length(mesh, options.edge_length_mm)
     return mesh if options.keep_triangles == 1.0 else decimate(mesh, options.keep_triangles)
@@ -145,7 +147,7 @@ def export_case(
     stem = str(out_dir / case)
     with watch.stage("files"):
         shown, _ = legend_of(tree, mesh)
-        files = write_mesh(mesh, options.formats, stem, warm(shown, nice_limits(shown)))
+        files = write_mesh(mesh, options.formats, stem, crimson_to_yellow(shown, nice_limits(shown)))
         files |= write_clouds(clouds, options.cloud_formats, stem, colour, tree)
         if tree.branches:
             files |= write_tree_files(tree, stem, report)

@@ -37,6 +37,8 @@ from bundle.geometry.surface import PointCloud
 from .options import CLOUD_FORMATS, FORMATS, ExportOptions
 from .values import cloud_rgb
 
+__all__ = ["SUFFIXES", "remove_stale", "write_clouds", "write_mesh", "write_solver", "write_tree_files"]
+
 SUFFIXES = (
     *(f"mesh.{kind}" for kind in FORMATS),
     *(f"{cloud}.{kind}" for cloud in ("points", "voxels") for kind in CLOUD_FORMATS),

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from bundle.common.parsing import parse_bool
 from bundle.geometry.surface import METHODS
 
+__all__ = ["CLOUD_FORMATS", "COLOURS", "FORMATS", "ExportOptions"]
+
 FORMATS = ("stl", "ply", "vtp", "obj", "glb")
 CLOUD_FORMATS = ("ply", "vtp")
 COLOURS = {"probability": "confidence", "distance": "centerline_distance_mm", "branch": "branch_id"}
@@ -22,7 +24,7 @@ class ExportOptions:
         smoothing: "sinc", "laplacian" (the paper's, 50 iterations of relaxation 0.1) or "none".
         smoothing_iterations: default 30 for sinc, 50 for Laplacian.
         edge_length_mm: mean length of the mesh's edges; default what the voxels give.
-        keep_triangles: share of the mesh's triangles to keep by decimation, 0 to 1.
+        keep_triangles: fraction of the mesh's triangles to keep by decimation, 0 to 1.
         min_part_mm3: connected parts of the mask that are smaller are dropped; 0 takes it as it comes, for a
             run of the bundle has dropped specks before (`KeepComponents`).
         formats: of the mesh, out of stl, ply, vtp, obj, glb.
@@ -74,7 +76,7 @@ class ExportOptions:
         if not self.min_part_mm3 >= 0:
             raise ValueError(f"the least volume of a part is 0 or more, in mm3; it is {self.min_part_mm3}")
         if not 0.0 < self.keep_triangles <= 1.0:
-            raise ValueError(f"the share of triangles lies between 0 and 1; it is {self.keep_triangles}")
+            raise ValueError(f"the fraction of triangles lies between 0 and 1; it is {self.keep_triangles}")
         if not self.point_spacing_mm > 0:
             raise ValueError(
                 f"the spacing of a point cloud must be positive, in mm; it is {self.point_spacing_mm}"

@@ -8,14 +8,16 @@ import pyvista as pv
 from bundle.common.coordinates import voxel_size_mm
 from bundle.geometry.core import Tree, Vessels, sample_volume
 from bundle.geometry.measure import from_tree
-from bundle.geometry.render import branch_colors, nice_limits, warm
+from bundle.geometry.render import branch_colors, crimson_to_yellow, nice_limits
 from bundle.geometry.surface import PointCloud, distance_to_center_mm, surface_cloud, voxel_cloud
 
 from .options import COLOURS
 
+__all__ = ["choose_colour", "cloud_rgb", "clouds_of", "confidence_inside", "legend_of", "values_at"]
+
 
 def confidence_inside(vessels: Vessels, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    """How sure the network is of the vessel at its wall: the probability one voxel inwards, (N,) in 0..1.
+    """The network's confidence in the vessel at its wall: the probability one voxel inwards, (N,) in 0..1.
 
     On the wall itself it is the threshold everywhere and tells nothing.
     """
@@ -68,7 +70,7 @@ def cloud_rgb(cloud: PointCloud, array: str, tree: Tree) -> np.ndarray:
     values = cloud.values[array]
     if array == COLOURS["branch"]:
         return branch_colors([branch.name for branch in tree.branches])[values]
-    return warm(values, nice_limits(values))
+    return crimson_to_yellow(values, nice_limits(values))
 
 
 def legend_of(tree: Tree, mesh: pv.PolyData) -> tuple[np.ndarray, str]:

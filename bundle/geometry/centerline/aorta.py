@@ -12,6 +12,8 @@ from scipy.spatial import cKDTree
 from bundle.common.coordinates import voxel_size_mm, voxel_to_world
 from bundle.geometry.core import Vessels
 
+__all__ = ["find_aorta", "without_aorta"]
+
 _STEP = 2  # the aorta is wide: every second voxel is enough to find it
 
 

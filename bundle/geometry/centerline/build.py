@@ -22,6 +22,8 @@ from .refine import STEP_MM, attach, drop_start, in_lumen, join, reach_wall, rec
 from .sections import Lumen, cross_sections
 from .skeleton import Skeleton, prune, skeletonise
 
+__all__ = ["centerline_tree", "over_gaps", "vessel_tree"]
+
 _LEAST_MM = 0.3  # radius from which a section is looked for
 _SEEN_MM, _SEEN = 0.1, 0.15  # radius and probability in the middle of the least lumen that a map shows
 _OWN_RADII = 5.0  # along a chain from its end, beyond which it counts as another vessel

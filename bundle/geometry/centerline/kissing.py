@@ -31,7 +31,7 @@ class _Strand:
 
 
 def part_kissing(skeleton: Skeleton, mask: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, list[float]]:
-    """Put a wall between vessels that share a stretch of lumen.
+    """Put a wall between vessels that run in one lumen for a stretch.
 
     A skeleton goes through such a stretch as one line with two arms at both of its ends. It is taken for two
     vessels where most of its sections have a waist, narrower than 70 % of both sides of it, which the round

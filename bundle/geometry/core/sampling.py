@@ -7,6 +7,8 @@ from scipy.ndimage import map_coordinates
 
 from bundle.common.coordinates import world_to_voxel
 
+__all__ = ["sample_volume"]
+
 
 def sample_volume(
     volume: np.ndarray, affine: np.ndarray, points_mm: np.ndarray, order: int = 1

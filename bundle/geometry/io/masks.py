@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+__all__ = ["as_volume", "read_mask"]
+
 
 def as_volume(array: np.ndarray) -> np.ndarray:
     """The array with three axes; trailing axes of one are dropped.

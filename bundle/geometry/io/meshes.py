@@ -13,6 +13,8 @@ from bundle.common.files import replacing
 from bundle.geometry.core import triangles, vertex_normals
 from bundle.geometry.surface import PointCloud
 
+__all__ = ["SPACE", "write_cloud_ply", "write_cloud_vtp", "write_ply", "write_stl", "write_vtp"]
+
 # 3D Slicer reads this in the header of STL, in comments of PLY and OBJ, in a field called SPACE of VTP.
 SPACE = "SPACE=LPS"
 

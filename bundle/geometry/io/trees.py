@@ -12,6 +12,8 @@ from bundle.geometry.core import Branch, Tree
 
 from .meshes import write_vtp
 
+__all__ = ["BRANCH_COLUMNS", "STENOSIS_COLUMNS", "read_branches", "tree_polydata", "write_tree"]
+
 BRANCH_COLUMNS = (
     "name", "name_confidence", "tree", "parent", "length_mm", "tortuosity", "mean_diameter_mm",
     "min_diameter_mm", "proximal_diameter_mm", "taper_mm_per_10mm", "volume_mm3", "gap_mm",

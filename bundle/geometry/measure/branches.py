@@ -6,6 +6,8 @@ import numpy as np
 
 from bundle.geometry.core import Branch, Tree
 
+__all__ = ["measure_branch", "measure_tree", "taper_mm_per_10mm", "volume_mm3"]
+
 _PROXIMAL_MM = 10.0
 
 

@@ -7,6 +7,8 @@ from scipy.spatial import cKDTree
 
 from bundle.geometry.core import Tree
 
+__all__ = ["from_tree"]
+
 
 def from_tree(tree: Tree, points: np.ndarray) -> dict[str, np.ndarray]:
     """For points (N, 3) RAS mm on or in the lumen, (N,) arrays named with units.

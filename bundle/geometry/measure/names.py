@@ -9,9 +9,11 @@ import numpy as np
 from bundle.common.polylines import arc_length, at_length
 from bundle.geometry.core import Branch, Tree, make_branch
 
+__all__ = ["UNKNOWN", "Namer", "name_branches"]
+
 UNKNOWN = "unknown"
 _MAIN_TREE_MM = 40.0  # a smaller piece of tree is not named
-_MAIN_REACH_MM = 25.0  # a daughter that reaches less far is no LAD, LCx or ramus
+_MAIN_REACH_MM = 25.0  # a child that reaches less far is no LAD, LCx or ramus
 _USUAL_APEX = np.array([-0.55, 0.50, -0.67])  # base to apex in RAS, an ordinary heart
 _USUAL_APEX /= np.linalg.norm(_USUAL_APEX)
 
@@ -25,17 +27,17 @@ class _Walker:
 
     def __post_init__(self):
         segments = self.tree.segments
-        self.daughters = [self.tree.children(i) for i in range(len(segments))]
+        self.children = [self.tree.children(i) for i in range(len(segments))]
         self.reach = [0.0] * len(segments)  # longest way from a segment's start to a tip
         for i in reversed(range(len(segments))):
-            behind = max((self.reach[d] for d in self.daughters[i]), default=0.0)
+            behind = max((self.reach[d] for d in self.children[i]), default=0.0)
             self.reach[i] = segments[i].length_mm + behind
 
     def far_path(self, segment: int) -> np.ndarray:
         """Points from a segment's start along the longest way to a tip."""
         points = [self.tree.segments[segment].points]
-        while self.daughters[segment]:
-            segment = max(self.daughters[segment], key=self.reach.__getitem__)
+        while self.children[segment]:
+            segment = max(self.children[segment], key=self.reach.__getitem__)
             points.append(self.tree.segments[segment].points[1:])
         return np.concatenate(points)
 
@@ -51,11 +53,11 @@ class _Walker:
         return heading / max(np.linalg.norm(heading), 1e-9)
 
     def arrival(self, segment: int) -> np.ndarray:
-        """Unit direction over the last 5 mm of a segment (and of its mother, where it is shorter)."""
+        """Unit direction over the last 5 mm of a segment (and of its parent, where it is shorter)."""
         points = self.tree.segments[segment].points
-        mother = self.tree.segments[segment].parent
-        if mother >= 0:
-            points = np.concatenate([self.tree.segments[mother].points[:-1], points])
+        parent = self.tree.segments[segment].parent
+        if parent >= 0:
+            points = np.concatenate([self.tree.segments[parent].points[:-1], points])
         total = arc_length(points)[-1]
         direction = points[-1] - at_length(points, points, np.array([max(total - 5.0, 0.0)]))[0]
         return direction / max(np.linalg.norm(direction), 1e-9)
@@ -69,29 +71,29 @@ class _Walker:
     def follow(self, segment: int, apex_weight: float) -> list[int]:
         """The segments of the vessel that goes on from `segment`.
 
-        At each bifurcation the straightest, thickest, longest daughter; `apex_weight` adds (LAD) or takes off
+        At each bifurcation the straightest, thickest, longest child; `apex_weight` adds (LAD) or takes off
         (LCx and RCA, which stay in the atrioventricular groove) what turns to the apex.
         """
         path = [segment]
-        while self.daughters[path[-1]]:
-            options = self.daughters[path[-1]]
+        while self.children[path[-1]]:
+            options = self.children[path[-1]]
             arrival = self.arrival(path[-1])
             thickest = max(self.radius_ahead(d) for d in options)
             longest = max(self.reach[d] for d in options)
 
-            def score(daughter: int, arrival=arrival, thickest=thickest, longest=longest) -> float:
+            def score(child: int, arrival=arrival, thickest=thickest, longest=longest) -> float:
                 return (
-                    float(arrival @ self.unit_heading(daughter, 2.0, 10.0))
-                    + 1.5 * self.radius_ahead(daughter) / thickest
-                    + 1.0 * self.reach[daughter] / longest
-                    + apex_weight * float(self.unit_heading(daughter, 5.0, 25.0) @ self.apex)
+                    float(arrival @ self.unit_heading(child, 2.0, 10.0))
+                    + 1.5 * self.radius_ahead(child) / thickest
+                    + 1.0 * self.reach[child] / longest
+                    + apex_weight * float(self.unit_heading(child, 5.0, 25.0) @ self.apex)
                 )
 
             path.append(max(options, key=score))
         return path
 
 
-def _sure(margin: float, scale: float) -> float:
+def _confidence(margin: float, scale: float) -> float:
     """Confidence from a margin: 0.5 for none, 0.82 at one `scale`, towards 1."""
     return float(1.0 - 0.5 * np.exp(-max(margin, 0.0) / scale))
 
@@ -105,10 +107,10 @@ class Namer:
         self.names: dict[int, tuple[str, float]] = {}
 
     def name(self) -> dict[int, tuple[str, float]]:
-        left, right, sure = self._sides()
+        left, right, confident = self._sides()
         lad_end = None
         if left is not None:
-            lad_end = self._name_left(left, sure)
+            lad_end = self._name_left(left, confident)
         if lad_end is not None:
             base = [self.tree.segments[r].points[0] for r in (left, right) if r is not None]
             axis = lad_end - np.mean(base, axis=0)
@@ -116,11 +118,11 @@ class Namer:
         if left is not None:
             self._name_circumflex()
         if right is not None:
-            self._name_right(right, sure)
+            self._name_right(right, confident)
         return self.names
 
     def _sides(self) -> tuple[int | None, int | None, float]:
-        """Root segments of the left and the right tree, and how sure the sides are."""
+        """Root segments of the left and the right tree, and the confidence of the sides."""
         roots = [i for i, s in enumerate(self.tree.segments) if s.parent < 0]
         segments = self.tree.segments
         points = {}
@@ -135,32 +137,32 @@ class Namer:
         place = {r: float(segments[r].points[0][:2].sum() + points[r].mean(axis=0)[0]) for r in roots}
         if len(roots) == 2:
             left, right = sorted(roots, key=place.get)
-            return left, right, _sure(place[right] - place[left], 12.0)
+            return left, right, _confidence(place[right] - place[left], 12.0)
         only = roots[0]
         lean = float(points[only].mean(axis=0)[0] - segments[only].points[0][0]) + 6.0
-        return (only, None, _sure(-lean, 6.0)) if lean < 0 else (None, only, _sure(lean, 6.0))
+        return (only, None, _confidence(-lean, 6.0)) if lean < 0 else (None, only, _confidence(lean, 6.0))
 
     def _call(self, segments: list[int], name: str, confidence: float) -> None:
         for segment in segments:
             self.names[segment] = (name, round(confidence, 2))
 
     def _mains_after(self, segment: int) -> list[int]:
-        """Long daughters at the end of the left main, a short stem between two of them being passed over."""
+        """Long children at the end of the left main, a short stem between two of them being passed over."""
         mains = []
-        for daughter in self.walker.daughters[segment]:
-            inner = [d for d in self.walker.daughters[daughter] if self.walker.reach[d] >= _MAIN_REACH_MM]
-            if self.tree.segments[daughter].length_mm < 6.0 and len(inner) >= 2:
+        for child in self.walker.children[segment]:
+            inner = [d for d in self.walker.children[child] if self.walker.reach[d] >= _MAIN_REACH_MM]
+            if self.tree.segments[child].length_mm < 6.0 and len(inner) >= 2:
                 mains += inner
-            elif self.walker.reach[daughter] >= _MAIN_REACH_MM:
-                mains.append(daughter)
+            elif self.walker.reach[child] >= _MAIN_REACH_MM:
+                mains.append(child)
         return mains
 
-    def _name_left(self, root: int, sure: float) -> np.ndarray | None:
+    def _name_left(self, root: int, confident: float) -> np.ndarray | None:
         """LM, LAD with its branches, ramus; the LCx's first segment is kept. Returns the LAD's end."""
         walker = self.walker
         trunk = [root]
-        while len(self._mains_after(trunk[-1])) < 2 and walker.daughters[trunk[-1]]:
-            trunk.append(max(walker.daughters[trunk[-1]], key=walker.reach.__getitem__))
+        while len(self._mains_after(trunk[-1])) < 2 and walker.children[trunk[-1]]:
+            trunk.append(max(walker.children[trunk[-1]], key=walker.reach.__getitem__))
         mains = self._mains_after(trunk[-1])
         if len(mains) < 2:
             return None
@@ -168,10 +170,10 @@ class Namer:
         front = {m: float(walker.heading(m, 8.0, 45.0)[1]) for m in mains}
         mains = sorted(mains, key=front.get)
         circumflex, lad = mains[0], mains[-1]
-        confidence = sure * _sure(front[lad] - front[circumflex], 6.0)
-        self._call(trunk, "LM", sure)
+        confidence = confident * _confidence(front[lad] - front[circumflex], 6.0)
+        self._call(trunk, "LM", confident)
         stems = {self.tree.segments[main].parent for main in mains} - set(trunk)
-        self._call(sorted(stems), "LM", sure)
+        self._call(sorted(stems), "LM", confident)
         lad_path = walker.follow(lad, apex_weight=0.6)
         self._call(lad_path, "LAD", confidence)
         for main in mains[1:-1]:
@@ -189,11 +191,11 @@ class Namer:
             kind = "S" if lean > 0 else "D"
             count[kind] += 1
             name = f"{kind}{count[kind]}"
-            self._call(self.walker.follow(side, 0.0), name, 0.9 * confidence * _sure(abs(lean), 0.3))
+            self._call(self.walker.follow(side, 0.0), name, 0.9 * confidence * _confidence(abs(lean), 0.3))
 
     def _sides_of(self, path: list[int]) -> list[int]:
-        """Unnamed daughters along a path, in order from its start."""
-        return [d for s in path for d in self.walker.daughters[s] if d not in path and d not in self.names]
+        """Unnamed children along a path, in order from its start."""
+        return [d for s in path for d in self.walker.children[s] if d not in path and d not in self.names]
 
     def _name_circumflex(self) -> None:
         if not hasattr(self, "circumflex"):
@@ -204,7 +206,7 @@ class Namer:
         for number, side in enumerate(self._sides_of(path), 1):
             towards_apex = float(self.walker.unit_heading(side, 5.0, 25.0) @ self.walker.apex)
             name = f"OM{number}"
-            self._call(self.walker.follow(side, 0.0), name, 0.9 * confidence * _sure(towards_apex, 0.4))
+            self._call(self.walker.follow(side, 0.0), name, 0.9 * confidence * _confidence(towards_apex, 0.4))
 
     def _start_mm(self, segment: int) -> float:
         """Way from the ostium to a segment's start."""
@@ -212,7 +214,7 @@ class Namer:
         return 0.0 if above < 0 else self._start_mm(above) + self.tree.segments[above].length_mm
 
     def _ancestors(self, segment: int) -> list[int]:
-        """Segments from the ostium to a segment's mother."""
+        """Segments from the ostium to a segment's parent."""
         above = self.tree.segments[segment].parent
         return [] if above < 0 else [*self._ancestors(above), above]
 
@@ -241,15 +243,15 @@ class Namer:
                 best, best_score = segment, score
         return best
 
-    def _name_right(self, root: int, sure: float) -> None:
+    def _name_right(self, root: int, confident: float) -> None:
         """RCA to the crux; there the PDA, which turns to the apex, and PLVs, which go on behind the heart."""
         walker = self.walker
         pda = self._find_pda(root)
         path = walker.follow(root, apex_weight=-1.0) if pda is None else self._ancestors(pda)
-        self._call(path, "RCA", sure)
+        self._call(path, "RCA", confident)
         crux_mm = self._start_mm(path[-1]) + self.tree.segments[path[-1]].length_mm
         if pda is not None:
-            self._call(walker.follow(pda, 0.5), "PDA", 0.85 * sure)
+            self._call(walker.follow(pda, 0.5), "PDA", 0.85 * confident)
         counts = {"PLV": 0, "AM": 0, "CB": 0}
         sides = self._sides_of(path)
         for side in sorted(sides, key=self._start_mm):
@@ -261,11 +263,11 @@ class Namer:
             )
             counts[kind] += 1
             name = kind if kind == "CB" and counts[kind] == 1 else f"{kind}{counts[kind]}"
-            self._call(walker.follow(side, 0.0), name, part * sure)
+            self._call(walker.follow(side, 0.0), name, part * confident)
         for side in sorted((s for s in sides if s not in self.names), key=self._start_mm, reverse=True):
             counts["PLV"] += 1
             name = "PLV" if counts["PLV"] == 1 else f"PLV{counts['PLV']}"
-            self._call(walker.follow(side, 0.0), name, 0.8 * sure)
+            self._call(walker.follow(side, 0.0), name, 0.8 * confident)
 
 
 def name_branches(tree: Tree, min_confidence: float = 0.5) -> Tree:
@@ -274,7 +276,7 @@ def name_branches(tree: Tree, min_confidence: float = 0.5) -> Tree:
     LM, LAD, D1.., S1.., RI, LCx, OM1.., RCA, CB, AM1.., PDA, PLV.. by their course in patient space
     (RAS): the right tree lies to the right and in front of the left one, the LAD in front of the LCx and
     towards the apex, LCx and RCA in the atrioventricular groove. Every name has a confidence in 0..1; a
-    branch that cannot be told, or under `min_confidence`, is "unknown".
+    branch that nothing tells apart, or under `min_confidence`, is "unknown".
 
     Source of the scheme: SCCT segments (Leipsic et al., JCCT 2014), without their numbers.
     """
@@ -285,7 +287,7 @@ def name_branches(tree: Tree, min_confidence: float = 0.5) -> Tree:
 
 
 def _group(tree: Tree, names: dict[int, tuple[str, float]]) -> list[Branch]:
-    """Runs of segments of one name; unnamed ones follow their straightest unnamed daughter."""
+    """Runs of segments of one name; unnamed ones follow their straightest unnamed child."""
     walker = _Walker(tree)
     branch_of: dict[int, int] = {}
     branches: list[Branch] = []
@@ -295,7 +297,7 @@ def _group(tree: Tree, names: dict[int, tuple[str, float]]) -> list[Branch]:
         name, confidence = names.get(segment, (UNKNOWN, 0.0))
         run = [segment]
         while True:
-            onward = [d for d in walker.daughters[run[-1]] if names.get(d, (UNKNOWN, 0.0))[0] == name]
+            onward = [d for d in walker.children[run[-1]] if names.get(d, (UNKNOWN, 0.0))[0] == name]
             if not onward:
                 break
             run.append(max(onward, key=walker.reach.__getitem__))

@@ -9,6 +9,8 @@ from scipy.ndimage import binary_closing, binary_dilation, gaussian_filter1d, la
 
 from bundle.geometry.core import Branch, Tree
 
+__all__ = ["Stenosis", "find_stenoses", "fitted_depth", "reference_radius", "roughness_mm", "without_dips"]
+
 _WINDOW_MM = 10.0  # standard deviation of the weights of the local line
 _EDGE = 0.2  # a lesion reaches as far as the lumen is narrowed by this part
 _MIN_BRANCH_MM = 12.0
@@ -20,7 +22,7 @@ _ROUGH_WINDOW, _EVEN_WINDOW = 7, 3  # samples of the running median: 3.5 and 1.5
 _ONE_LESION = 3  # samples: narrowings no further apart are one lesion
 _DISTAL = 1.25
 _MORE_IF_ROUGH = 4.0  # percent
-_THIN, _SEVERE = 3.0, 45.0  # voxels of reference diameter under which only this percentage is told
+_THIN, _SEVERE = 3.0, 45.0  # voxels of reference diameter under which only this percentage is reported
 # CAD-RADS 2.0 (Cury et al., JCCT 2022), by percent diameter stenosis; research use, not a report.
 _GRADES = ((100.0, "CAD-RADS 5"), (70.0, "CAD-RADS 4"), (50.0, "CAD-RADS 3"), (25.0, "CAD-RADS 2"))
 
@@ -186,9 +188,9 @@ def find_stenoses(
 
     Args:
         voxel_mm: size of the scan's voxels; the mean of the three edges.
-        min_percent: least percent diameter stenosis that is told in a small vessel.
+        min_percent: least percent diameter stenosis that is reported in a small vessel.
         min_percent_large: the same where the reference diameter is at least `large_mm`.
-        min_reference_voxels: no lesion is told where the reference diameter is less than this many voxels:
+        min_reference_voxels: no lesion is reported where the reference diameter is less than so many voxels:
             what such a scan shows of the lumen is too coarse to say.
     """
     found = []

@@ -9,9 +9,11 @@ import pyvista as pv
 
 from bundle.common.files import replacing
 
-from .colors import nice_limits, warm
+from .colors import crimson_to_yellow, nice_limits
 from .page import FAINT, Page, scale_bar_mm
 from .picture import View, render_view, why_not_drawn
+
+__all__ = ["turntable", "view_at"]
 
 _SIDES = ("A", "L", "P", "R")  # towards the viewer at 0, 90, 180 and 270 degrees
 _STRAIGHT = {0: "Anterior", 90: "Left", 180: "Posterior", 270: "Right"}
@@ -67,7 +69,7 @@ def turntable(
     width = 2 * float(np.hypot(*(points - middle)[:, :2].T).max())
     mm_per_pixel = 1.18 * max(width / size[0], float(np.ptp(points[:, 2])) / size[1])
     limits = limits or (nice_limits(values) if values is not None else None)
-    rgb = None if values is None else warm(values, limits)
+    rgb = None if values is None else crimson_to_yellow(values, limits)
     pictures = []
     for angle in 360 * np.arange(frames) / frames:
         view = view_at(float(angle))

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+__all__ = ["branch_colors", "crimson_to_yellow", "nice_limits"]
+
 # Crimson over orange to pale yellow: the paper's red and orange, legible on dark and ordered in grey.
-_WARM = np.array(
+_CRIMSON_TO_YELLOW = np.array(
     [
         [0.68, 0.13, 0.34],
         [0.83, 0.20, 0.27],
@@ -19,11 +21,12 @@ _WARM = np.array(
 )
 
 
-def warm(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+def crimson_to_yellow(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     """Colours (N, 3) uint8 of `values` (N,), `limits` being the palette's two ends."""
     low, high = limits
-    at = np.clip((np.asarray(values, float) - low) / max(high - low, 1e-9), 0, 1) * (len(_WARM) - 1)
-    rgb = np.stack([np.interp(at, np.arange(len(_WARM)), _WARM[:, c]) for c in range(3)], axis=-1)
+    stops = np.arange(len(_CRIMSON_TO_YELLOW))
+    at = np.clip((np.asarray(values, float) - low) / max(high - low, 1e-9), 0, 1) * stops[-1]
+    rgb = np.stack([np.interp(at, stops, channel) for channel in _CRIMSON_TO_YELLOW.T], axis=-1)
     return np.round(255 * rgb).astype(np.uint8)
 
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 
+__all__ = ["probe_early", "why_no_pictures"]
+
 _PROBE = """
 import vtkmodules.vtkRenderingOpenGL2
 from vtkmodules.vtkRenderingCore import vtkRenderWindow, vtkRenderer

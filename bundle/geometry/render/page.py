@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .colors import warm
+from .colors import crimson_to_yellow
+
+__all__ = ["BACKGROUND", "FAINT", "INK", "Page", "scale_bar_mm"]
 
 BACKGROUND = (14, 18, 27)
 INK = (232, 234, 240)
@@ -48,7 +50,7 @@ class Page:
 
     def legend(self, right: float, y: float, width: float, title: str, limits: tuple[float, float]) -> None:
         left, half = right - width, round(self.unit / 2)
-        ramp = warm(np.linspace(*limits, round(width)), limits)
+        ramp = crimson_to_yellow(np.linspace(*limits, round(width)), limits)
         bar = np.broadcast_to(ramp, (2 * half, *ramp.shape))
         self.image.paste(Image.fromarray(np.ascontiguousarray(bar)), (round(left), round(y) - half))
         digits = 2 if limits[1] - limits[0] < 2 else 1 if limits[1] - limits[0] < 20 else 0

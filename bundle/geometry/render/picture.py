@@ -15,9 +15,11 @@ from vtkmodules.vtkCommonCore import vtkLogger
 from bundle.common.files import replacing
 from bundle.geometry.core import triangles, vertex_normals
 
-from .colors import nice_limits, warm
+from .colors import crimson_to_yellow, nice_limits
 from .opengl import why_no_pictures
 from .page import BACKGROUND, FAINT, Page, scale_bar_mm
+
+__all__ = ["ANTERIOR", "LEFT", "SUPERIOR", "View", "render_view", "snapshot", "why_not_drawn"]
 
 _CORAL = (0.90, 0.38, 0.30)
 
@@ -147,7 +149,7 @@ def snapshot(
     if reason is not None:
         return reason
     limits = limits or (nice_limits(values) if values is not None else None)
-    rgb = None if values is None else warm(values, limits)
+    rgb = None if values is None else crimson_to_yellow(values, limits)
     extents = [_extent_mm(mesh, view) for view in views]
     mm_per_pixel = 1.18 * max(max(w / panel[0], h / panel[1]) for w, h in extents)
     strip = round(panel[1] * 0.085)

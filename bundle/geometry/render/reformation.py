@@ -14,6 +14,8 @@ from bundle.common.polylines import arc_length, at_length, frames, resample, smo
 from bundle.geometry.core import Branch, sample_volume
 from bundle.geometry.measure import Stenosis
 
+__all__ = ["cross_sections", "curved", "reformation_picture", "straightened"]
+
 
 def cross_sections(
     image: np.ndarray, affine: np.ndarray, points: np.ndarray, width_mm: float = 16.0, pixel_mm: float = 0.25

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
+__all__ = ["crossing_faces"]
+
 
 def crossing_faces(points: np.ndarray, faces: np.ndarray, suspects: np.ndarray) -> np.ndarray:
     """The suspects that cut through any other triangle of the mesh.
 
-    Triangles that share a vertex are neighbours and do not count, nor do triangles that lie in one plane.
+    Triangles with a common vertex are neighbours and do not count, nor do triangles that lie in one plane.
 
     Args:
         points: (N, 3) mm. faces: (M, 3). suspects: (K,) numbers of the faces to look at.
@@ -21,8 +23,8 @@ def crossing_faces(points: np.ndarray, faces: np.ndarray, suspects: np.ndarray) 
     apart = ~(faces[a][:, :, None] == faces[b][:, None]).any(axis=(1, 2))
     a, b = a[apart], b[apart]
     first, second = points[faces[a]], points[faces[b]]
-    cut = _edges_pierce(first, second) | _edges_pierce(second, first)
-    return np.intersect1d(np.concatenate([a[cut], b[cut]]), suspects)
+    pierced = _edges_pierce(first, second) | _edges_pierce(second, first)
+    return np.intersect1d(np.concatenate([a[pierced], b[pierced]]), suspects)
 
 
 def _close_pairs(points, faces, suspects) -> tuple[np.ndarray, np.ndarray]:

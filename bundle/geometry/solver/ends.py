@@ -8,6 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
+__all__ = ["WALL", "NoEnd", "Plane", "cap", "cut_end", "extend", "rim_of"]
+
 WALL = 0
 
 
@@ -97,9 +99,9 @@ def cut_end(
     def between(a: int, b: int) -> int:
         key = (min(a, b), max(a, b))
         if key not in made:
-            share = height[a] / (height[a] - height[b])
+            fraction = height[a] / (height[a] - height[b])
             made[key] = len(points) + len(extra)
-            extra.append(points[a] + share * (points[b] - points[a]))
+            extra.append(points[a] + fraction * (points[b] - points[a]))
         return made[key]
 
     kept, kept_patch = [], []
@@ -183,13 +185,13 @@ def cap(
     rings = max(1, round(float(np.linalg.norm(points[rim] - center, axis=1).mean()) / step))
     added, extra, outer = [], [], rim
     for number in range(1, rings):
-        share = 1 - number / rings
-        inner = len(points) + sum(len(e) for e in extra) + np.arange(max(3, round(len(rim) * share)))
+        scale = 1 - number / rings
+        inner = len(points) + sum(len(e) for e in extra) + np.arange(max(3, round(len(rim) * scale)))
         where = np.arange(len(inner)) / len(inner) * len(rim)
         low = np.floor(where).astype(int) % len(rim)
         part = (where - np.floor(where))[:, None]
         on_rim = points[rim[low]] * (1 - part) + points[rim[(low + 1) % len(rim)]] * part
-        extra.append(center + share * (on_rim - center))
+        extra.append(center + scale * (on_rim - center))
         added.append(_band(outer, inner))
         outer = inner
     middle = len(points) + sum(len(e) for e in extra)

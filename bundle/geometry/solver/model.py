@@ -18,6 +18,8 @@ from bundle.geometry.io import write_vtp
 from .crossing import crossing_faces
 from .ends import WALL, NoEnd, Plane, cap, cut_end, extend, rim_of
 
+__all__ = ["Patch", "SolverModel", "patch_table", "solver_model", "write_solver_stl", "write_solver_vtp"]
+
 _TRIES = 4  # planes at an end
 _RAGGED_MM = 8.0  # longest stump at an ostium
 
@@ -45,12 +47,12 @@ class SolverModel:
 
 def _ends(tree: Tree, min_outlet_radius_mm: float) -> list[tuple[str, str, list[Plane]]]:
     """Name, kind and planes, in the order in which they are to be tried, of the ostia and the tips."""
-    mothers = {segment.parent for segment in tree.segments}
+    parents = {segment.parent for segment in tree.segments}
     found, counts = [], {}
     for branch in tree.branches:
         first, last = tree.segments[branch.segments[0]], branch.segments[-1]
         ends = ["inlet"] if first.parent < 0 else []
-        ends += ["outlet"] if last not in mothers else []
+        ends += ["outlet"] if last not in parents else []
         for kind in ends:
             planes = _planes(branch, kind == "inlet")
             if kind == "outlet" and planes[0].radius_mm < min_outlet_radius_mm:

@@ -21,6 +21,11 @@ from bundle.geometry.io import write_vtp
 
 from .model import SolverModel
 
+__all__ = [
+    "POOR", "NoVolumeMesh", "VolumeMesh", "quality_of", "volume_mesh", "why_no_mesher",
+    "write_volume_mesh",
+]  # fmt: skip
+
 POOR = 0.1  # scaled Jacobian below which an element is counted as poor
 _SIDES = np.array([[0, 1, 2], [0, 1, 3], [0, 2, 3], [1, 2, 3]])  # of a tetrahedron
 _ROOT = Path(__file__).resolve().parents[2]

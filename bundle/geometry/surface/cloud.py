@@ -11,6 +11,8 @@ from scipy.spatial import cKDTree
 from bundle.common.coordinates import voxel_to_world
 from bundle.geometry.core import areas_mm2, triangles, vertex_normals
 
+__all__ = ["PointCloud", "distance_to_center_mm", "surface_cloud", "voxel_cloud"]
+
 
 @dataclass
 class PointCloud:

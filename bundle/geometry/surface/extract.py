@@ -19,6 +19,8 @@ from bundle.geometry.core import (
 
 from .offset import shift_to_volume
 
+__all__ = ["extract_surface", "level_set", "vessel_surface", "zero_surface"]
+
 # Closest that a voxel centre may come to the surface, in units of probability: a vertex on a voxel
 # centre would merge its neighbours and leave triangles without an area.
 _CLEARANCE = 0.02

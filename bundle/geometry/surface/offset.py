@@ -14,6 +14,8 @@ from bundle.geometry.core import (
     vertex_normals,
 )
 
+__all__ = ["restore_volumes", "shift_to_volume"]
+
 # No wall moves further than this part of volume / area, half the radius of a tube: 5 % of volume.
 _LIMIT = 0.05
 

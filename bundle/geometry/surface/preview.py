@@ -8,6 +8,8 @@ import pyvista as pv
 from .extract import extract_surface
 from .smoothing import windowed_sinc
 
+__all__ = ["preview_surface"]
+
 
 def preview_surface(
     mask: np.ndarray,

@@ -16,6 +16,8 @@ from bundle.geometry.core import (
 
 from .offset import restore_volumes
 
+__all__ = ["decimate", "mean_edge_mm", "to_edge_length"]
+
 _MOST = 5_000_000  # triangles
 
 

@@ -10,6 +10,8 @@ from bundle.geometry.core import make_mesh, part_of_vertices, signed_volumes_mm3
 
 from .offset import restore_volumes
 
+__all__ = ["METHODS", "laplacian", "part_collapsed", "smooth_surface", "windowed_sinc"]
+
 METHODS = ("sinc", "laplacian", "none")
 
 
