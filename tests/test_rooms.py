@@ -87,8 +87,9 @@ def test_the_rooms_of_the_geometry_lean_downwards_too():
             continue
         own = module.split(".")[1]
         for source, _ in imports(path, module):
-            if source.startswith("geometry.") and source.split(".")[1] != own:
-                assert floor_of(source.split(".")[1], GEOMETRY) < floor_of(own, GEOMETRY), f"{module}: {source}"
+            other = source.split(".")[1] if source.startswith("geometry.") else own
+            if other != own:
+                assert floor_of(other, GEOMETRY) < floor_of(own, GEOMETRY), f"{module}: {source}"
 
 
 def packages_above(module: str) -> set[str]:
@@ -98,7 +99,7 @@ def packages_above(module: str) -> set[str]:
 
 @pytest.mark.parametrize("folder", ["bundle", "scripts"])
 def test_other_rooms_are_entered_by_their_face(folder):
-    """A module behind a face is imported by its own room only; the modules of `common` are faces themselves."""
+    """A module behind a face is imported by its own room only; those of `common` are faces themselves."""
     files = MODULES.items() if folder == "bundle" else [("", p) for p in (ROOT / "scripts").rglob("*.py")]
     for module, path in files:
         for source, names in imports(path, module):

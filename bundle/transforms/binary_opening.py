@@ -11,6 +11,7 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 
+from bundle.common.case_warnings import add_warning
 from bundle.common.crop import region_of
 
 __all__ = ["BinaryOpening", "BinaryOpeningd", "ball_offsets", "open_mask"]
@@ -59,13 +60,14 @@ class BinaryOpening(Transform):
     """Open a mask with a ball of ``radius_mm``; 0 leaves it as it is.
 
     Source: section 2.6 of the paper ("a binary opening operation removes small noise artifacts"), which does
-    not say the size. In millimetres the result does not depend on how the scan was sampled.
+    not say the size. In millimetres the result does not depend on how the scan was sampled. A warning of the
+    case says where it took more than a tenth of the volume, or where voxels are too coarse for it.
 
     Raises:
         ValueError: where ``radius_mm`` is negative.
     """
 
-    def __init__(self, radius_mm: float = 0.0) -> None:
+    def __init__(self, radius_mm: float) -> None:
         if radius_mm < 0:
             raise ValueError(f"radius_mm must be 0 (off) or more, got {radius_mm}.")
         self.radius_mm = radius_mm
@@ -76,15 +78,22 @@ class BinaryOpening(Transform):
             return mask
         spacing_mm = mask.pixdim.tolist()
         opened = [open_mask(channel > 0, self.radius_mm, spacing_mm) for channel in mask.cpu().numpy()]
-        out = torch.as_tensor(np.stack(opened)).to(dtype=mask.dtype, device=mask.device)
-        return MetaTensor(out).copy_meta_from(mask)
+        out = MetaTensor(torch.as_tensor(np.stack(opened)).to(dtype=mask.dtype, device=mask.device))
+        out = out.copy_meta_from(mask)
+        before, after = int(np.count_nonzero(mask.cpu().numpy())), int(np.count_nonzero(out.cpu().numpy()))
+        if len(ball_offsets(self.radius_mm, spacing_mm)) == 1:
+            size = f"{self.radius_mm:g} mm does nothing at voxels of {min(spacing_mm):.2g} mm"
+            add_warning(out.meta, f"an opening of {size}")
+        elif before and after < 0.9 * before:
+            add_warning(out.meta, f"the opening took {100 * (1 - after / before):.0f} % of the volume")
+        return out
 
 
 class BinaryOpeningd(MapTransform):
     """Dictionary form of `BinaryOpening`."""
 
     def __init__(
-        self, keys: KeysCollection, radius_mm: float = 0.0, allow_missing_keys: bool = False
+        self, keys: KeysCollection, radius_mm: float, allow_missing_keys: bool = False
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.opening = BinaryOpening(radius_mm)

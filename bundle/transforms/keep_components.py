@@ -11,6 +11,7 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 
+from bundle.common.case_warnings import add_warning
 from bundle.common.coordinates import voxel_volume_mm3
 from bundle.common.crop import region_of
 
@@ -42,13 +43,14 @@ class KeepComponents(Transform):
     The left and the right coronary tree are not connected: ``largest_only`` (section 2.6 of the paper)
     deletes one of them, so the default keeps every component of ``min_volume_mm3`` or more. MONAI's
     `KeepLargestConnectedComponent` keeps a number of components, not a size, and takes four times as long.
-    The ``meta`` of the result carries ``components`` (how many stayed) and ``volume_mm3``.
+    The ``meta`` of the result carries ``components`` (how many stayed) and ``volume_mm3``; where more than a
+    tenth of the volume went, a warning of the case.
 
     Raises:
         ValueError: where ``min_volume_mm3`` is negative.
     """
 
-    def __init__(self, min_volume_mm3: float = 30.0, largest_only: bool = False) -> None:
+    def __init__(self, min_volume_mm3: float, largest_only: bool = False) -> None:
         if min_volume_mm3 < 0:
             raise ValueError(f"min_volume_mm3 must be 0 or more, got {min_volume_mm3}.")
         self.min_volume_mm3 = min_volume_mm3
@@ -69,6 +71,10 @@ class KeepComponents(Transform):
         out = MetaTensor(torch.as_tensor(kept[None]).to(dtype=mask.dtype, device=mask.device)).copy_meta_from(
             mask
         )
+        before, after = int(np.count_nonzero(mask.cpu().numpy())), int(np.count_nonzero(kept))
+        if before and after < 0.9 * before:
+            lost = 100 * (1 - after / before)
+            add_warning(out.meta, f"dropping components took {lost:.0f} % of the volume")
         out.meta["components"] = count
         out.meta["volume_mm3"] = float(np.count_nonzero(kept) * voxel_mm3)
         return out
@@ -80,7 +86,7 @@ class KeepComponentsd(MapTransform):
     def __init__(
         self,
         keys: KeysCollection,
-        min_volume_mm3: float = 30.0,
+        min_volume_mm3: float,
         largest_only: bool = False,
         allow_missing_keys: bool = False,
     ) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from contrast_network import ContrastNetwork
-from inference_run import CONFIG, CONTRAST, PAPER, ROOT, workflow
+from inference_run import CONTRAST, ROOT, workflow
 from tube_cases import tube_case
 
 from bundle.common.errors import InputError, find_input_error
@@ -79,18 +79,6 @@ def test_nothing_found_is_reported_and_is_no_fault(tmp_path):
     assert nib.load(tmp_path / "eval" / "a" / "a_seg.nii.gz").get_fdata().sum() == 0
     assert json.loads((tmp_path / "eval" / "a" / "a.json").read_text())["empty"] is True
     assert not list((tmp_path / "eval" / "a").glob("*mesh*"))
-
-
-def test_the_papers_mode_keeps_one_tree_and_shrinks_the_mesh(tmp_path, weights):
-    item = tube_case(tmp_path / "data", "a")
-    configs = [str(CONFIG), str(PAPER)]
-    run = workflow(item["image"], tmp_path / "eval", weights, configs)
-    run.run()
-    row = table(tmp_path / "eval" / "summary.csv")["a"]
-    assert row["components"] == "1"
-    truth_mm3 = nib.load(item["label"]).get_fdata().sum() * 1.5
-    assert float(row["volume_mm3"]) < 0.6 * truth_mm3
-    assert json.loads((tmp_path / "eval" / "a" / "a.json").read_text())["smoothing"]["method"] == "laplacian"
 
 
 def test_the_probability_can_go_back_to_the_scans_grid_instead_of_the_logit(tmp_path, weights):

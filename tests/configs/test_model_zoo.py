@@ -1,4 +1,4 @@
-"""Model Zoo's own checks, as its CI runs them, on this bundle as it lies in a zoo: under models/, from outside."""
+"""Model Zoo's own checks, as its CI runs them, on this bundle as it lies in a zoo."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bundle.networks.weights import load_weights
 REFERENCE = ROOT.parent / "shared" / "reference"
 NAME = "coronary_ct_segmentation"
 pytestmark = pytest.mark.skipif(
-    not (REFERENCE / "model_zoo" / "ci").is_dir(), reason="shared/reference/model_zoo is not beside the bundle"
+    not (REFERENCE / "model_zoo" / "ci").is_dir(), reason="no shared/reference/model_zoo beside the bundle"
 )
 
 
@@ -40,20 +40,21 @@ def zoo(tmp_path_factory):
 
 
 def environment(zoo) -> dict[str, str]:
-    return os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(zoo / "models" / NAME)}
+    own = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(zoo / "models" / NAME)}
+    return os.environ | own
 
 
 def test_verify_bundle(zoo):
     command = [sys.executable, "ci/verify_bundle.py", "-b", NAME, "-p", "models", "-m", "full"]
     done = subprocess.run(command, cwd=zoo, env=environment(zoo), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    for step in ("version and changelog", "metadata format", "properties", "data shape"):
-        assert f"{step} are verified correctly" in done.stdout or f"{step} is verified correctly" in done.stdout
+    for step in ("version and changelog are", "metadata format is", "properties are", "data shape is"):
+        assert f"{step} verified correctly" in done.stdout
     assert "export weights into TorchScript module successfully" in done.stdout
 
 
 def test_its_requirements_can_be_had_for_the_python_of_its_ci(zoo):
-    """Model Zoo's CI has Python 3.10: what the metadata pins must exist for it (constraints.txt says which)."""
+    """Model Zoo's CI has Python 3.10: what the metadata pins must exist for it (see constraints.txt)."""
     metadata = json.loads((ROOT / "configs" / "metadata.json").read_text())
     pinned = {"torch": metadata["pytorch_version"], "numpy": metadata["numpy_version"]}
     pinned |= metadata["required_packages_version"]
@@ -71,7 +72,10 @@ def zoo_utils(zoo):
     return module
 
 
-@pytest.mark.parametrize("configs", [["train"], ["train", "evaluate"], ["evaluate"], ["inference"]], ids="+".join)
+CONFIGS = [["train"], ["train", "evaluate"], ["evaluate"], ["inference"]]
+
+
+@pytest.mark.parametrize("configs", CONFIGS, ids="+".join)
 def test_check_workflow(zoo, configs, imagecas_dir, tmp_path, monkeypatch):
     """Its unit test of a bundle: initialise, check the properties, run, finalise."""
     monkeypatch.chdir(zoo)
@@ -97,6 +101,7 @@ def test_check_workflow(zoo, configs, imagecas_dir, tmp_path, monkeypatch):
 def test_weights_are_loaded_by_the_bundle_api(zoo):
     """`monai.bundle.load` with a network of one's own, which takes a bare state_dict."""
     network = ResUNet3D()
-    loaded = load(name=NAME, model=network, bundle_dir=str(zoo / "models"), source="monaihosting", device="cpu")
+    where = {"bundle_dir": str(zoo / "models"), "source": "monaihosting", "device": "cpu"}
+    loaded = load(name=NAME, model=network, **where)
     shipped = load_weights(ResUNet3D(), ROOT / "models" / "model.pt").state_dict()
     assert all(torch.equal(tensor, shipped[name]) for name, tensor in loaded.state_dict().items())

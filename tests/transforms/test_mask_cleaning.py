@@ -56,7 +56,7 @@ def test_the_same_radius_leaves_more_on_a_finer_grid():
 
 def test_radius_zero_is_off():
     mask = meta_mask(bar(1))
-    assert BinaryOpeningd("pred")({"pred": mask})["pred"] is mask
+    assert BinaryOpeningd("pred", 0.0)({"pred": mask})["pred"] is mask
     with pytest.raises(ValueError, match="radius_mm"):
         BinaryOpening(-1)
 
@@ -93,7 +93,28 @@ def test_corners_connect():
 
 
 def test_an_empty_mask_stays_empty():
-    kept = KeepComponentsd("pred")({"pred": meta_mask(np.zeros((4, 5, 6)))})["pred"]
+    kept = KeepComponentsd("pred", 30.0)({"pred": meta_mask(np.zeros((4, 5, 6)))})["pred"]
     assert kept.sum() == 0
     assert kept.shape == (1, 4, 5, 6)
     assert (kept.meta["components"], kept.meta["volume_mm3"]) == (0, 0.0)
+
+
+def test_what_an_opening_takes_and_where_it_does_nothing_is_said():
+    thin = torch.zeros(1, 20, 20, 20)
+    thin[:, 4:16, 4:16, 4:16] = 1
+    thin[:, 10, 10, 16:20] = 1  # a line one voxel thick
+    thin[:, 0:2, 0:20, 0:12] = 1  # a plate of two voxels
+    opened = BinaryOpening(2.0)(MetaTensor(thin, affine=np.eye(4)))
+    assert "the opening took" in opened.meta["warnings"] and "% of the volume" in opened.meta["warnings"]
+    kept = BinaryOpening(0.5)(MetaTensor(thin, affine=np.diag([2.0, 2.0, 2.0, 1.0])))
+    assert kept.meta["warnings"] == "an opening of 0.5 mm does nothing at voxels of 2 mm"
+    assert torch.equal(kept.as_tensor(), thin)
+
+
+def test_dropping_the_other_tree_is_said():
+    two = torch.zeros(1, 20, 20, 20)
+    two[:, 2:6, 2:6, 2:18] = 1
+    two[:, 12:15, 12:16, 2:18] = 1
+    mask = MetaTensor(two, affine=np.eye(4))
+    assert "warnings" not in KeepComponents(1.0)(mask).meta
+    assert "took 43 %" in KeepComponents(1.0, largest_only=True)(mask).meta["warnings"]

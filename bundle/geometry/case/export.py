@@ -13,10 +13,10 @@ import pyvista as pv
 
 from bundle.common.coordinates import check_affine, shear_deg, voxel_size_mm, voxel_volume_mm3
 from bundle.geometry.centerline import vessel_tree, without_aorta
-from bundle.geometry.core import Tree, check_mesh, find_vessels, vertex_normals
+from bundle.geometry.core import Tree, check_mesh, find_vessels, vertex_normals, volume_mm3
 from bundle.geometry.measure import find_stenoses, measure_tree, name_branches
 from bundle.geometry.render import crimson_to_yellow, nice_limits, probe_early, snapshot, turntable
-from bundle.geometry.surface import decimate, smooth_surface, to_edge_length, vessel_surface
+from bundle.geometry.surface import decimate, largest_part, smooth_surface, to_edge_length, vessel_surface
 
 from .files import remove_stale, write_clouds, write_mesh, write_solver, write_tree_files
 from .options import ExportOptions
@@ -71,6 +71,13 @@ def _draw(mesh: pv.PolyData, tree: Tree, stem: str, options: ExportOptions, repo
     return files
 
 
+def _warn_of_loss(report: dict, step: str, before_mm3: float, after_mm3: float) -> None:
+    """A warning where a step takes more than a tenth of the volume."""
+    lost = 1.0 - after_mm3 / before_mm3 if before_mm3 > 0 else 0.0
+    if lost > 0.1:
+        report["warnings"].append(f"{step} took {100 * lost:.0f} % of the volume")
+
+
 def export_case(
     mask: np.ndarray,
     affine: np.ndarray,
@@ -112,8 +119,9 @@ def export_case(
     if shear_deg(affine) > 0.5:
         report["warnings"].append(f"the scan's axes are sheared by {shear_deg(affine):.1f} degrees")
     with watch.stage("surface"):
-        vessels = find_vessels(mask, affine, probability, options.level, options.min_part_mm3)
-        raw = pv.PolyData() if vessels is None else vessel_surface(vessels)
+        keep = {"min_part_mm3": options.min_part_mm3, "clean": options.clean}
+        vessels = find_vessels(mask, affine, probability, options.level, **keep)
+        raw = pv.PolyData() if vessels is None else vessel_surface(vessels, options.wall)
     if raw.n_cells == 0:
         size = report["mask_volume_mm3"]
         why = "the mask is empty" if size == 0 else f"the mask holds only specks ({size:g} mm3 in all)"
@@ -121,8 +129,15 @@ def export_case(
         remove_stale(out_dir, case, ())
         return report | {"seconds": watch.seconds}
 
+    segmented = vessels
+    if options.largest_part:
+        whole_mm3 = volume_mm3(raw)
+        raw, vessels = largest_part(raw, vessels)
+        _warn_of_loss(report, "keeping the largest part of the surface", whole_mm3, volume_mm3(raw))
     with watch.stage("smoothing"):
         wall, report["smoothing"] = smooth_surface(raw, options.smoothing, options.smoothing_iterations)
+        lost = (report["smoothing"][f"volume_{when}_mm3"] for when in ("before", "after"))
+        _warn_of_loss(report, f"{options.smoothing} smoothing", *lost)
         mesh = _remeshed(wall, options)
         report["mesh"] = check_mesh(mesh)
     if not report["mesh"]["watertight"]:
@@ -141,7 +156,7 @@ def export_case(
         normals = vertex_normals(mesh)
         for name, values in values_at(vessels, tree, np.asarray(mesh.points), normals).items():
             mesh.point_data[name] = values
-        clouds = clouds_of(vessels, mesh, tree, options.point_spacing_mm, options.voxel_points)
+        clouds = clouds_of(segmented, mesh, tree, options.point_spacing_mm, options.voxel_points)
     report |= {"point_count": len(clouds["points"].points), "points_coloured_by": colour}
     report["warnings"] += remarks
     stem = str(out_dir / case)

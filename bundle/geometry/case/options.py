@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bundle.common.parsing import parse_bool
-from bundle.geometry.surface import METHODS
+from bundle.geometry.surface import METHODS, WALLS
 
 __all__ = ["CLOUD_FORMATS", "COLOURS", "FORMATS", "ExportOptions"]
 
 FORMATS = ("stl", "ply", "vtp", "obj", "glb")
 CLOUD_FORMATS = ("ply", "vtp")
 COLOURS = {"probability": "confidence", "distance": "centerline_distance_mm", "branch": "branch_id"}
+_SWITCHES = ("clean", "largest_part", "voxel_points", "centerline", "pictures", "solver", "volume_mesh")
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,10 @@ class ExportOptions:
 
     Attributes:
         level: probability at the wall, default the threshold that made the mask.
+        wall: "probability" places the wall between voxels by it, or without one so that the mask's volume is
+            kept; "mask" is marching cubes on the binary mask, as in the paper.
+        clean: drop parts under `min_part_mm3` and single voxels, and fill cavities.
+        largest_part: keep only the part of the surface that encloses most, as in the paper.
         smoothing: "sinc", "laplacian" (the paper's, 50 iterations of relaxation 0.1) or "none".
         smoothing_iterations: default 30 for sinc, 50 for Laplacian.
         edge_length_mm: mean length of the mesh's edges; default what the voxels give.
@@ -45,6 +50,9 @@ class ExportOptions:
     """
 
     level: float | None = None
+    wall: str = "probability"
+    clean: bool = True
+    largest_part: bool = False
     smoothing: str = "sinc"
     smoothing_iterations: int | None = None
     edge_length_mm: float | None = None
@@ -63,9 +71,10 @@ class ExportOptions:
     volume_mesh: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("voxel_points", "centerline", "pictures", "solver", "volume_mesh"):
+        for name in _SWITCHES:
             # "false" from a command line would count as true
             object.__setattr__(self, name, parse_bool(getattr(self, name), name))
+        _one_of("the wall", (self.wall,), WALLS)
         _one_of("the smoothing", (self.smoothing,), METHODS)
         _one_of("mesh formats", self.formats, FORMATS)
         _one_of("formats of point clouds", self.cloud_formats, CLOUD_FORMATS)

@@ -64,6 +64,7 @@ def find_vessels(
     probability: np.ndarray | None = None,
     level: float | None = None,
     min_part_mm3: float = 0.0,
+    clean: bool = True,
 ) -> Vessels | None:
     """The vessels of a scan, cropped with a margin of 6 voxels and cleaned; None where there are none.
 
@@ -76,6 +77,7 @@ def find_vessels(
         level: probability at the wall; None takes the threshold that made the mask.
         min_part_mm3: connected parts of the mask that are smaller are dropped. By default the mask counts as
             it comes, but for single voxels: the pipeline has dropped what is too small before.
+        clean: drop small parts and fill cavities; off, the mask is taken as it is.
 
     Raises:
         ValueError: wrong shapes or a bad affine.
@@ -94,7 +96,7 @@ def find_vessels(
     turn = io_orientation(at)
     at = at @ inv_ornt_aff(turn, given.shape)
     given, soft = (None if x is None else apply_orientation(x, turn) for x in (given, soft))
-    box = clean_mask(given, voxel_volume_mm3(affine), min_part_mm3)
+    box = clean_mask(given, voxel_volume_mm3(affine), min_part_mm3) if clean else given > 0
     if not box.any():
         return None
     if soft is not None and level is None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import cc3d
 import numpy as np
 import pyvista as pv
 
-from bundle.common.coordinates import voxel_to_world, voxel_volume_mm3
+from bundle.common.coordinates import voxel_to_world, voxel_volume_mm3, voxels_of, world_to_voxel
 from bundle.geometry.core import (
     Vessels,
     find_vessels,
@@ -19,8 +22,9 @@ from bundle.geometry.core import (
 
 from .offset import shift_to_volume
 
-__all__ = ["extract_surface", "level_set", "vessel_surface", "zero_surface"]
+__all__ = ["WALLS", "extract_surface", "largest_part", "level_set", "vessel_surface", "zero_surface"]
 
+WALLS = ("probability", "mask")
 # Closest that a voxel centre may come to the surface, in units of probability: a vertex on a voxel
 # centre would merge its neighbours and leave triangles without an area.
 _CLEARANCE = 0.02
@@ -76,13 +80,19 @@ def _without_crumbs(mesh: pv.PolyData, least_mm3: float) -> pv.PolyData:
     return mesh if keep.all() else keep_faces(mesh, keep[part[faces[:, 0]]])
 
 
-def vessel_surface(vessels: Vessels) -> pv.PolyData:
+def vessel_surface(vessels: Vessels, wall: str = "probability") -> pv.PolyData:
     """The wall of `vessels` as a closed, outward-wound triangle mesh (float64 points, RAS mm).
 
     A surface through the mid-points between the voxels of a binary mask cuts the corners off thin vessels;
     without a probability the wall is therefore moved outwards by one distance, some hundredths of a voxel, so
     that it encloses the volume of the mask's voxels.
+
+    Args:
+        wall: "mask" is marching cubes on the binary mask and nothing else, whatever probability there is, as
+            in the paper; "probability" is the above.
     """
+    if wall == "mask":
+        return zero_surface(level_set(vessels.mask), vessels.affine)
     field = level_set(vessels.mask, vessels.probability, vessels.level)
     # What hangs on a part of the mask by a corner only becomes a part of its own; a single voxel goes, as in
     # `find_vessels`.
@@ -90,6 +100,23 @@ def vessel_surface(vessels: Vessels) -> pv.PolyData:
     if vessels.probability is None and mesh.n_cells:
         return shift_to_volume(mesh, vessels.volume_mm3)
     return mesh
+
+
+def largest_part(mesh: pv.PolyData, vessels: Vessels) -> tuple[pv.PolyData, Vessels]:
+    """The part of a surface that encloses most, and the vessels without what the others enclose.
+
+    Of two coronary trees that do not hang together it deletes one.
+    """
+    n_parts, part = part_of_vertices(mesh)
+    if n_parts < 2:
+        return mesh, vessels
+    faces = triangles(mesh)
+    largest = int(np.argmax(signed_volumes_mm3(mesh.points, faces, part, n_parts)))
+    labels = cc3d.connected_components(vessels.mask, connectivity=26)
+    voxels = voxels_of(vessels.mask)
+    at = world_to_voxel(np.asarray(mesh.points)[part == largest][:1], vessels.affine)
+    own = labels[tuple(voxels[np.linalg.norm(voxels - at, axis=1).argmin()])]
+    return keep_faces(mesh, part[faces[:, 0]] == largest), replace(vessels, mask=labels == own)
 
 
 def extract_surface(

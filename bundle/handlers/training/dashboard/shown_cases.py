@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyvista as pv
 import torch
-from ignite.engine import Engine, Events
+from ignite.engine import Engine
 from monai.data import MetaTensor
 from monai.engines.utils import IterationEvents
 from monai.transforms.utils import scale_affine
@@ -117,8 +117,8 @@ class ShownCases:
 
     Images ``val/case_<n>/<plane>`` and mesh ``val/case_<n>``, by the trainer's iteration. Attached to the
     validator, whose volumes it keeps on the device until the trainer's epoch ends: then `write` is due. The
-    validator has batches {"image"} and output {"pred": logits, "label": volume fraction}, each (B, 1, X, Y, Z)
-    in RAS. On several processes only the first needs it, and it waits for none.
+    validator has batches {"image"} and output {"pred": logits, "label": volume fraction}, each of shape
+    (B, 1, X, Y, Z) in RAS. On several processes only the first needs it, and it waits for none.
 
     Args:
         writer: shared with `Curves`, which opens it.
