@@ -1,7 +1,17 @@
 """What TensorBoard shows of a training run: one handler, made of parts that are one a file."""
 
-from .curves import read_curves
-from .dashboard import TrainingDashboard
-from .overlays import overlay_pictures
+import lazy_loader
 
-__all__ = ["TrainingDashboard", "overlay_pictures", "read_curves"]
+# Imported when first used: shown_cases brings VTK with it, which a run without pictures does not need.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "curves": ["read_curves"],
+        "dashboard": ["TrainingDashboard"],
+        "gradient_norm": ["GradientNorm"],
+        "overlays": ["overlay_pictures"],
+        "precision_recall": ["PrecisionRecall"],
+        "shown_cases": ["Case", "scene"],
+        "writer": ["RunWriter"],
+    },
+)
