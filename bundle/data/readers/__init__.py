@@ -6,8 +6,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "formats": ["files_of", "is_eight_bit"],
         "intensities": ["check_intensities"],
-        "read": ["open_volume", "read_volume"],
+        "read": ["files_of", "is_eight_bit", "open_volume", "read_volume"],
     },
 )

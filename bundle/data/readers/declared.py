@@ -1,21 +1,43 @@
-"""What a volume's header declares, held against the file and the machine before any memory is taken."""
+"""What a header declares, and whether it can be: checked before any memory is taken for it."""
 
 from __future__ import annotations
 
 import math
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from bundle.common.errors import InputError
 
 from .damage import cut_short
-from .header import Header
 
-__all__ = ["check_declared"]
+__all__ = ["Header", "check_declared"]
 
 _MOST_VOXELS = 1024**3
 _DEFLATE_RATIO = 1032  # the most that gzip can gain
 _FLOAT_BYTES = 4  # each voxel becomes a float32 beside the file's own numbers
+
+
+@dataclass(frozen=True)
+class Header:
+    """The header of a file of any format as it stands, before nibabel or ITK mends it.
+
+    Attributes:
+        sizes: of the axes, those of a voxel's components too.
+        voxel_bytes: of one number.
+        encoding: "raw", "gzip" or "text".
+        data_file: holds the numbers, from the byte ``offset`` on (of what is unpacked, for NIfTI).
+        spacing_mm: as stated, of at most three axes; () where only the axes' directions hold it, as in NRRD.
+        is_eight_bit: the numbers are unscaled 8-bit integers.
+    """
+
+    sizes: tuple[int, ...]
+    voxel_bytes: int
+    encoding: str
+    data_file: Path
+    offset: int
+    spacing_mm: tuple[float, ...]
+    is_eight_bit: bool
 
 
 def check_declared(path: str | Path, header: Header) -> None:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from .damage import cut_short, not_an_image
-from .header import Header
+from .declared import Header
 from .itk_image import open_itk
 from .text_fields import file_beside, floats, integers, lines_of, rank_of, unusable
 from .volume import Volume

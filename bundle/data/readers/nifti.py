@@ -14,7 +14,7 @@ from bundle.common.errors import InputError
 
 from .checks import check_grid, check_values
 from .damage import not_an_image
-from .header import Header
+from .declared import Header
 from .volume import Volume
 
 __all__ = ["open_volume", "read_header"]

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from .damage import not_an_image
-from .header import Header
+from .declared import Header
 from .itk_image import open_itk
 from .text_fields import file_beside, integers, lines_of, rank_of, unusable, vectors
 from .volume import Volume

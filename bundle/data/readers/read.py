@@ -7,14 +7,19 @@ from pathlib import Path
 import numpy as np
 
 from bundle.common.errors import InputError
+from bundle.common.filenames import split_suffix
 
+from . import meta_image, nifti, nrrd
 from .checks import check_spacing
 from .damage import UNREADABLE, check_file, why_unreadable
 from .declared import check_declared
-from .formats import format_of
 from .volume import Volume
 
-__all__ = ["open_volume", "read_volume"]
+__all__ = ["files_of", "is_eight_bit", "open_volume", "read_volume"]
+
+_FORMATS = {
+    ".nii.gz": nifti, ".nii": nifti, ".nrrd": nrrd, ".nhdr": nrrd, ".mha": meta_image, ".mhd": meta_image,
+}  # fmt: skip
 
 
 def read_volume(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
@@ -42,7 +47,7 @@ def open_volume(path: str | Path) -> Volume:
     """The same as a `Volume`, for a reader that wants another type without a second copy."""
     path = str(Path(path).expanduser())
     check_file(path)
-    reader = format_of(path)
+    reader = _FORMATS[split_suffix(path)[1]]
     try:
         header = reader.read_header(path)
         check_declared(path, header)
@@ -52,3 +57,27 @@ def open_volume(path: str | Path) -> Volume:
         raise
     except UNREADABLE as error:
         raise why_unreadable(path, error) from error
+
+
+def is_eight_bit(path: str | Path) -> bool:
+    """True where the voxels are unscaled 8-bit integers: too few values for Hounsfield units, so a mask.
+
+    A file whose header cannot be read counts as False: loading it will say what is wrong.
+    """
+    try:
+        return _FORMATS[split_suffix(path)[1]].read_header(path).is_eight_bit
+    except UNREADABLE:
+        return False
+
+
+def files_of(path: str | Path) -> list[Path]:
+    """The file, and that of its data where it is a header with a file of its own beside it (.nhdr, .mhd)."""
+    path = Path(path)
+    reader = _FORMATS.get(split_suffix(path)[1], nifti)
+    if reader is nifti:
+        return [path]
+    try:
+        data = reader.read_header(path).data_file
+    except InputError:  # loading it will say why
+        return [path]
+    return [path] if data == path else [path, data]
