@@ -14,63 +14,32 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
-import nibabel as nib
-import numpy as np
 import typer
 from shared import run
 
-from bundle.common.coordinates import check_affine, ras_to_lps, voxel_size_mm
+from bundle.common.coordinates import check_affine, voxel_size_mm
+from bundle.common.filenames import split_suffix
 from bundle.common.files import write_json
+from bundle.data.readers import read_volume
 from bundle.geometry.case import CLOUD_FORMATS, COLOURS, FORMATS, ExportOptions, export_case
 from bundle.geometry.core import Tree
-from bundle.geometry.io import as_volume, read_branches, read_mask
+from bundle.geometry.io import read_branches, read_mask
 from bundle.geometry.measure import find_stenoses
 from bundle.geometry.render import reformation_picture
 from bundle.geometry.solver import why_no_mesher
 from bundle.geometry.surface import METHODS
 
 _MAIN = ("LM", "LAD", "LCx", "RI", "RCA")
-_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
-
-
-def load(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The array in voxel order and its affine to RAS mm.
-
-    Raises:
-        ValueError: the file is missing, of another kind, or cannot be read.
-    """
-    if not path.is_file():
-        raise ValueError(f"{path}: there is no such file")
-    if not path.name.lower().endswith(_ENDINGS):
-        raise ValueError(f"{path}: a mask is one of {', '.join(_ENDINGS)}")
-    try:
-        if ".nii" in path.name.lower():
-            image = nib.load(path)
-            return np.asanyarray(image.dataobj), image.affine
-        return _load_itk(path)
-    except (OSError, EOFError, RuntimeError, ValueError, nib.filebasedimages.ImageFileError) as error:
-        raise ValueError(f"{path}: cannot be read as an image ({str(error).splitlines()[-1]})") from error
-
-
-def _load_itk(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    import itk
-
-    image = itk.imread(str(path))
-    affine = np.eye(4)
-    direction = itk.array_from_matrix(image.GetDirection())
-    affine[:3, :3] = ras_to_lps((direction * np.asarray(image.GetSpacing())).T).T
-    affine[:3, 3] = ras_to_lps(np.asarray(image.GetOrigin()))
-    return itk.array_from_image(image).T, affine
 
 
 def name_of(path: Path) -> str:
     """The file's name without its ending."""
-    return next((path.name[: -len(e)] for e in _ENDINGS if path.name.lower().endswith(e)), path.stem)
+    return split_suffix(path)[0]
 
 
 def reconstruct(path: Path, out: Path, label: int | None, threshold: float, options: ExportOptions) -> dict:
     """One file to its folder; returns the report of `export_case` with the remarks about the mask."""
-    array, affine = load(path)
+    array, affine = read_volume(path)
     try:
         mask, probability, remarks = read_mask(array, label, threshold)
         folder, name = out / name_of(path), name_of(path)
@@ -89,11 +58,10 @@ def reformations(image_path: Path, mask_path: Path, out: Path) -> list[str]:
     lines = out / name / f"{name}_centerline.vtp"
     if not lines.is_file():
         raise ValueError(f"{mask_path}: no centreline was found, so there is nothing to reformat along")
-    image, affine = load(image_path)
-    image = as_volume(image)
+    image, affine = read_volume(image_path)
     written = []
     tree = Tree(branches=read_branches(lines))
-    lesions = find_stenoses(tree, float(voxel_size_mm(load(mask_path)[1]).mean()))
+    lesions = find_stenoses(tree, float(voxel_size_mm(read_volume(mask_path)[1]).mean()))
     for number, branch in enumerate(tree.branches):
         if branch.name in _MAIN:
             file = out / name / f"{name}_reformation_{branch.name}.png"

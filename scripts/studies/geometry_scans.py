@@ -13,19 +13,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 from shared import ROOT, SEEDS, Processes, Set, settings, workflow
 
 from bundle.common.tables import to_text
+from bundle.data.readers import read_volume
 
 from .common import RESULTS, Out, held_out, write_results
 from .geometry import COLUMNS, comparison, measure, rasterise, true_tubes
-
-
-def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    image = nib.load(path)
-    return np.asarray(image.dataobj), image.affine
 
 
 def main(
@@ -46,10 +41,10 @@ def main(
         case, seed = item["case"], SEEDS["test"] + int(item["case"]) - 1
         tubes = true_tubes(seed)
         volume = rasterise(tubes)[2]
-        label, affine = read(Path(item["label"]))
+        label, affine = read_volume(item["label"])
         stem = Path(keys["output_dir"]) / case / case
-        found, found_affine = read(Path(f"{stem}_seg.nii.gz"))
-        probability = read(Path(f"{stem}_prob.nii.gz"))[0].astype(np.float32)
+        found, found_affine = read_volume(f"{stem}_seg.nii.gz")
+        probability = read_volume(f"{stem}_prob.nii.gz")[0].astype(np.float32)
         rows.append(measure(seed, "true mask", tubes, label > 0, None, affine, volume))
         rows.append(measure(seed, "network", tubes, found > 0, probability, found_affine, volume))
         print(to_text(rows[-2:], COLUMNS), flush=True)

@@ -12,13 +12,12 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import nibabel as nib
-import numpy as np
 import typer
 from shared import ROOT
 
 from bundle.common.errors import InputError
 from bundle.common.tables import to_text
+from bundle.data.readers import read_volume
 from bundle.geometry.centerline import vessel_tree, without_aorta
 from bundle.geometry.core import Vessels, find_vessels, volume_mm3
 from bundle.geometry.measure import name_branches
@@ -78,8 +77,7 @@ def main(
         rows.append(measure(f"phantom {seed}", vessels, extension_diameters, meshes))
         print(to_text(rows[-1:], COLUMNS).splitlines()[-1], flush=True)
     if narco.is_file():
-        image = nib.load(narco)
-        vessels = without_aorta(find_vessels(np.asarray(image.dataobj), image.affine))
+        vessels = without_aorta(find_vessels(*read_volume(narco)))
         rows.append(measure("NARCO_119", vessels, extension_diameters, meshes))
     else:
         print(f"NARCO_119 is left out, for there is no {narco}")

@@ -63,6 +63,17 @@ def test_bad_files_are_named_and_the_good_one_is_done(vessel, tmp_path, capsys):
     assert (tmp_path / "out" / "good" / "good_mesh.stl").exists()
 
 
+def test_a_header_that_ends_itk_ends_in_a_sentence(vessel, tmp_path, capsys):
+    """ITK itself dies of a word of 5,000 letters, and the other files with it."""
+    itk = pytest.importorskip("itk")
+    itk.imwrite(itk.image_from_array(vessel[0]), str(tmp_path / "a.nrrd"))
+    whole = (tmp_path / "a.nrrd").read_bytes()
+    assert b"kinds: domain" in whole
+    (tmp_path / "a.nrrd").write_bytes(whole.replace(b"kinds: domain", b"kinds: " + b"A" * 5000))
+    assert call(main, tmp_path / "a.nrrd", "--out", tmp_path / "out", "--no-pictures") == 1
+    assert "a.nrrd" in capsys.readouterr().err
+
+
 def test_every_setting_has_its_flag(vessel, tmp_path):
     mask, affine, _ = vessel
     nib.save(nib.Nifti1Image(mask, affine), tmp_path / "a.nii.gz")

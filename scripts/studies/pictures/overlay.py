@@ -16,6 +16,9 @@ import nibabel as nib
 import numpy as np
 import typer
 
+from bundle.common.coordinates import voxel_size_mm
+from bundle.data.readers import read_volume
+
 
 def shown_slices(mask: np.ndarray, count: int) -> np.ndarray:
     """`count` axial slices spread over the mask by how much of it they hold."""
@@ -24,6 +27,14 @@ def shown_slices(mask: np.ndarray, count: int) -> np.ndarray:
         return np.linspace(0, mask.shape[2] - 1, count + 2).astype(int)[1:-1]
     held = np.cumsum(np.minimum(area, np.percentile(area[area > 0], 75))) / 1.0
     return np.unique(np.searchsorted(held, held[-1] * (np.arange(count) + 0.5) / count))
+
+
+def to_ras(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """A volume with its axes nearest to R, A, S, and its spacing in mm."""
+    array, affine = read_volume(path)
+    order = nib.io_orientation(affine)
+    turned = affine @ nib.orientations.inv_ornt_aff(order, array.shape)
+    return nib.apply_orientation(array, order), voxel_size_mm(turned)
 
 
 def main(
@@ -36,9 +47,8 @@ def main(
     window: Annotated[tuple[float, float], typer.Option(help="HU", metavar="LOW HIGH")] = (-200, 700),
 ) -> None:
     """Draw the picture."""
-    images = [nib.as_closest_canonical(nib.load(path)) for path in (scan, segmentation)]
-    spacing = np.array(images[0].header.get_zooms()[:3])
-    image, mask = np.asarray(images[0].dataobj), np.asarray(images[1].dataobj) > 0
+    image, spacing = to_ras(scan)
+    mask = to_ras(segmentation)[0] > 0
     if image.shape != mask.shape:
         raise typer.BadParameter(f"the scan has {image.shape} voxels and the segmentation {mask.shape}")
     around = (margin / spacing).astype(int)
