@@ -17,11 +17,14 @@ import torch
 from shared import ROOT
 
 from bundle.common.coordinates import voxel_size_mm
-from bundle.handlers.training.dashboard import overlay_pictures
-from bundle.handlers.training.dashboard.gradient_norm import GradientNorm
-from bundle.handlers.training.dashboard.precision_recall import PrecisionRecall
-from bundle.handlers.training.dashboard.shown_cases import Case, scene
-from bundle.handlers.training.dashboard.writer import RunWriter
+from bundle.handlers.training.dashboard import (
+    Case,
+    GradientNorm,
+    PrecisionRecall,
+    RunWriter,
+    overlay_pictures,
+    scene,
+)
 from bundle.networks import ResUNet3D, load_weights
 from bundle.phantom import SMALL, WHOLE, make_phantom
 
