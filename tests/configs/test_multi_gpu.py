@@ -176,7 +176,7 @@ def test_two_processes_train_on_a_pool_with_the_schedule_of_one(tmp_path):
         (tmp_path / "pool" / part).mkdir(parents=True)
         for seed in range(count):
             image, label = tube_volume((32, 32, 16), (1.5, 1.5, 3.0), seed)
-            np.savez(tmp_path / "pool" / part / f"{seed}.npz", image=image, label=label)
+            np.savez(tmp_path / "pool" / part / f"{seed}.npz", image=image, label=label, affine=np.eye(4))
     keys = {"pool_dir": tmp_path / "pool", "max_epochs": 4, "val_interval": 2, "warmup_steps": 2}
     keys = training_keys(tmp_path, tmp_path / "run", **keys)
     done = torchrun("training", "train", "modes/phantom_pool", "multi_gpu_train", **keys)

@@ -32,7 +32,7 @@ def arguments(tmp_path):
         for seed in range(SEEDS[part], SEEDS[part] + count):
             image, label = tube_volume((32, 32, 16), (1.5, 1.5, 3.0), seed % 1000)
             path = tmp_path / "pool" / part / f"{seed}.npz"
-            np.savez(path, generator=GENERATOR, image=image, label=label)
+            np.savez(path, generator=GENERATOR, image=image, label=label, affine=np.eye(4))
     folders = {"--out": "out", "--run-dir": "run", "--pool-dir": "pool"}
     found = [f"{option}={tmp_path / name}" for option, name in folders.items()]
     counts = {"--count": "train", "--validation": "validation", "--test": "test"}
