@@ -23,6 +23,12 @@ def centerline_dice(prediction: np.ndarray, truth: np.ndarray) -> float:
 
     Raises:
         ValueError: where the shapes differ.
+
+    Example:
+        >>> line = np.zeros((9, 9, 20), bool)
+        >>> line[4, 4, 2:18] = True
+        >>> centerline_dice(line[:, :, :10], line[:, :, :10]), centerline_dice(line & False, line)
+        (1.0, 0.0)
     """
     if prediction.shape != truth.shape:
         raise ValueError(f"prediction {prediction.shape} and truth {truth.shape} differ in shape.")

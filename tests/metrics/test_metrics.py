@@ -9,7 +9,7 @@ from monai.metrics import compute_average_surface_distance, compute_hausdorff_di
 
 from bundle.metrics.betti import betti0_error, count_components
 from bundle.metrics.cldice import centerline_dice
-from bundle.metrics.masks import case_metrics, dice
+from bundle.metrics.one_case import case_metrics, dice
 from bundle.metrics.surface_distance import surface_distances
 
 SHAPE = (32, 32, 32)

@@ -4,4 +4,11 @@ from .export import export_case
 from .files import SUFFIXES
 from .options import CLOUD_FORMATS, COLOURS, FORMATS, ExportOptions
 
-__all__ = ["CLOUD_FORMATS", "COLOURS", "FORMATS", "SUFFIXES", "ExportOptions", "export_case"]
+__all__ = [
+    "CLOUD_FORMATS",  # of point clouds
+    "COLOURS",  # of point clouds
+    "FORMATS",  # of meshes
+    "SUFFIXES",  # of all files of a case
+    "ExportOptions",  # what may be asked for
+    "export_case",  # from a mask to files and a report
+]

@@ -107,6 +107,11 @@ def export_case(
 
     Raises:
         ValueError: shapes that do not fit, a singular affine, an unknown smoothing or format.
+
+    Example:
+        >>> report = export_case(mask, affine, "out", "case_7", pictures=False)
+        >>> report["files"]["mesh_stl"], report["mesh"]["watertight"], len(report["stenoses"])
+        ('case_7_mesh.stl', True, 1)
     """
     options = ExportOptions(**settings)
     affine = check_affine(affine)

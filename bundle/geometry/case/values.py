@@ -7,7 +7,7 @@ import pyvista as pv
 
 from bundle.common.coordinates import voxel_size_mm
 from bundle.geometry.core import Tree, Vessels, sample_volume
-from bundle.geometry.measure import from_tree
+from bundle.geometry.measure import values_from_tree
 from bundle.geometry.render import branch_colors, crimson_to_yellow, nice_limits
 from bundle.geometry.surface import PointCloud, distance_to_center_mm, surface_cloud, voxel_cloud
 
@@ -34,7 +34,7 @@ def values_at(vessels: Vessels, tree: Tree, points: np.ndarray, normals: np.ndar
         else:
             values["confidence"] = confidence_inside(vessels, points, normals)
     if tree.branches:
-        return values | from_tree(tree, points)
+        return values | values_from_tree(tree, points)
     return values | {"centerline_distance_mm": distance_to_center_mm(points, None)}
 
 

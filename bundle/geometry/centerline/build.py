@@ -186,6 +186,11 @@ def vessel_tree(vessels: Vessels, wall: pv.PolyData, spur_mm: float = 2.0, max_g
 
     Returns:
         a `Tree` with segments and no branches; without segments where nothing is longer than 3 mm.
+
+    Example:
+        >>> tree = vessel_tree(vessels, wall)
+        >>> len(tree.segments), round(tree.segments[0].length_mm)
+        (1, 4...)
     """
     skeleton, vessels, touching = _parted_skeleton(vessels, spur_mm)
     if max_gap_mm > 0:

@@ -16,22 +16,22 @@ from .tree import Branch, Centerline, Segment, Tree, make_branch
 from .vessels import Vessels, find_vessels, threshold_of
 
 __all__ = [
-    "Branch",
-    "Centerline",
-    "Segment",
-    "Tree",
-    "Vessels",
-    "areas_mm2",
-    "check_mesh",
-    "find_vessels",
-    "keep_faces",
-    "make_branch",
-    "make_mesh",
-    "part_of_vertices",
-    "sample_volume",
-    "signed_volumes_mm3",
-    "threshold_of",
-    "triangles",
-    "vertex_normals",
-    "volume_mm3",
+    "Branch",  # a vessel with a name
+    "Centerline",  # what segments and branches have in common: points, radius, where it is disturbed
+    "Segment",  # between two bifurcations
+    "Tree",  # segments, branches, warnings
+    "Vessels",  # the box around the lumen, with its probability
+    "areas_mm2",  # of every triangle
+    "check_mesh",  # closed? its volume, area, parts
+    "find_vessels",  # from a scan's mask to Vessels
+    "keep_faces",  # some of a mesh's triangles
+    "make_branch",  # from segments that follow each other
+    "make_mesh",  # from arrays
+    "part_of_vertices",  # connected parts of a mesh
+    "sample_volume",  # a volume's values at points in mm
+    "signed_volumes_mm3",  # of the parts of a mesh
+    "threshold_of",  # that made a mask from a probability
+    "triangles",  # of a mesh, as an array
+    "vertex_normals",  # weighted by area
+    "volume_mm3",  # of a closed mesh
 ]

@@ -1,22 +1,22 @@
-"""Meshes, clouds and trees on disk, in LPS mm."""
+"""Masks as they are handed in; meshes, clouds and trees on disk, in LPS mm."""
 
 from .masks import as_volume, read_mask
 from .meshes import write_cloud_ply, write_cloud_vtp, write_ply, write_stl, write_vtp
+from .obj_gltf import write_glb, write_obj
 from .trees import BRANCH_COLUMNS, STENOSIS_COLUMNS, read_branches, write_tree
-from .web import write_glb, write_obj
 
 __all__ = [
-    "BRANCH_COLUMNS",
-    "STENOSIS_COLUMNS",
-    "as_volume",
-    "read_branches",
-    "read_mask",
+    "BRANCH_COLUMNS",  # of the table of branches
+    "STENOSIS_COLUMNS",  # of the table of narrowings
+    "as_volume",  # an array with three axes
+    "read_branches",  # what write_tree wrote
+    "read_mask",  # labels or a probability, from any array
     "write_cloud_ply",
     "write_cloud_vtp",
-    "write_glb",
-    "write_obj",
-    "write_ply",
-    "write_stl",
-    "write_tree",
-    "write_vtp",
+    "write_glb",  # for the web
+    "write_obj",  # for modelling programs
+    "write_ply",  # with colours
+    "write_stl",  # for printers
+    "write_tree",  # centreline as VTP
+    "write_vtp",  # with all arrays, for ParaView and 3D Slicer
 ]

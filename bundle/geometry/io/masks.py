@@ -38,6 +38,13 @@ def read_mask(
 
     Raises:
         ValueError: not a volume, fractions outside 0..1, or a label that is not there.
+
+    Example:
+        >>> lumen, probability, remarks = read_mask(np.array([[[0, 1, 2]]]), label=2)
+        >>> lumen.tolist(), probability, remarks
+        ([[[False, False, True]]], None, [])
+        >>> read_mask(np.array([[[0.1, 0.7]]]))[0].tolist()
+        [[[False, True]]]
     """
     array = as_volume(array)
     whole = array.dtype.kind in "biu" or bool((array == np.rint(array)).all())

@@ -20,7 +20,13 @@ SPACE = "SPACE=LPS"
 
 
 def write_stl(mesh: pv.PolyData, path: str | os.PathLike) -> None:
-    """Binary STL of a RAS mesh."""
+    """Binary STL of a RAS mesh.
+
+    Example:
+        >>> write_stl(wall, "mesh.stl")
+        >>> pv.read("mesh.stl").n_cells == wall.n_cells
+        True
+    """
     faces = triangles(mesh)
     corners = ras_to_lps(mesh.points).astype("<f4")[faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -67,7 +73,11 @@ def _vertex_columns(points, normals, rgb, values) -> dict[str, np.ndarray]:
 
 
 def write_ply(mesh: pv.PolyData, path: str | os.PathLike, rgb: np.ndarray | None = None) -> None:
-    """Binary PLY of a RAS mesh with normals, its one-component vertex arrays and colours (N, 3) uint8."""
+    """Binary PLY of a RAS mesh with normals, its one-component vertex arrays and colours (N, 3) uint8.
+
+    Example:
+        >>> write_ply(wall, "mesh.ply", rgb=np.full((wall.n_points, 3), 200))
+    """
     faces = triangles(mesh)
     values = {name: a for name, a in mesh.point_data.items() if a.ndim == 1}
     columns = _vertex_columns(mesh.points, vertex_normals(mesh), rgb, values)
@@ -75,7 +85,11 @@ def write_ply(mesh: pv.PolyData, path: str | os.PathLike, rgb: np.ndarray | None
 
 
 def write_cloud_ply(cloud: PointCloud, path: str | os.PathLike, rgb: np.ndarray | None = None) -> None:
-    """Binary PLY of a RAS point cloud with its normals, values and colours (N, 3) uint8."""
+    """Binary PLY of a RAS point cloud with its normals, values and colours (N, 3) uint8.
+
+    Example:
+        >>> write_cloud_ply(cloud, "points.ply")
+    """
     _write_ply(path, _vertex_columns(cloud.points, cloud.normals, rgb, cloud.values), None)
 
 
@@ -83,6 +97,11 @@ def write_vtp(data: pv.PolyData, path: str | os.PathLike) -> None:
     """VTP of RAS points, lines or triangles with all their arrays; the space stands in the field data.
 
     Vectors among the arrays (three components, named "Normals" or ending in "_vector") turn with the points.
+
+    Example:
+        >>> write_vtp(wall, "mesh.vtp")
+        >>> str(pv.read("mesh.vtp").field_data["SPACE"][0])
+        'LPS'
     """
     out = data.copy()
     out.points = ras_to_lps(np.asarray(data.points, np.float64)).astype(np.float32)

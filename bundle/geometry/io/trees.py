@@ -66,6 +66,11 @@ def write_tree(tree: Tree, path: str | os.PathLike) -> None:
 
     Raises:
         ValueError: a tree without branches.
+
+    Example:
+        >>> write_tree(tree, "tree.vtp")
+        >>> [branch.name for branch in read_branches("tree.vtp")] == [branch.name for branch in tree.branches]
+        True
     """
     if not tree.branches:
         raise ValueError("the centreline tree has no branches; there is nothing to write")

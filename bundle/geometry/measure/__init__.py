@@ -1,8 +1,14 @@
 """What the tree says: names of branches, calibres, narrowings."""
 
+from .at_points import values_from_tree
 from .branches import measure_tree
-from .labels import from_tree
 from .names import name_branches
 from .stenosis import Stenosis, find_stenoses
 
-__all__ = ["Stenosis", "find_stenoses", "from_tree", "measure_tree", "name_branches"]
+__all__ = [
+    "Stenosis",  # a narrowing, where and how much
+    "find_stenoses",  # of all branches
+    "measure_tree",  # lengths and calibres, a row a branch
+    "name_branches",  # segments to named branches
+    "values_from_tree",  # radius, branch and distance at points of a surface
+]

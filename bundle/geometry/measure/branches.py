@@ -53,5 +53,11 @@ def measure_branch(branch: Branch) -> dict:
 
 
 def measure_tree(tree: Tree) -> list[dict]:
-    """`measure_branch` of every branch, in order."""
+    """`measure_branch` of every branch, in order.
+
+    Example:
+        >>> row, = measure_tree(tree)
+        >>> row["min_diameter_mm"] < row["mean_diameter_mm"] < row["proximal_diameter_mm"]
+        True
+    """
     return [measure_branch(branch) for branch in tree.branches]

@@ -279,6 +279,11 @@ def name_branches(tree: Tree, min_confidence: float = 0.5) -> Tree:
     branch that nothing tells apart, or under `min_confidence`, is "unknown".
 
     Source of the scheme: SCCT segments (Leipsic et al., JCCT 2014), without their numbers.
+
+    Example:
+        >>> tree = name_branches(tree)
+        >>> [(branch.name, len(branch.segments)) for branch in tree.branches]
+        [('...', 1)]
     """
     names = Namer(tree).name()
     names = {s: n if n[1] >= min_confidence else (UNKNOWN, n[1]) for s, n in names.items()}

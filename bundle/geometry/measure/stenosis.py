@@ -192,6 +192,11 @@ def find_stenoses(
         min_percent_large: the same where the reference diameter is at least `large_mm`.
         min_reference_voxels: no lesion is reported where the reference diameter is less than so many voxels:
             what such a scan shows of the lumen is too coarse to say.
+
+    Example:
+        >>> lesion, = find_stenoses(tree, voxel_mm=0.4)
+        >>> 40 < lesion.percent_diameter < 60, lesion.grade[:8]
+        (True, 'CAD-RADS')
     """
     found = []
     rough = roughness_mm(tree) > _ROUGH * voxel_mm

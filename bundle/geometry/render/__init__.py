@@ -7,11 +7,11 @@ from .picture import snapshot
 from .reformation import reformation_picture
 
 __all__ = [
-    "branch_colors",
-    "crimson_to_yellow",
-    "nice_limits",
-    "probe_early",
-    "reformation_picture",
-    "snapshot",
-    "turntable",
+    "branch_colors",  # by name
+    "crimson_to_yellow",  # by value
+    "nice_limits",  # of a colour scale
+    "probe_early",  # whether this machine can draw
+    "reformation_picture",  # the CT along a branch
+    "snapshot",  # from three sides
+    "turntable",  # an animation
 ]

@@ -164,6 +164,11 @@ def solver_model(
 
     Raises:
         ValueError: the wall is not closed or the tree has no branches.
+
+    Example:
+        >>> model = solver_model(wall, tree, extension_diameters=2)
+        >>> [patch.kind for patch in model.patches]
+        ['wall', 'inlet', 'outlet']
     """
     if not check_mesh(wall)["watertight"]:
         raise ValueError("a solver model needs a closed wall; this mesh is open")

@@ -7,17 +7,17 @@ from .remesh import decimate, to_edge_length
 from .smoothing import METHODS, smooth_surface
 
 __all__ = [
-    "METHODS",
-    "WALLS",
-    "PointCloud",
-    "decimate",
-    "distance_to_center_mm",
-    "largest_part",
-    "level_set",
-    "preview_surface",
-    "smooth_surface",
-    "surface_cloud",
-    "to_edge_length",
-    "vessel_surface",
-    "voxel_cloud",
+    "METHODS",  # of smoothing
+    "WALLS",  # what the wall is taken from
+    "PointCloud",  # points, normals, values
+    "decimate",  # fewer triangles, the same volume
+    "distance_to_center_mm",  # the paper's colours
+    "largest_part",  # of a mesh, by volume
+    "level_set",  # a field that is 0 at the wall
+    "preview_surface",  # a small mesh to look at
+    "smooth_surface",  # and what it does to the volume
+    "surface_cloud",  # points on the wall
+    "to_edge_length",  # edges of so many mm
+    "vessel_surface",  # from Vessels to their wall
+    "voxel_cloud",  # the lumen's voxels
 ]

@@ -76,6 +76,13 @@ def smooth_surface(
 
     Raises:
         ValueError: an unknown method.
+
+    Example:
+        >>> smooth, report = smooth_surface(wall)
+        >>> report["method"], abs(report["volume_change_percent"]) < 0.1
+        ('sinc', True)
+        >>> smooth_surface(wall, "laplacian")[1]["volume_change_percent"] < -10  # the paper's
+        True
     """
     if method not in METHODS:
         raise ValueError(f"smoothing must be one of {', '.join(METHODS)}; it is {method!r}")

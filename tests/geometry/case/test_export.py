@@ -53,13 +53,13 @@ def test_the_same_input_gives_the_same_files(tmp_path):
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
 
 
-def test_the_papers_smoothing_is_there_and_its_loss_is_told(tmp_path):
+def test_the_papers_smoothing_is_there_and_its_loss_is_reported(tmp_path):
     mask, affine, _ = ring()
     report = export_case(mask, affine, tmp_path, "7", smoothing="laplacian", pictures=False)
     assert report["smoothing"]["volume_change_percent"] < -5
 
 
-def test_a_sheared_scan_is_told(tmp_path):
+def test_a_sheared_scan_is_reported(tmp_path):
     mask, affine, _ = ring()
     affine[1, 2] = 0.2
     report = export_case(mask, affine, tmp_path, "7", pictures=False)

@@ -33,9 +33,9 @@ def y_tree():
 
 def test_a_bifurcation_has_three_segments_and_one_root(y_tree):
     assert [s.parent for s in y_tree.segments] == [-1, 0, 0]
-    mother = y_tree.segments[0]
-    for daughter in y_tree.segments[1:]:
-        np.testing.assert_array_equal(daughter.points[0], mother.points[-1])
+    parent = y_tree.segments[0]
+    for child in y_tree.segments[1:]:
+        np.testing.assert_array_equal(child.points[0], parent.points[-1])
 
 
 def test_it_starts_at_the_thick_end(y_tree):
@@ -159,7 +159,7 @@ def test_masks_that_are_no_vessel_do_not_break_it(kind):
 
 
 @pytest.mark.parametrize("angle_deg", [40, 60, 80])
-def test_a_branch_begins_where_it_leaves_its_mothers_axis_at_any_angle(angle_deg):
+def test_a_branch_begins_where_it_leaves_its_parents_axis_at_any_angle(angle_deg):
     turn = np.radians(angle_deg)
     trunk = [-12.0, -4.0, 0.2] + STEPS * [24.0, 0.5, 0.3]
     side = trunk[18] + STEPS * 14.0 * [np.cos(turn), np.sin(turn), 0.05]
@@ -252,7 +252,7 @@ def test_a_branch_that_leaves_the_scan_beside_one_that_does_not():
     np.testing.assert_allclose(lengths, [line_length(side[side[:, 1] < 7.8]), 8.0 + 0.8, 9.8], atol=1.3)
 
 
-def test_vessels_that_touch_all_along_are_told():
+def test_vessels_that_touch_all_along_are_reported():
     one = [-11.0, -1.2, 0] + STEPS * [22.0, 0, 0]
     other = [-9.0, 1.2, 0] + STEPS * [22.0, 0, 0]
     mask, affine, _ = scan((84, 30, 24), ISO, two(lambda p: tube(p, one, 1.3), lambda p: tube(p, other, 1.3)))

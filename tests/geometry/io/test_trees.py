@@ -9,8 +9,8 @@ from bundle.common.coordinates import ras_to_lps
 from bundle.common.tables import exact, write_csv
 from bundle.geometry.core.tree import Tree
 from bundle.geometry.io.trees import BRANCH_COLUMNS, read_branches, write_tree
+from bundle.geometry.measure.at_points import values_from_tree
 from bundle.geometry.measure.branches import measure_tree
-from bundle.geometry.measure.labels import from_tree
 from bundle.geometry.measure.names import name_branches
 
 
@@ -58,7 +58,7 @@ def test_the_wall_of_a_thick_vessel_is_not_given_to_a_thin_one_beside_it(tree):
     branch = tree.branches[lad]
     middle = branch.points[len(branch.points) // 2]
     wall = middle + np.array([[0, 0, 2.2], [0, 2.2, 0], [0, 0, -2.2]])
-    values = from_tree(tree, wall)
+    values = values_from_tree(tree, wall)
     assert (values["branch_id"] == lad).all()
     np.testing.assert_allclose(values["radius_mm"], 2.2)
     np.testing.assert_allclose(values["centerline_distance_mm"], 2.2, atol=0.3)

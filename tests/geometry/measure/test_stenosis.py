@@ -48,7 +48,7 @@ def test_a_wide_bifurcation_makes_no_lesion_beside_it():
     assert find_stenoses(straight(radius, junction), voxel_mm=0.4) == []
 
 
-def test_nothing_is_told_where_the_scan_is_too_coarse():
+def test_nothing_is_reported_where_the_scan_is_too_coarse():
     _, radius = narrowed(60)
     assert find_stenoses(straight(radius), voxel_mm=1.4) == []
 
@@ -123,7 +123,7 @@ def test_a_lumen_lost_in_the_middle_of_a_narrowing_leaves_one_lesion():
     assert lesion.percent_diameter > 75
 
 
-def test_a_severe_stenosis_is_told_in_a_vessel_of_three_to_four_voxels():
+def test_a_severe_stenosis_is_reported_in_a_vessel_of_three_to_four_voxels():
     _, radius = narrowed(65, start=0.75, end=0.68)
     (lesion,) = find_stenoses(straight(radius), voxel_mm=0.4)
     assert lesion.percent_diameter == pytest.approx(65, abs=5)
@@ -136,11 +136,11 @@ def test_a_short_severe_lesion_in_a_rough_wall_keeps_its_degree():
     _, radius = narrowed(75, length_mm=5)
     found = [find_stenoses(straight(rough(radius, seed, 0.1)), voxel_mm=0.4) for seed in range(10)]
     assert sum(map(len, found)) >= 9
-    told = [lesion.percent_diameter for lesions in found for lesion in lesions]
-    assert np.mean(told) == pytest.approx(75, abs=8)
+    reported = [lesion.percent_diameter for lesions in found for lesion in lesions]
+    assert np.mean(reported) == pytest.approx(75, abs=8)
 
 
-def test_a_lesion_of_a_short_left_main_is_told():
+def test_a_lesion_of_a_short_left_main_is_reported():
     """A left main of 11 mm whose last third belongs to the bifurcation."""
     along = np.arange(0, 11, 0.5)
     radius = 2.6 * (1 - 0.55 * np.exp(-0.5 * ((along - 4) / 0.9) ** 2))

@@ -7,10 +7,10 @@ from scipy.spatial import cKDTree
 
 from bundle.geometry.core import Tree
 
-__all__ = ["from_tree"]
+__all__ = ["values_from_tree"]
 
 
-def from_tree(tree: Tree, points: np.ndarray) -> dict[str, np.ndarray]:
+def values_from_tree(tree: Tree, points: np.ndarray) -> dict[str, np.ndarray]:
     """For points (N, 3) RAS mm on or in the lumen, (N,) arrays named with units.
 
     `radius_mm` of the vessel there, `branch_id` (index in `tree.branches`), `centerline_distance_mm`. A point

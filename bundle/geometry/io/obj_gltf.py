@@ -21,7 +21,11 @@ _LPS_MM_TO_GLTF = np.array([[0.001, 0, 0, 0], [0, 0, 0.001, 0], [0, -0.001, 0, 0
 
 
 def write_obj(mesh: pv.PolyData, path: str | os.PathLike) -> None:
-    """OBJ of a RAS mesh in LPS mm, with normals."""
+    """OBJ of a RAS mesh in LPS mm, with normals.
+
+    Example:
+        >>> write_obj(wall, "mesh.obj")
+    """
     faces = triangles(mesh) + 1
     points = ras_to_lps(mesh.points)
     normals = ras_to_lps(vertex_normals(mesh))
@@ -37,6 +41,9 @@ def write_glb(mesh: pv.PolyData, path: str | os.PathLike, rgb: np.ndarray | None
     """Binary glTF 2.0 of a RAS mesh; vertices are LPS mm, a node matrix brings them to metres, Y up.
 
     rgb: (N, 3) uint8 colours of the vertices.
+
+    Example:
+        >>> write_glb(wall, "mesh.glb", rgb=np.full((wall.n_points, 3), 200))
     """
     import trimesh  # here: half a second that few runs need
 
