@@ -1,8 +1,23 @@
-"""Single vessels as trees."""
+"""Single vessels as trees; surface and tree of a mask in one call."""
 
 import numpy as np
+import pyvista as pv
 
-from bundle.geometry.core.tree import Segment, Tree, make_branch
+from bundle.geometry.centerline import vessel_tree
+from bundle.geometry.core import Segment, Tree, find_vessels, make_branch
+from bundle.geometry.surface import vessel_surface
+
+
+def extract_surface(mask, affine, *arguments, **settings):
+    """The wall of the vessels in a scan, no points where there are none (arguments of `find_vessels`)."""
+    vessels = find_vessels(mask, affine, *arguments, **settings)
+    return pv.PolyData() if vessels is None else vessel_surface(vessels)
+
+
+def centerline_tree(mask, affine, *arguments, **settings):
+    """The tree of the vessels in a scan (arguments of `find_vessels`)."""
+    vessels = find_vessels(mask, affine, *arguments, **settings)
+    return Tree() if vessels is None else vessel_tree(vessels, vessel_surface(vessels))
 
 
 def straight(radius, junction=None):

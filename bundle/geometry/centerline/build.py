@@ -11,8 +11,8 @@ from scipy.spatial import cKDTree
 
 from bundle.common.coordinates import voxel_to_world, voxels_of
 from bundle.common.polylines import arc_length, tangents
-from bundle.geometry.core import Centerline, Segment, Tree, Vessels, find_vessels, sample_volume
-from bundle.geometry.surface import level_set, vessel_surface
+from bundle.geometry.core import Centerline, Segment, Tree, Vessels, sample_volume
+from bundle.geometry.surface import level_set
 
 from .chains import Chain, forest
 from .gaps import bridge_gaps
@@ -22,7 +22,7 @@ from .refine import STEP_MM, attach, drop_start, in_lumen, join, reach_wall, rec
 from .sections import Lumen, cross_sections
 from .skeleton import Skeleton, prune, skeletonise
 
-__all__ = ["centerline_tree", "over_gaps", "vessel_tree"]
+__all__ = ["over_gaps", "vessel_tree"]
 
 _LEAST_MM = 0.3  # radius from which a section is looked for
 _SEEN_MM, _SEEN = 0.1, 0.15  # radius and probability in the middle of the least lumen that a map shows
@@ -224,21 +224,6 @@ def _parted_skeleton(vessels: Vessels, spur_mm: float) -> tuple[Skeleton, Vessel
             f"two vessels may run side by side as one over {length:.0f} mm: look at the surface there"
         )
     return skeleton, vessels, warnings
-
-
-def centerline_tree(
-    mask: np.ndarray,
-    affine: np.ndarray,
-    probability: np.ndarray | None = None,
-    level: float | None = None,
-    min_part_mm3: float = 0.0,
-) -> Tree:
-    """`vessel_tree` of the vessels in a scan; arguments and errors as in `find_vessels`.
-
-    The tree is empty for a mask without vessels.
-    """
-    vessels = find_vessels(mask, affine, probability, level, min_part_mm3)
-    return Tree() if vessels is None else vessel_tree(vessels, vessel_surface(vessels))
 
 
 def _without_twins(lines: list[_Line | None]) -> list[_Line | None]:

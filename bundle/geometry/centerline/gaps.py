@@ -26,19 +26,16 @@ def _outwards(skeleton: Skeleton, tip: int) -> np.ndarray:
     return direction / max(np.linalg.norm(direction), 1e-9)
 
 
-def bridge_gaps(skeleton: Skeleton, max_gap_mm: float = 8.0) -> list[tuple[int, int]]:
-    """Link pieces of the forest, shortest gap first, and return the links as pairs of nodes.
+def bridge_gaps(skeleton: Skeleton, max_gap_mm: float) -> None:
+    """Link pieces of the forest, shortest gap first.
 
     A piece is linked by one of its tips to a tip of another that faces it (up to `max_gap_mm` of empty
     space between them), or to another's side in line with it (up to 3 mm). Two trees that both have a long
     way and a wide end are a left and a right coronary tree: their tips may well face each other, and they
     stay apart.
     """
-    links: list[tuple[int, int]] = []
-    while (best := _best_link(skeleton, max_gap_mm)) is not None:
-        skeleton.graph.add_edge(*best)
-        links.append(best)
-    return links
+    while (link := _best_link(skeleton, max_gap_mm)) is not None:
+        skeleton.graph.add_edge(*link)
 
 
 def _best_link(skeleton: Skeleton, max_gap_mm: float) -> tuple[int, int] | None:

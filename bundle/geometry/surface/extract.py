@@ -11,7 +11,6 @@ import pyvista as pv
 from bundle.common.coordinates import voxel_to_world, voxel_volume_mm3, voxels_of, world_to_voxel
 from bundle.geometry.core import (
     Vessels,
-    find_vessels,
     keep_faces,
     make_mesh,
     part_of_vertices,
@@ -22,7 +21,7 @@ from bundle.geometry.core import (
 
 from .offset import shift_to_volume
 
-__all__ = ["WALLS", "extract_surface", "largest_part", "level_set", "vessel_surface", "zero_surface"]
+__all__ = ["WALLS", "largest_part", "level_set", "vessel_surface", "zero_surface"]
 
 WALLS = ("probability", "mask")
 # Closest that a voxel centre may come to the surface, in units of probability: a vertex on a voxel
@@ -122,18 +121,3 @@ def largest_part(mesh: pv.PolyData, vessels: Vessels) -> tuple[pv.PolyData, Vess
     at = world_to_voxel(np.asarray(mesh.points)[part == largest][:1], vessels.affine)
     own = labels[tuple(voxels[np.linalg.norm(voxels - at, axis=1).argmin()])]
     return keep_faces(mesh, part[faces[:, 0]] == largest), replace(vessels, mask=labels == own)
-
-
-def extract_surface(
-    mask: np.ndarray,
-    affine: np.ndarray,
-    probability: np.ndarray | None = None,
-    level: float | None = None,
-    min_part_mm3: float = 0.0,
-) -> pv.PolyData:
-    """`vessel_surface` of the vessels in a scan; arguments and errors as in `find_vessels`.
-
-    The mesh has no points when the mask is empty or holds only single voxels.
-    """
-    vessels = find_vessels(mask, affine, probability, level, min_part_mm3)
-    return pv.PolyData() if vessels is None else vessel_surface(vessels)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pyvista as pv
 
-from .extract import extract_surface
+from bundle.geometry.core import find_vessels
+
+from .extract import vessel_surface
 from .smoothing import windowed_sinc
 
 __all__ = ["preview_surface"]
@@ -34,7 +36,8 @@ def preview_surface(
     Raises:
         ValueError: wrong shapes or a bad affine.
     """
-    mesh = extract_surface(mask, affine, probability, min_part_mm3=min_part_mm3)
+    vessels = find_vessels(mask, affine, probability, min_part_mm3=min_part_mm3)
+    mesh = pv.PolyData() if vessels is None else vessel_surface(vessels)
     if mesh.n_cells == 0:
         return mesh
     mesh = windowed_sinc(mesh)

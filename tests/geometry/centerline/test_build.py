@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 from shapes import ball, rotation, scan, torus, tube
+from vessels import centerline_tree
 
 from bundle.common.polylines import arc_length
-from bundle.geometry.centerline.build import centerline_tree
 
 ISO = np.diag([0.4, 0.4, 0.4])
 STEPS = np.linspace(0, 1, 60)[:, None]

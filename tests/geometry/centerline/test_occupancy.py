@@ -5,8 +5,8 @@ import pytest
 from scipy.integrate import quad
 from scipy.ndimage import gaussian_filter
 from shapes import centred_affine, grid_points, tube
+from vessels import centerline_tree
 
-from bundle.geometry.centerline.build import centerline_tree
 from bundle.geometry.centerline.occupancy import radius_from_integral, wall_excess
 
 

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 from shapes import scan, tube
-from vessels import straight
+from vessels import centerline_tree, straight
 
-from bundle.geometry.centerline.build import centerline_tree
 from bundle.geometry.core.tree import make_branch
 from bundle.geometry.measure.branches import measure_branch
 from bundle.geometry.measure.stenosis import find_stenoses, reference_radius

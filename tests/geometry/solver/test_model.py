@@ -3,14 +3,14 @@ import pytest
 import pyvista as pv
 import trimesh
 from shapes import scan, tube
+from vessels import centerline_tree, extract_surface
 
-from bundle.geometry.centerline.build import centerline_tree, vessel_tree
+from bundle.geometry.centerline.build import vessel_tree
 from bundle.geometry.core.mesh import areas_mm2, check_mesh, triangles, volume_mm3
 from bundle.geometry.core.tree import Tree, make_branch
 from bundle.geometry.core.vessels import find_vessels
 from bundle.geometry.solver.crossing import crossing_faces
 from bundle.geometry.solver.model import patch_table, solver_model, write_solver_stl, write_solver_vtp
-from bundle.geometry.surface.extract import extract_surface
 from bundle.geometry.surface.smoothing import smooth_surface
 
 RADIUS = 1.5

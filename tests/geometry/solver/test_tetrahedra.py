@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import pyvista as pv
 from shapes import scan, tube
+from vessels import centerline_tree, extract_surface
 
-from bundle.geometry.centerline.build import centerline_tree
 from bundle.geometry.core.mesh import check_mesh, triangles, volume_mm3
 from bundle.geometry.core.tree import make_branch
 from bundle.geometry.solver import tetrahedra as made_by
@@ -18,7 +18,6 @@ from bundle.geometry.solver.tetrahedra import (
     why_no_mesher,
     write_volume_mesh,
 )
-from bundle.geometry.surface.extract import extract_surface
 from bundle.geometry.surface.smoothing import smooth_surface
 
 ISO = np.diag([0.4, 0.4, 0.4])

@@ -4,10 +4,11 @@ import pytest
 import trimesh
 from scipy.spatial import cKDTree
 from shapes import ball, rotation, scan, torus, tube
+from vessels import extract_surface
 
 from bundle.geometry.core.mesh import check_mesh, triangles, volume_mm3
 from bundle.geometry.core.vessels import find_vessels
-from bundle.geometry.surface.extract import extract_surface, level_set, vessel_surface
+from bundle.geometry.surface.extract import level_set, vessel_surface
 from bundle.geometry.surface.smoothing import smooth_surface
 
 ISO = np.diag([0.4, 0.4, 0.4])

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from shapes import scan, torus
+from vessels import extract_surface
 
 from bundle.geometry.core.mesh import check_mesh
-from bundle.geometry.surface.extract import extract_surface
 from bundle.geometry.surface.remesh import decimate, mean_edge_mm, to_edge_length
 from bundle.geometry.surface.smoothing import smooth_surface
 

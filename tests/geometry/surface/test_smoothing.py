@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import trimesh
 from shapes import scan, torus
+from vessels import extract_surface
 
 from bundle.geometry.core.mesh import check_mesh, triangles
 from bundle.geometry.core.vessels import find_vessels
-from bundle.geometry.surface.extract import extract_surface, vessel_surface
+from bundle.geometry.surface.extract import vessel_surface
 from bundle.geometry.surface.smoothing import smooth_surface
 
 RING, RADIUS = 7.0, 1.4
