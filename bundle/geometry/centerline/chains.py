@@ -20,7 +20,7 @@ _AHEAD_MM = 8.0  # stretch behind a bifurcation that decides which child goes on
 
 @dataclass
 class Chain:
-    """A vessel from its start to its tip.
+    """A vessel from its start to its tip, as a way through the skeleton: its arrays stay there.
 
     nodes: skeleton indices from start to tip; the first one of a side branch lies on its parent.
     parent: index of the parent chain, -1 for the first chain of a tree; tree: number of the tree.

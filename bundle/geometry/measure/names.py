@@ -107,10 +107,10 @@ class Namer:
         self.names: dict[int, tuple[str, float]] = {}
 
     def name(self) -> dict[int, tuple[str, float]]:
-        left, right, confident = self._sides()
+        left, right, side_confidence = self._sides()
         lad_end = None
         if left is not None:
-            lad_end = self._name_left(left, confident)
+            lad_end = self._name_left(left, side_confidence)
         if lad_end is not None:
             base = [self.tree.segments[r].points[0] for r in (left, right) if r is not None]
             axis = lad_end - np.mean(base, axis=0)
@@ -118,7 +118,7 @@ class Namer:
         if left is not None:
             self._name_circumflex()
         if right is not None:
-            self._name_right(right, confident)
+            self._name_right(right, side_confidence)
         return self.names
 
     def _sides(self) -> tuple[int | None, int | None, float]:
@@ -157,7 +157,7 @@ class Namer:
                 mains.append(child)
         return mains
 
-    def _name_left(self, root: int, confident: float) -> np.ndarray | None:
+    def _name_left(self, root: int, side_confidence: float) -> np.ndarray | None:
         """LM, LAD with its branches, ramus; the LCx's first segment is kept. Returns the LAD's end."""
         walker = self.walker
         trunk = [root]
@@ -170,10 +170,10 @@ class Namer:
         front = {m: float(walker.heading(m, 8.0, 45.0)[1]) for m in mains}
         mains = sorted(mains, key=front.get)
         circumflex, lad = mains[0], mains[-1]
-        confidence = confident * _confidence(front[lad] - front[circumflex], 6.0)
-        self._call(trunk, "LM", confident)
+        confidence = side_confidence * _confidence(front[lad] - front[circumflex], 6.0)
+        self._call(trunk, "LM", side_confidence)
         stems = {self.tree.segments[main].parent for main in mains} - set(trunk)
-        self._call(sorted(stems), "LM", confident)
+        self._call(sorted(stems), "LM", side_confidence)
         lad_path = walker.follow(lad, apex_weight=0.6)
         self._call(lad_path, "LAD", confidence)
         for main in mains[1:-1]:
@@ -243,15 +243,15 @@ class Namer:
                 best, best_score = segment, score
         return best
 
-    def _name_right(self, root: int, confident: float) -> None:
+    def _name_right(self, root: int, side_confidence: float) -> None:
         """RCA to the crux; there the PDA, which turns to the apex, and PLVs, which go on behind the heart."""
         walker = self.walker
         pda = self._find_pda(root)
         path = walker.follow(root, apex_weight=-1.0) if pda is None else self._ancestors(pda)
-        self._call(path, "RCA", confident)
+        self._call(path, "RCA", side_confidence)
         crux_mm = self._start_mm(path[-1]) + self.tree.segments[path[-1]].length_mm
         if pda is not None:
-            self._call(walker.follow(pda, 0.5), "PDA", 0.85 * confident)
+            self._call(walker.follow(pda, 0.5), "PDA", 0.85 * side_confidence)
         counts = {"PLV": 0, "AM": 0, "CB": 0}
         sides = self._sides_of(path)
         for side in sorted(sides, key=self._start_mm):
@@ -263,11 +263,11 @@ class Namer:
             )
             counts[kind] += 1
             name = kind if kind == "CB" and counts[kind] == 1 else f"{kind}{counts[kind]}"
-            self._call(walker.follow(side, 0.0), name, part * confident)
+            self._call(walker.follow(side, 0.0), name, part * side_confidence)
         for side in sorted((s for s in sides if s not in self.names), key=self._start_mm, reverse=True):
             counts["PLV"] += 1
             name = "PLV" if counts["PLV"] == 1 else f"PLV{counts['PLV']}"
-            self._call(walker.follow(side, 0.0), name, 0.8 * confident)
+            self._call(walker.follow(side, 0.0), name, 0.8 * side_confidence)
 
 
 def name_branches(tree: Tree, min_confidence: float = 0.5) -> Tree:
