@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -135,3 +136,18 @@ def test_monai_label_can_train(imagecas_dir, tmp_path):
     }
     workflow(**keys).run()
     load_weights(ResUNet3D(channels=(4, 8, 16, 32)), tmp_path / "run" / "model.pt")
+
+
+def test_keys_that_docstrings_and_pages_name_are_there():
+    """Such as ``train#random_transforms``: a key that was renamed lives on in prose."""
+    keys = {}
+    for name in ("train", "inference", "evaluate", "modes/phantom_pool"):
+        keys |= ConfigParser.load_config_file(CONFIGS / f"{name}.yaml")
+    known = {key.split("#")[0] for key in keys}
+    parser = ConfigParser(ConfigParser.load_config_files([CONFIGS / "inference.yaml", CONFIGS / "train.yaml"]))
+    texts = [*(ROOT / "bundle").rglob("*.py"), *(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
+    for path in texts:
+        for key in re.findall(r"\b((?:train|validate|geometry|cases)#\w+)", path.read_text()):
+            top = key.split("#")[0]
+            is_option = top in ("geometry", "cases")  # their arguments are those of what they make
+            assert top in known and (is_option or key in parser), f"{path.relative_to(ROOT)} names {key}"

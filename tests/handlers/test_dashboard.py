@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 from ignite.engine import Engine, Events
+from monai.bundle import ConfigParser
 from monai.engines import SupervisedEvaluator
 from monai.handlers import from_engine
 from monai.losses import DeepSupervisionLoss, DiceCELoss
+from small_run import ROOT
 
 from bundle.handlers.training.dashboard.gradient_norm import GradientNorm
 from bundle.handlers.training.dashboard.listed_output import ListedOutput
@@ -24,7 +26,7 @@ from bundle.handlers.training.dashboard.overlays import (
     projection,
 )
 from bundle.handlers.training.dashboard.precision_recall import PrecisionRecall, precision_recall
-from bundle.handlers.training.dashboard.shown_cases import Case, is_shown, scene
+from bundle.handlers.training.dashboard.shown_cases import LEVEL, Case, is_shown, scene
 from bundle.handlers.training.dashboard.speed import peak_memory_gib
 
 
@@ -186,3 +188,8 @@ def test_monais_handlers_find_the_loss_in_the_output():
     engine.add_event_handler(Events.ITERATION_COMPLETED, lambda e: seen.append(read(e.state.output)))
     engine.run([1.0, 2.0])
     assert seen == [1.0, 2.0]
+
+
+def test_meshes_are_cut_at_the_threshold_of_inference():
+    config = ConfigParser.load_config_file(ROOT / "configs" / "inference.yaml")
+    assert config["threshold_upper"] == LEVEL

@@ -27,7 +27,7 @@ from .writer import RunWriter
 __all__ = ["Case", "ShownCases", "is_shown", "scene"]
 
 THRESHOLD = 0.5  # of the overlays, as the validation's Dice
-LEVEL = 0.3  # of the meshes, as inference.yaml's threshold
+LEVEL = 0.35  # of the meshes: the threshold of a confident prediction in inference.yaml
 # An early network predicts foam, which takes seconds to make a surface of and shows nothing.
 MOST_FILLED = 0.05
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def scene(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
 
     The colours are those of the overlays. The predicted wall is yellow where the true lumen is not further
     than a voxel's diagonal, else red; of the true wall stands, in blue, what is further from the prediction.
-    Both are cut at 0.3 on a grid twice as fine, much as inference does it on the scan's own: at 0.5, and on
+    Both are cut at `LEVEL` on a grid twice as fine, much as inference does it on the scan's own: at 0.5, and on
     the network's grid, vessels as thin as a voxel fall into specks.
 
     The points are mm about the middle of the volume, x to the patient's left, y to the head, z to the front:
