@@ -13,7 +13,7 @@ BUNDLE = ROOT / "bundle"
 FLOORS = [
     ["common"],
     ["geometry", "phantom"],
-    ["data", "networks", "metrics"],
+    ["data", "networks", "losses", "metrics"],
     ["inferers", "transforms"],
     ["cohort"],
     ["handlers"],

@@ -1,5 +1,6 @@
 """How a network is applied to a volume."""
 
 from .memory_safe import MemorySafeInferer
+from .windows import ProbabilityWindows
 
-__all__ = ["MemorySafeInferer"]
+__all__ = ["MemorySafeInferer", "ProbabilityWindows"]

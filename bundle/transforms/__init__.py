@@ -15,10 +15,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "case_geometry",
             "write_geometry",
         ],
-        "keep_components": ["KeepComponentsd"],
+        "keep_components": ["KeepComponents", "KeepComponentsd"],
         "load_cta": ["LoadCTAd"],
         "load_phantom": ["LoadPhantomd", "pool_cases"],
         "resize": ["ResizeVolumed", "resize_volume"],
+        "resize_to_spacing": ["ResizeToSpacingd"],
         "save_case": ["SaveCased"],
     },
 )

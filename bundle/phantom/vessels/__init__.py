@@ -3,6 +3,7 @@
 from .coronary import draw_coronaries
 from .lesions import Deposits, add_disease
 from .lookalikes import draw_lookalikes
+from .maker import TreeMaker
 from .tree import Branch, Coronaries
 from .tubes import STEP, TubeRaster
 
@@ -11,6 +12,7 @@ __all__ = [
     "Branch",
     "Coronaries",
     "Deposits",
+    "TreeMaker",
     "TubeRaster",
     "add_disease",
     "draw_coronaries",

@@ -1,0 +1,5 @@
+"""Losses, one idea a file."""
+
+from .lumen_and_neighbours import LumenAndNeighbours
+
+__all__ = ["LumenAndNeighbours"]

@@ -1,0 +1,38 @@
+"""configs/modes/native.yaml over inference and evaluation, with a network that sees contrast untrained."""
+
+import nibabel as nib
+import numpy as np
+from evaluation_run import CONFIG as EVALUATE
+from evaluation_run import evaluate
+from inference_run import CONFIG, CONTRAST, ROOT, workflow
+from tube_cases import tube_case
+
+from bundle.networks import ResUNet3D, load_weights
+
+NATIVE = ROOT / "configs" / "modes" / "native.yaml"
+SMALL = {"resize#spacing_mm": 0.9, "inferer#roi_size": [32, 32, 32]}
+
+
+def test_the_mask_is_the_tubes_on_the_scans_own_grid(tmp_path, weights):
+    affine = np.diag([-1.0, -1.0, 1.5, 1.0])  # L, P, S
+    item = tube_case(tmp_path / "data", "a", affine=affine)
+    small = SMALL | {"network_def": CONTRAST}
+    configs = [str(CONFIG), str(NATIVE)]
+    run = workflow(item["image"], tmp_path / "eval", weights, config=configs, **small)
+    run.run()
+    image = run.parser.get_parsed_content("dataset")[0]["image"]
+    assert tuple(image.shape[1:]) == (53, 53, 53)
+    mask, truth = nib.load(tmp_path / "eval" / "a" / "a_seg.nii.gz"), nib.load(item["label"])
+    np.testing.assert_array_equal(mask.affine, affine)
+    found, true = mask.get_fdata() > 0, truth.get_fdata() > 0
+    assert 2 * (found & true).sum() / (found.sum() + true.sum()) > 0.85
+
+
+def test_it_lies_over_the_evaluation(imagecas_dir, tmp_path, weights):
+    modes = [str(EVALUATE), str(NATIVE)]
+    rows = evaluate(imagecas_dir, tmp_path / "eval", weights, modes, **SMALL)
+    assert all(float(row["dice"]) > 0.85 for row in rows.values()) and len(rows) == 2
+
+
+def test_the_shipped_native_weights_fit_the_network_of_the_config():
+    load_weights(ResUNet3D(), ROOT / "models" / "native_checkpoint.pt")

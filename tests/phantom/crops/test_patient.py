@@ -1,0 +1,63 @@
+"""What a stored patient is, and the stream of crops that comes of many."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from bundle.phantom import make_phantom
+from bundle.phantom.crops import CropStream, Patient, draw_patient, render
+
+SEED = 5_000_002
+
+
+@pytest.fixture(scope="module")
+def patient():
+    return draw_patient(SEED)
+
+
+def test_the_same_seed_gives_the_same_patient(patient):
+    again = draw_patient(SEED)
+    for name in Patient.__dataclass_fields__:
+        np.testing.assert_array_equal(getattr(patient, name), getattr(again, name))
+
+
+def test_a_patient_survives_the_disk_in_two_megabytes(patient, tmp_path):
+    patient.save(tmp_path / "1.npz")
+    assert (tmp_path / "1.npz").stat().st_size < 2e6
+    loaded = Patient.load(tmp_path / "1.npz")
+    np.testing.assert_array_equal(loaded.distance, patient.distance)
+    np.testing.assert_array_equal(loaded.nodes, patient.nodes)
+    assert loaded.step == patient.step and [p.name for p in tmp_path.iterdir()] == ["1.npz"]
+
+
+def test_the_tree_is_that_of_the_whole_phantom(patient):
+    phantom = make_phantom(SEED, (32, 32, 32))
+    inside = patient.tube_nodes("lumen")
+    radius = np.concatenate([b["radius_mm"] for b in phantom.tree["branches"]])
+    assert np.isin(radius.astype(np.float32), patient.nodes[inside, 3]).all()
+
+
+def test_more_veins_leave_arteries_and_organs_as_they_are(patient):
+    plain = draw_patient(SEED, extra_veins=False)
+    np.testing.assert_array_equal(plain.distance, patient.distance)
+    for group in ("look-alike", "wall", "lumen", "calcium", "metal"):
+        a, b = (p.nodes[p.tube_nodes(group)] for p in (plain, patient))
+        np.testing.assert_array_equal(a, b)
+    assert patient.tube_nodes("vein").sum() > plain.tube_nodes("vein").sum()
+
+
+def test_the_stream_is_endless_repeatable_and_never_the_same():
+    def first(count, **changes):
+        stream = CropStream(7_000_000, 2, (32, 32, 32), kept=1, crops_a_patient=2, **changes)
+        return list(itertools.islice(stream, count))
+
+    batches, again = first(2), first(2)
+    seeds = torch.cat([b["seed"] for b in batches])
+    assert torch.equal(seeds, torch.cat([b["seed"] for b in again]))
+    assert len(set(seeds.tolist())) == 4
+    assert not torch.equal(first(1, skip=5)[0]["seed"], seeds[:2])
+    crops = render(batches[0])
+    assert crops.image.shape == (2, 1, 32, 32, 32) and crops.image.isfinite().all()
+    assert float(crops.share.min()) >= 0 and float(crops.share.max()) <= 1
