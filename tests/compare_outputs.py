@@ -1,7 +1,7 @@
 """Digests of what the demo and a tiny training run leave behind, to compare two commits file by file.
 
     python tests/compare_outputs.py record outputs.json            # run both here and write their digests
-    python tests/compare_outputs.py compare tests/outputs.json     # run both here and hold them against the file
+    python tests/compare_outputs.py compare tests/outputs.json     # run both, hold them against the file
 
 Runs the commands that a person types, in a folder of its own. Timings, paths, dates and hashes of settings
 are left out of tables and reports; everything else counts to the last bit. Floating-point results depend on

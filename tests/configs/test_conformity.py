@@ -144,7 +144,8 @@ def test_keys_that_docstrings_and_pages_name_are_there():
     for name in ("train", "inference", "evaluate", "modes/phantom_pool"):
         keys |= ConfigParser.load_config_file(CONFIGS / f"{name}.yaml")
     known = {key.split("#")[0] for key in keys}
-    parser = ConfigParser(ConfigParser.load_config_files([CONFIGS / "inference.yaml", CONFIGS / "train.yaml"]))
+    files = [CONFIGS / "inference.yaml", CONFIGS / "train.yaml"]
+    parser = ConfigParser(ConfigParser.load_config_files(files))
     texts = [*(ROOT / "bundle").rglob("*.py"), *(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
     for path in texts:
         for key in re.findall(r"\b((?:train|validate|geometry|cases)#\w+)", path.read_text()):

@@ -62,8 +62,8 @@ def scene(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
 
     The colours are those of the overlays. The predicted wall is yellow where the true lumen is not further
     than a voxel's diagonal, else red; of the true wall stands, in blue, what is further from the prediction.
-    Both are cut at `LEVEL` on a grid twice as fine, much as inference does it on the scan's own: at 0.5, and on
-    the network's grid, vessels as thin as a voxel fall into specks.
+    Both are cut at `LEVEL` on a grid twice as fine, much as inference does it on the scan's own: at 0.5, and
+    on the network's grid, vessels as thin as a voxel fall into specks.
 
     The points are mm about the middle of the volume, x to the patient's left, y to the head, z to the front:
     a viewer with y up shows the patient from the front.
