@@ -1,0 +1,77 @@
+"""The README's commands and its Python example: what a reader copies works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import matplotlib
+import pytest
+import yaml
+from contrast_network import ContrastNetwork
+from monai.bundle import ConfigParser
+from tube_cases import tube_case
+
+from bundle.common.command_line import check_overrides
+from bundle.networks import save_weights
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The words of each `monai.bundle run` in the code blocks of a page."""
+    lines = "\n".join(blocks(page, "(?:bash|sh)?")).replace("\\\n", " ").splitlines()
+    return [shlex.split(line, comments=True) for line in lines if "monai.bundle run" in line]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_name_keys_that_the_configs_have(page):
+    for words in commands(page):
+        if "..." in words:
+            continue
+        run_id = words[words.index("run") + 1]
+        keys = dict(zip((w.removeprefix("--") for w in words if w.startswith("--")), _values(words)))
+        files = keys.pop("config_file")
+        files = yaml.safe_load(files) if files.startswith("[") else [files]
+        launcher = {"standalone", "nnodes", "nproc_per_node", "node_rank", "rdzv_endpoint", "rdzv_backend"}
+        typed = {k: yaml.safe_load(v) for k, v in keys.items() if k.partition("=")[0] not in launcher}
+        typed = {k: v for k, v in typed.items() if k not in ("tracking", "meta_file", "rdzv_id")}
+        check_overrides([str(ROOT / file) for file in files], typed, run_id)
+
+
+def _values(words: list[str]) -> list[str]:
+    """The word behind each key, or "" behind one that holds its own (--nnodes=1)."""
+    following = [*words[1:], ""]
+    return [
+        "" if behind.startswith("--") or "=" in word else behind
+        for word, behind in zip(words, following)
+        if word.startswith("--")
+    ]
+
+
+def test_the_python_example_measures_and_plots(tmp_path, monkeypatch, capsys):
+    (code,) = blocks(ROOT / "README.md", "python")
+    item = tube_case(tmp_path / "scans", "tubes")
+    save_weights(ContrastNetwork(), tmp_path / "contrast.pt")
+    config = ConfigParser.load_config_file(ROOT / "configs" / "inference.yaml") | {
+        "network_def": {"_target_": "tests.helpers.contrast_network.ContrastNetwork"},
+        "spatial_size": [48, 48, 32],
+        "ckpt_path": str(tmp_path / "contrast.pt"),
+    }
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "inference.yaml").write_text(yaml.safe_dump(config))
+    scan = "data/demo/1-200/1.img.nii.gz"  # that `make demo` makes
+    assert scan in code
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(ROOT))
+    matplotlib.use("agg")
+    exec(compile(code.replace(scan, item["image"]), "README.md", "exec"), {})
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert len(rows) == 2 and all(float(diameter) == pytest.approx(6, abs=0.5) for *_, diameter in rows)
+    assert (tmp_path / "diameters.png").stat().st_size > 1000
