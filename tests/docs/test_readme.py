@@ -8,6 +8,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
+import torch
 import yaml
 from contrast_network import ContrastNetwork
 from monai.bundle import ConfigParser
@@ -35,24 +36,26 @@ def test_commands_name_keys_that_the_configs_have(page):
     for words in commands(page):
         if "..." in words:
             continue
-        run_id = words[words.index("run") + 1]
-        keys = dict(zip((w.removeprefix("--") for w in words if w.startswith("--")), _values(words)))
+        run_id, *rest = words[words.index("run") + 1 :]  # what stands before is torchrun's
+        keys = {key.removeprefix("--"): value for key, value in zip(rest[::2], rest[1::2])}
         files = keys.pop("config_file")
         files = yaml.safe_load(files) if files.startswith("[") else [files]
-        launcher = {"standalone", "nnodes", "nproc_per_node", "node_rank", "rdzv_endpoint", "rdzv_backend"}
-        typed = {k: yaml.safe_load(v) for k, v in keys.items() if k.partition("=")[0] not in launcher}
-        typed = {k: v for k, v in typed.items() if k not in ("tracking", "meta_file", "rdzv_id")}
+        typed = {key: yaml.safe_load(value) for key, value in keys.items() if key != "tracking"}
         check_overrides([str(ROOT / file) for file in files], typed, run_id)
 
 
-def _values(words: list[str]) -> list[str]:
-    """The word behind each key, or "" behind one that holds its own (--nnodes=1)."""
-    following = [*words[1:], ""]
-    return [
-        "" if behind.startswith("--") or "=" in word else behind
-        for word, behind in zip(words, following)
-        if word.startswith("--")
-    ]
+def test_the_overlays_of_the_pages_build(tmp_path):
+    (network,) = blocks(ROOT / "docs" / "how-to" / "network.md", "yaml")
+    (transform,) = blocks(ROOT / "docs" / "how-to" / "transform.md", "yaml")
+    (tmp_path / "network.yaml").write_text(network)
+    (tmp_path / "transform.yaml").write_text(transform)
+    files = [ROOT / "configs" / "train.yaml", tmp_path / "network.yaml", tmp_path / "transform.yaml"]
+    config = ConfigParser(ConfigParser.load_config_files([str(file) for file in files]))
+    config["device"] = "cpu"
+    built = config.get_parsed_content("network")
+    assert built(torch.zeros(1, 1, 16, 16, 8)).shape == (1, 1, 16, 16, 8)
+    steps = config.get_parsed_content("train#preprocessing").transforms
+    assert type(steps[-1]).__name__ == "RandBiasFieldd"
 
 
 def test_the_python_example_measures_and_plots(tmp_path, monkeypatch, capsys):
