@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -56,6 +57,24 @@ def test_the_overlays_of_the_pages_build(tmp_path):
     assert built(torch.zeros(1, 1, 16, 16, 8)).shape == (1, 1, 16, 16, 8)
     steps = config.get_parsed_content("train#preprocessing").transforms
     assert type(steps[-1]).__name__ == "RandBiasFieldd"
+
+
+def test_the_layout_of_the_how_to_is_found(tmp_path, monkeypatch):
+    from bundle.common.filenames import split_suffix
+    from bundle.data import find_cases
+    from bundle.data.datasets import CaseIndex
+
+    (code,) = blocks(ROOT / "docs" / "how-to" / "data_set.md", "python")
+    names = {"split_suffix": split_suffix, "CaseIndex": CaseIndex, "Path": Path}
+    exec(compile(code, "data_set.md", "exec"), names)
+    recognise = sys.modules["bundle.data.datasets.recognise"]  # the face has a function of that name
+    monkeypatch.setattr(recognise, "_LAYOUTS", (names["read_my_layout"],))
+    for number in range(5):
+        for kind in ("ct", "lumen"):
+            (tmp_path / f"{kind}_{number}.nii.gz").touch()
+    parts = find_cases(tmp_path)
+    assert {part: len(cases) for part, cases in parts.items()} == {"train": 3, "validation": 1, "test": 1}
+    assert parts["test"][0]["label"].endswith(f"lumen_{parts['test'][0]['case']}.nii.gz")
 
 
 def test_the_python_example_measures_and_plots(tmp_path, monkeypatch, capsys):
