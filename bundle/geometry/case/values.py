@@ -9,33 +9,29 @@ from bundle.common.coordinates import voxel_size_mm
 from bundle.geometry.core import Tree, Vessels, sample_volume
 from bundle.geometry.measure import values_from_tree
 from bundle.geometry.render import branch_colors, crimson_to_yellow, nice_limits
-from bundle.geometry.surface import PointCloud, distance_to_center_mm, surface_cloud, voxel_cloud
+from bundle.geometry.surface import PointCloud, surface_cloud, voxel_cloud
 
 from .options import COLOURS
 
-__all__ = ["choose_colour", "cloud_rgb", "clouds_of", "confidence_inside", "legend_of", "values_at"]
-
-
-def confidence_inside(vessels: Vessels, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    """The network's confidence in the vessel at its wall: the probability one voxel inwards, (N,) in 0..1.
-
-    On the wall itself it is the threshold everywhere and tells nothing.
-    """
-    inwards = points - normals * float(voxel_size_mm(vessels.affine).mean())
-    return np.clip(sample_volume(vessels.probability, vessels.affine, inwards), 0.0, 1.0)
+__all__ = ["choose_colour", "cloud_rgb", "clouds_of", "legend_of", "values_at"]
 
 
 def values_at(vessels: Vessels, tree: Tree, points: np.ndarray, normals: np.ndarray | None) -> dict:
-    """Named values (N,) at points (N, 3) of the wall (with normals) or of the lumen (without)."""
+    """Named values (N,) at points (N, 3) of the wall (with normals) or of the lumen (without).
+
+    The confidence at the wall is the probability one voxel inwards, 0..1: on the wall itself it is the
+    threshold everywhere and tells nothing.
+    """
     values = {}
-    if vessels.probability is not None:
-        if normals is None:
-            values["confidence"] = sample_volume(vessels.probability, vessels.affine, points, order=0)
-        else:
-            values["confidence"] = confidence_inside(vessels, points, normals)
+    if vessels.probability is not None and normals is None:
+        values["confidence"] = sample_volume(vessels.probability, vessels.affine, points, order=0)
+    elif vessels.probability is not None:
+        inwards = points - normals * float(voxel_size_mm(vessels.affine).mean())
+        values["confidence"] = np.clip(sample_volume(vessels.probability, vessels.affine, inwards), 0.0, 1.0)
     if tree.branches:
         return values | values_from_tree(tree, points)
-    return values | {"centerline_distance_mm": distance_to_center_mm(points, None)}
+    # The paper's colouring: the distance to the cloud's own middle.
+    return values | {"centerline_distance_mm": np.linalg.norm(points - points.mean(axis=0), axis=1)}
 
 
 def clouds_of(

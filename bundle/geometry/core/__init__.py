@@ -13,7 +13,7 @@ from .mesh import (
 )
 from .sampling import sample_volume
 from .tree import Branch, Centerline, Segment, Tree, make_branch
-from .vessels import Vessels, find_vessels, threshold_of
+from .vessels import Vessels, find_vessels
 
 __all__ = [
     "Branch",  # a vessel with a name
@@ -30,7 +30,6 @@ __all__ = [
     "part_of_vertices",  # connected parts of a mesh
     "sample_volume",  # a volume's values at points in mm
     "signed_volumes_mm3",  # of the parts of a mesh
-    "threshold_of",  # that made a mask from a probability
     "triangles",  # of a mesh, as an array
     "vertex_normals",  # weighted by area
     "volume_mm3",  # of a closed mesh

@@ -1,9 +1,8 @@
 """From the mask, or a probability, to a closed surface and to point clouds."""
 
-from .cloud import PointCloud, distance_to_center_mm, surface_cloud, voxel_cloud
+from .cloud import PointCloud, surface_cloud, voxel_cloud
 from .extract import WALLS, largest_part, level_set, vessel_surface
-from .preview import preview_surface
-from .remesh import decimate, to_edge_length
+from .remesh import decimate, preview_surface, to_edge_length
 from .smoothing import METHODS, smooth_surface
 
 __all__ = [
@@ -11,7 +10,6 @@ __all__ = [
     "WALLS",  # what the wall is taken from
     "PointCloud",  # points, normals, values
     "decimate",  # fewer triangles, the same volume
-    "distance_to_center_mm",  # the paper's colours
     "largest_part",  # of a mesh, by volume
     "level_set",  # a field that is 0 at the wall
     "preview_surface",  # a small mesh to look at

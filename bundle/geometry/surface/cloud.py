@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from bundle.common.coordinates import voxel_to_world
 from bundle.geometry.core import areas_mm2, triangles, vertex_normals
 
-__all__ = ["PointCloud", "distance_to_center_mm", "surface_cloud", "voxel_cloud"]
+__all__ = ["PointCloud", "surface_cloud", "voxel_cloud"]
 
 
 @dataclass
@@ -47,20 +47,13 @@ def _thin_out(points: np.ndarray, spacing_mm: float, rng: np.random.Generator) -
     return np.flatnonzero(chosen)
 
 
-def surface_cloud(mesh: pv.PolyData, spacing_mm: float = 0.5, seed: int = 0) -> PointCloud:
+def surface_cloud(mesh: pv.PolyData, spacing_mm: float = 0.5) -> PointCloud:
     """Blue-noise samples of the wall with outward normals.
 
     No two are closer than `spacing_mm`, and hardly a place on the wall is further than that from one:
-    Poisson-disk sampling by elimination from a dense random sample. The same seed gives the same points.
-
-    Raises:
-        ValueError: spacing not positive.
+    Poisson-disk sampling by elimination from a dense random sample, always the same one.
     """
-    if not spacing_mm > 0:
-        raise ValueError(f"the spacing of a point cloud must be positive, in mm; it is {spacing_mm}")
-    if mesh.n_cells == 0:
-        return PointCloud(np.zeros((0, 3)), np.zeros((0, 3)))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     faces = triangles(mesh)
     points = np.asarray(mesh.points, np.float64)
     area = areas_mm2(mesh)
@@ -78,15 +71,3 @@ def surface_cloud(mesh: pv.PolyData, spacing_mm: float = 0.5, seed: int = 0) -> 
 def voxel_cloud(mask: np.ndarray, affine: np.ndarray) -> PointCloud:
     """The centres of the lumen's voxels, as the paper shows them (mask (X, Y, Z), > 0 is lumen)."""
     return PointCloud(voxel_to_world(np.argwhere(np.asarray(mask) > 0), affine))
-
-
-def distance_to_center_mm(points: np.ndarray, center_points: np.ndarray | None) -> np.ndarray:
-    """Distance of each point (N, 3) to the nearest of `center_points` (M, 3), mm.
-
-    Without centre points: to the cloud's own middle, the paper's colouring.
-    """
-    if len(points) == 0:
-        return np.zeros(0)
-    if center_points is None or len(center_points) == 0:
-        return np.linalg.norm(points - points.mean(axis=0), axis=1)
-    return cKDTree(center_points).query(points)[0]

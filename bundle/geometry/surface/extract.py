@@ -15,11 +15,10 @@ from bundle.geometry.core import (
     make_mesh,
     part_of_vertices,
     signed_volumes_mm3,
-    threshold_of,
     triangles,
 )
 
-from .offset import shift_to_volume
+from .smoothing import shift_to_volume
 
 __all__ = ["WALLS", "largest_part", "level_set", "vessel_surface", "zero_surface"]
 
@@ -41,7 +40,6 @@ def level_set(
     inside = mask > 0
     if probability is None:
         return inside.astype(np.float32) - np.float32(0.5)
-    level = threshold_of(mask, probability) if level is None else level
     field = probability.astype(np.float32) - np.float32(level)
     agree = inside == (field >= 0)
     field = np.where(agree, field, np.where(inside, 1.0, 0.0).astype(np.float32) - np.float32(level))
@@ -61,8 +59,6 @@ def zero_surface(field: np.ndarray, affine: np.ndarray) -> pv.PolyData:
         [0.0], method="flying_edges", compute_normals=False, compute_gradients=False, compute_scalars=False
     )
     faces = triangles(raw)
-    if len(faces) == 0:
-        return pv.PolyData()
     points = voxel_to_world(raw.points, affine)
     if np.linalg.det(np.asarray(affine)[:3, :3]) < 0:
         faces = faces[:, ::-1]
@@ -72,8 +68,6 @@ def zero_surface(field: np.ndarray, affine: np.ndarray) -> pv.PolyData:
 def _without_crumbs(mesh: pv.PolyData, least_mm3: float) -> pv.PolyData:
     """The mesh without parts that enclose less than `least_mm3`: every part left has a positive volume."""
     faces = triangles(mesh)
-    if len(faces) == 0:
-        return mesh
     n_parts, part = part_of_vertices(mesh)
     keep = signed_volumes_mm3(mesh.points, faces, part, n_parts) >= least_mm3
     return mesh if keep.all() else keep_faces(mesh, keep[part[faces[:, 0]]])

@@ -7,6 +7,7 @@ import pyvista as pv
 
 from bundle.geometry.core import (
     check_mesh,
+    find_vessels,
     keep_faces,
     make_mesh,
     part_of_vertices,
@@ -14,9 +15,10 @@ from bundle.geometry.core import (
     volume_mm3,
 )
 
-from .offset import restore_volumes
+from .extract import vessel_surface
+from .smoothing import restore_volumes, windowed_sinc
 
-__all__ = ["decimate", "mean_edge_mm", "to_edge_length"]
+__all__ = ["decimate", "mean_edge_mm", "preview_surface", "to_edge_length"]
 
 _MOST = 5_000_000  # triangles
 
@@ -32,12 +34,7 @@ def decimate(mesh: pv.PolyData, keep: float) -> pv.PolyData:
 
     Quadric error decimation (Garland and Heckbert, SIGGRAPH 1997), a part at a time. A part that would not
     stay closed is decimated half as much, then not at all.
-
-    Raises:
-        ValueError: `keep` outside of 0..1.
     """
-    if not 0.0 < keep <= 1.0:
-        raise ValueError(f"the fraction of triangles to keep lies between 0 and 1; it is {keep}")
     faces = triangles(mesh)
     n_parts, part = part_of_vertices(mesh)
     points, all_faces, offset = [], [], 0
@@ -62,13 +59,43 @@ def to_edge_length(mesh: pv.PolyData, edge_mm: float) -> pv.PolyData:
     brings their number down.
 
     Raises:
-        ValueError: `edge_mm` is not positive, or so short that there would be more than 5 million triangles.
+        ValueError: `edge_mm` is so short that there would be more than 5 million triangles.
     """
-    if not edge_mm > 0:
-        raise ValueError(f"an edge length is positive, in mm; it is {edge_mm}")
     wanted = mesh.area / (np.sqrt(3) / 4 * edge_mm**2)
     if wanted > _MOST:
         raise ValueError(f"edges of {edge_mm:g} mm would take {wanted / 1e6:.0f} million triangles")
     while edge_mm < 0.95 * mean_edge_mm(mesh):
         mesh = mesh.subdivide(1, "linear")
     return decimate(mesh, min(1.0, wanted / mesh.n_cells))
+
+
+def preview_surface(
+    mask: np.ndarray,
+    affine: np.ndarray,
+    probability: np.ndarray | None = None,
+    max_triangles: int = 8000,
+    min_part_mm3: float = 10.0,
+) -> pv.PolyData:
+    """The smoothed wall with at most about `max_triangles`, RAS mm, to look at and not to measure.
+
+    Unlike `decimate` it takes all parts at once, also those of a rough early prediction, and promises neither
+    a closed mesh nor its volume.
+
+    Args:
+        mask: (X, Y, Z), > 0 is lumen. affine: (4, 4) voxel to RAS mm.
+        probability: (X, Y, Z) in 0..1, places the wall between voxels.
+        min_part_mm3: parts of the mask that are smaller are dropped: an early prediction is full of specks,
+            and no `KeepComponents` stands before a dashboard.
+
+    Returns:
+        A mesh without points where the mask is empty or holds only specks.
+
+    Raises:
+        ValueError: wrong shapes or a bad affine.
+    """
+    vessels = find_vessels(mask, affine, probability, min_part_mm3=min_part_mm3)
+    mesh = pv.PolyData() if vessels is None else vessel_surface(vessels)
+    if mesh.n_cells == 0:
+        return mesh
+    mesh = windowed_sinc(mesh)
+    return mesh if mesh.n_cells <= max_triangles else mesh.decimate(1.0 - max_triangles / mesh.n_cells)

@@ -1,10 +1,9 @@
 import numpy as np
-import pytest
 import pyvista as pv
 from scipy.spatial import cKDTree
 from shapes import ball, scan
 
-from bundle.geometry.surface.cloud import distance_to_center_mm, surface_cloud, voxel_cloud
+from bundle.geometry.surface.cloud import surface_cloud, voxel_cloud
 
 SPHERE = pv.Icosphere(radius=5.0, nsub=4)
 
@@ -28,25 +27,8 @@ def test_the_same_seed_gives_the_same_cloud():
     np.testing.assert_array_equal(surface_cloud(SPHERE, 1.0).points, surface_cloud(SPHERE, 1.0).points)
 
 
-def test_an_empty_mesh_gives_an_empty_cloud():
-    assert surface_cloud(pv.PolyData()).points.shape == (0, 3)
-
-
-def test_spacing_must_be_positive():
-    with pytest.raises(ValueError, match="positive"):
-        surface_cloud(SPHERE, 0.0)
-
-
 def test_voxels_are_where_the_lumen_is():
     mask, affine, _ = scan((20, 22, 24), np.diag([0.5, -0.5, 0.7]), lambda p: ball(p, (0.3, 1, -1), 4.0))
     points = voxel_cloud(mask, affine).points
     assert len(points) == mask.sum()
     np.testing.assert_allclose(points.mean(axis=0), [0.3, 1, -1], atol=0.05)
-
-
-def test_distance_to_the_centre_line_of_a_tube_is_its_radius():
-    line = np.stack([np.zeros(200), np.zeros(200), np.linspace(-10, 10, 200)], axis=1)
-    angle = np.linspace(0, 40, 300)
-    wall = np.stack([2 * np.cos(angle), 2 * np.sin(angle), np.linspace(-9, 9, 300)], axis=1)
-    np.testing.assert_allclose(distance_to_center_mm(wall, line), 2.0, atol=0.01)
-    np.testing.assert_allclose(distance_to_center_mm(np.asarray(SPHERE.points), None), 5.0, atol=0.01)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bundle.geometry.core.mesh import volume_mm3
-from bundle.geometry.surface.preview import preview_surface
+from bundle.geometry.surface.remesh import preview_surface
 
 
 def test_a_ball_keeps_its_size_with_few_triangles():
