@@ -14,7 +14,7 @@ from bundle.geometry.surface import smooth_surface, surface_cloud, vessel_surfac
 
 MODULES = (
     "common.crop", "common.thinning", "geometry.case.export", "geometry.centerline.build",
-    "geometry.core.vessels", "geometry.io.masks", "geometry.io.meshes", "geometry.io.obj_gltf",
+    "geometry.core.vessels", "geometry.io.masks", "geometry.io.meshes",
     "geometry.io.trees", "geometry.measure.branches", "geometry.measure.names",
     "geometry.measure.stenosis", "geometry.solver.model", "geometry.surface.extract",
     "geometry.surface.smoothing", "metrics.cldice", "metrics.one_case",

@@ -11,9 +11,8 @@ from .mesh import (
     vertex_normals,
     volume_mm3,
 )
-from .sampling import sample_volume
 from .tree import Branch, Centerline, Segment, Tree, make_branch
-from .vessels import Vessels, find_vessels
+from .vessels import Vessels, find_vessels, sample_volume
 
 __all__ = [
     "Branch",  # a vessel with a name

@@ -65,10 +65,8 @@ def vertex_normals(mesh: pv.PolyData) -> np.ndarray:
     points, faces = np.asarray(mesh.points, np.float64), triangles(mesh)
     corner = points[faces]
     normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    total = np.empty((len(points), 3))
-    for axis in range(3):
-        weights = np.repeat(normal[:, axis], 3)
-        total[:, axis] = np.bincount(faces.ravel(), weights=weights, minlength=len(points))
+    sums = [np.bincount(faces.ravel(), np.repeat(along, 3), len(points)) for along in normal.T]
+    total = np.stack(sums, axis=1)
     length = np.linalg.norm(total, axis=1, keepdims=True)
     return total / np.where(length > 0, length, 1.0)
 

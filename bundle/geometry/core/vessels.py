@@ -1,4 +1,4 @@
-"""The mask as a lumen: cropped, no cavities, with the probability that places its wall."""
+"""The mask as a lumen: cropped, no cavities, with the probability that places its wall; values of volumes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import cc3d
 import numpy as np
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
+from scipy.ndimage import map_coordinates
 
-from bundle.common.coordinates import check_affine, voxel_volume_mm3
+from bundle.common.coordinates import check_affine, voxel_volume_mm3, world_to_voxel
 from bundle.common.crop import region_of
 
-__all__ = ["Vessels", "find_vessels", "threshold_of"]
+__all__ = ["Vessels", "find_vessels", "sample_volume"]
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,8 @@ class Vessels:
     """The box around the vessels.
 
     mask: (X, Y, Z) bool, its border free. affine: (4, 4) of the box, voxel to RAS mm. probability: (X, Y, Z)
-    or None. level: probability at the wall, where there is one. aorta_wall: (M, 3) RAS
-    mm, voxels of the aorta's wall where the mask held one that was taken off (see `without_aorta`).
+    or None. level: probability at the wall, where there is one. aorta_wall: (M, 3) RAS mm, voxels of the
+    aorta's wall where the mask held one that was taken off (see `without_aorta`).
     """
 
     mask: np.ndarray
@@ -37,10 +38,9 @@ class Vessels:
 def clean_mask(mask: np.ndarray, voxel_mm3: float, min_part_mm3: float) -> np.ndarray:
     """A bool copy of `mask` (X, Y, Z) without 26-connected parts under `min_part_mm3`, cavities filled.
 
-    A single voxel goes in any case: its surface, half-way to its neighbours, encloses a sixth of it.
-
-    A cavity is background that is not connected (6-connected) to the volume's corner; `mask` must leave its
-    border free, as a padded crop does.
+    A single voxel goes in any case: its surface, half-way to its neighbours, encloses a sixth of it. A cavity
+    is background that is not connected (6-connected) to the volume's corner; `mask` must leave its border
+    free, as a padded crop does.
     """
     inside = np.ascontiguousarray(mask > 0)
     least = max(int(np.ceil(min_part_mm3 / voxel_mm3)), 2)
@@ -109,3 +109,16 @@ def find_vessels(
     if soft is not None and level is None:
         level = threshold_of(given, soft)  # of the mask as given: a cavity that was filled holds less
     return Vessels(box, at, soft, level)
+
+
+def sample_volume(
+    volume: np.ndarray, affine: np.ndarray, points_mm: np.ndarray, order: int = 1
+) -> np.ndarray:
+    """`volume` (X, Y, Z) at RAS points (N, 3), (N,) float32, interpolated (1: trilinear, 0: nearest).
+
+    Outside the volume the nearest voxel's value is taken.
+    """
+    if len(points_mm) == 0:
+        return np.zeros(0, np.float32)
+    index = world_to_voxel(points_mm, affine).T
+    return map_coordinates(volume, index, order=order, mode="nearest", output=np.float32)

@@ -1,8 +1,7 @@
 """Masks as they are handed in; meshes, clouds and trees on disk, in LPS mm."""
 
 from .masks import as_volume, read_mask
-from .meshes import write_cloud_ply, write_cloud_vtp, write_ply, write_stl, write_vtp
-from .obj_gltf import write_glb, write_obj
+from .meshes import write_cloud_ply, write_cloud_vtp, write_glb, write_obj, write_ply, write_stl, write_vtp
 from .trees import BRANCH_COLUMNS, STENOSIS_COLUMNS, read_branches, write_tree
 
 __all__ = [

@@ -9,14 +9,19 @@ import numpy as np
 import pyvista as pv
 
 from bundle.common.coordinates import ras_to_lps
-from bundle.common.files import replacing
+from bundle.common.files import replacing, write_text
 from bundle.geometry.core import triangles, vertex_normals
 from bundle.geometry.surface import PointCloud
 
-__all__ = ["SPACE", "write_cloud_ply", "write_cloud_vtp", "write_ply", "write_stl", "write_vtp"]
+__all__ = [
+    "write_cloud_ply", "write_cloud_vtp", "write_glb", "write_obj", "write_ply", "write_stl", "write_vtp",
+]  # fmt: skip
 
 # 3D Slicer reads this in the header of STL, in comments of PLY and OBJ, in a field called SPACE of VTP.
-SPACE = "SPACE=LPS"
+_SPACE = "SPACE=LPS"
+# glTF is in metres, +Y up, the asset's face towards +Z and its left towards +X. A matrix on the node brings
+# LPS millimetres there: left to X, superior to Y, anterior to Z.
+_LPS_MM_TO_GLTF = np.array([[0.001, 0, 0, 0], [0, 0, 0.001, 0], [0, -0.001, 0, 0], [0, 0, 0, 1]])
 
 
 def write_stl(mesh: pv.PolyData, path: str | os.PathLike) -> None:
@@ -34,20 +39,26 @@ def write_stl(mesh: pv.PolyData, path: str | os.PathLike) -> None:
     records = np.zeros(len(faces), dtype=[("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("pad", "<u2")])
     records["normal"] = normals / np.where(length > 0, length, 1)
     records["corners"] = corners
-    header = f"coronary surface in mm. {SPACE}".encode().ljust(80)
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        file.write(header + np.uint32(len(faces)).tobytes() + records.tobytes())
+    header = f"coronary surface in mm. {_SPACE}".encode().ljust(80)
+    with replacing(path) as temporary:
+        temporary.write_bytes(header + np.uint32(len(faces)).tobytes() + records.tobytes())
 
 
-def _write_ply(path, columns: Mapping[str, np.ndarray], faces: np.ndarray | None) -> None:
+def _write_ply(path, points, normals, rgb, values: Mapping[str, np.ndarray], faces=None) -> None:
+    columns = dict(zip("xyz", ras_to_lps(points).astype("f4").T))
+    if normals is not None:
+        columns |= dict(zip(("nx", "ny", "nz"), ras_to_lps(normals).astype("f4").T))
+    if rgb is not None:
+        columns |= dict(zip(("red", "green", "blue"), np.asarray(rgb, "u1").T))
+    for name, column in values.items():
+        columns[name] = column.astype("i4" if np.issubdtype(column.dtype, np.integer) else "f4")
     types = {"u1": "uchar", "i4": "int", "f4": "float"}
     layout = [(name, column.dtype.newbyteorder("<")) for name, column in columns.items()]
-    count = len(next(iter(columns.values())))
-    vertices = np.empty(count, dtype=layout)
+    vertices = np.empty(len(points), dtype=layout)
     for name, column in columns.items():
         vertices[name] = column
-    header = ["ply", "format binary_little_endian 1.0", f"comment {SPACE}", "comment unit mm"]
-    header.append(f"element vertex {count}")
+    header = ["ply", "format binary_little_endian 1.0", f"comment {_SPACE}", "comment unit mm"]
+    header.append(f"element vertex {len(points)}")
     header += [f"property {types[dtype.str[1:]]} {name}" for name, dtype in layout]
     body = vertices.tobytes()
     if faces is not None:
@@ -55,21 +66,9 @@ def _write_ply(path, columns: Mapping[str, np.ndarray], faces: np.ndarray | None
         records = np.empty(len(faces), dtype=[("count", "u1"), ("index", "<i4", 3)])
         records["count"], records["index"] = 3, faces
         body += records.tobytes()
-    header.append("end_header")
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        file.write(("\n".join(header) + "\n").encode() + body)
-
-
-def _vertex_columns(points, normals, rgb, values) -> dict[str, np.ndarray]:
-    columns = {name: c for name, c in zip("xyz", ras_to_lps(points).astype("f4").T)}
-    if normals is not None:
-        columns |= dict(zip(("nx", "ny", "nz"), ras_to_lps(normals).astype("f4").T))
-    if rgb is not None:
-        columns |= dict(zip(("red", "green", "blue"), np.asarray(rgb, "u1").T))
-    for name, column in values.items():
-        column = np.asarray(column)
-        columns[name] = column.astype("i4" if np.issubdtype(column.dtype, np.integer) else "f4")
-    return columns
+    header.append("end_header\n")
+    with replacing(path) as temporary:
+        temporary.write_bytes("\n".join(header).encode() + body)
 
 
 def write_ply(mesh: pv.PolyData, path: str | os.PathLike, rgb: np.ndarray | None = None) -> None:
@@ -78,10 +77,8 @@ def write_ply(mesh: pv.PolyData, path: str | os.PathLike, rgb: np.ndarray | None
     Example:
         >>> write_ply(wall, "mesh.ply", rgb=np.full((wall.n_points, 3), 200))
     """
-    faces = triangles(mesh)
     values = {name: a for name, a in mesh.point_data.items() if a.ndim == 1}
-    columns = _vertex_columns(mesh.points, vertex_normals(mesh), rgb, values)
-    _write_ply(path, columns, faces)
+    _write_ply(path, mesh.points, vertex_normals(mesh), rgb, values, triangles(mesh))
 
 
 def write_cloud_ply(cloud: PointCloud, path: str | os.PathLike, rgb: np.ndarray | None = None) -> None:
@@ -90,7 +87,7 @@ def write_cloud_ply(cloud: PointCloud, path: str | os.PathLike, rgb: np.ndarray 
     Example:
         >>> write_cloud_ply(cloud, "points.ply")
     """
-    _write_ply(path, _vertex_columns(cloud.points, cloud.normals, rgb, cloud.values), None)
+    _write_ply(path, cloud.points, cloud.normals, rgb, cloud.values)
 
 
 def write_vtp(data: pv.PolyData, path: str | os.PathLike) -> None:
@@ -124,3 +121,52 @@ def write_cloud_vtp(cloud: PointCloud, path: str | os.PathLike, rgb: np.ndarray 
     if rgb is not None:
         data.point_data["RGB"] = np.asarray(rgb, np.uint8)
     write_vtp(data, path)
+
+
+def write_obj(mesh: pv.PolyData, path: str | os.PathLike) -> None:
+    """OBJ of a RAS mesh in LPS mm, with normals.
+
+    Example:
+        >>> write_obj(wall, "mesh.obj")
+    """
+    faces = triangles(mesh) + 1
+    points = ras_to_lps(mesh.points)
+    normals = ras_to_lps(vertex_normals(mesh))
+    lines = ["# mm", f"# {_SPACE}"]
+    lines += [f"v {x:.5f} {y:.5f} {z:.5f}" for x, y, z in points.tolist()]
+    lines += [f"vn {x:.4f} {y:.4f} {z:.4f}" for x, y, z in normals.tolist()]
+    lines += [f"f {a}//{a} {b}//{b} {c}//{c}" for a, b, c in faces.tolist()]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def write_glb(mesh: pv.PolyData, path: str | os.PathLike, rgb: np.ndarray | None = None) -> None:
+    """Binary glTF 2.0 of a RAS mesh; vertices are LPS mm, a node matrix brings them to metres, Y up.
+
+    rgb: (N, 3) uint8 colours of the vertices.
+
+    Example:
+        >>> write_glb(wall, "mesh.glb", rgb=np.full((wall.n_points, 3), 200))
+    """
+    import trimesh  # here: half a second that few runs need
+
+    # Without colours of its own the mesh is coral.
+    tint = [0.9, 0.38, 0.3, 1.0] if rgb is None else None
+    material = trimesh.visual.material.PBRMaterial(
+        metallicFactor=0.0, roughnessFactor=0.5, baseColorFactor=tint
+    )
+    look = trimesh.visual.TextureVisuals(material=material)
+    if rgb is not None:
+        look.vertex_attributes["color"] = np.insert(np.asarray(rgb, np.uint8), 3, 255, axis=1)
+    solid = trimesh.Trimesh(
+        ras_to_lps(mesh.points), triangles(mesh), vertex_normals=ras_to_lps(vertex_normals(mesh)),
+        visual=look, process=False,
+    )  # fmt: skip
+    scene = trimesh.Scene()
+    scene.add_geometry(solid, transform=_LPS_MM_TO_GLTF)
+    extras = {"space": "LPS", "unit": "mm before the node's matrix"}
+    content = scene.export(
+        file_type="glb", include_normals=True,
+        tree_postprocessor=lambda tree: tree["asset"].update(extras=extras),
+    )  # fmt: skip
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)

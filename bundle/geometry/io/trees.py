@@ -12,7 +12,7 @@ from bundle.geometry.core import Branch, Tree
 
 from .meshes import write_vtp
 
-__all__ = ["BRANCH_COLUMNS", "STENOSIS_COLUMNS", "read_branches", "tree_polydata", "write_tree"]
+__all__ = ["BRANCH_COLUMNS", "STENOSIS_COLUMNS", "read_branches", "write_tree"]
 
 BRANCH_COLUMNS = (
     "name", "name_confidence", "tree", "parent", "length_mm", "tortuosity", "mean_diameter_mm",
@@ -25,29 +25,29 @@ STENOSIS_COLUMNS = (
 )  # fmt: skip
 
 
-def tree_polydata(tree: Tree) -> pv.PolyData:
-    """One polyline a branch, from its ostium's side to its tip, RAS mm.
+def write_tree(tree: Tree, path: str | os.PathLike) -> None:
+    """VTP of a tree with branches, LPS mm: one polyline a branch, from its ostium's side to its tip.
 
-    Point arrays: `radius_mm` (of the area), `inscribed_radius_mm`, the same as
-    `MaximumInscribedSphereRadius`, which VMTK and 3D Slicer look for, `along_mm`,
-    `branch_id`, `junction`, `gap`. Cell arrays: `branch_id`,
-    `branch_name`, `name_confidence`, `parent_id`, `tree_id`.
+    Point arrays: `radius_mm` (of the area), `inscribed_radius_mm` and the same as
+    `MaximumInscribedSphereRadius`, which VMTK and 3D Slicer look for, `along_mm`, `branch_id`, `junction`,
+    `gap`. Cell arrays: `branch_id`, `branch_name`, `name_confidence`, `parent_id`, `tree_id`.
+
+    Example:
+        >>> write_tree(tree, "tree.vtp")
+        >>> [branch.name for branch in read_branches("tree.vtp")] == [branch.name for branch in tree.branches]
+        True
     """
     branches = tree.branches
-    cells, first = [], 0
-    for branch in branches:
-        count = len(branch.points)
-        cells.append(np.concatenate([[count], np.arange(first, first + count)]))
-        first += count
-    lines = pv.PolyData(
-        np.concatenate([b.points for b in branches]), lines=np.concatenate(cells).astype(np.int64)
-    )
+    counts = [len(b.points) for b in branches]
+    rows = np.split(np.arange(sum(counts)), np.cumsum(counts)[:-1])
+    cells = np.concatenate([[len(own), *own] for own in rows])
+    lines = pv.PolyData(np.concatenate([b.points for b in branches]), lines=cells)
     joined = {
         "radius_mm": [b.radius for b in branches],
         "inscribed_radius_mm": [b.inscribed for b in branches],
         "MaximumInscribedSphereRadius": [b.inscribed for b in branches],
         "along_mm": [b.along_mm for b in branches],
-        "branch_id": [np.full(len(b.points), i, np.int32) for i, b in enumerate(branches)],
+        "branch_id": [np.repeat(np.arange(len(branches), dtype=np.int32), counts)],
         "junction": [b.junction.astype(np.uint8) for b in branches],
         "gap": [b.gap.astype(np.uint8) for b in branches],
     }
@@ -58,23 +58,7 @@ def tree_polydata(tree: Tree) -> pv.PolyData:
     lines.cell_data["name_confidence"] = [float(b.confidence) for b in branches]
     lines.cell_data["parent_id"] = np.array([b.parent for b in branches], np.int32)
     lines.cell_data["tree_id"] = np.array([b.tree for b in branches], np.int32)
-    return lines
-
-
-def write_tree(tree: Tree, path: str | os.PathLike) -> None:
-    """VTP of the tree, LPS mm (see `tree_polydata`).
-
-    Raises:
-        ValueError: a tree without branches.
-
-    Example:
-        >>> write_tree(tree, "tree.vtp")
-        >>> [branch.name for branch in read_branches("tree.vtp")] == [branch.name for branch in tree.branches]
-        True
-    """
-    if not tree.branches:
-        raise ValueError("the centreline tree has no branches; there is nothing to write")
-    write_vtp(tree_polydata(tree), path)
+    write_vtp(lines, path)
 
 
 def read_branches(path: str | os.PathLike) -> list[Branch]:
@@ -85,18 +69,13 @@ def read_branches(path: str | os.PathLike) -> list[Branch]:
     for number in range(lines.n_cells):
         own = np.asarray(lines.get_cell(number).point_ids)
         values = {name: np.asarray(lines.point_data[name])[own] for name in lines.point_data}
+        said = {name: lines.cell_data[name][number] for name in lines.cell_data}
         branches.append(
             Branch(
-                name=str(lines.cell_data["branch_name"][number]),
-                confidence=float(lines.cell_data["name_confidence"][number]),
-                segments=[],
-                parent=int(lines.cell_data["parent_id"][number]),
-                tree=int(lines.cell_data["tree_id"][number]),
-                points=points[own],
-                radius=values["radius_mm"],
-                inscribed=values["inscribed_radius_mm"],
-                junction=values["junction"] > 0,
-                gap=values["gap"] > 0,
+                points=points[own], radius=values["radius_mm"], inscribed=values["inscribed_radius_mm"],
+                junction=values["junction"] > 0, gap=values["gap"] > 0, parent=int(said["parent_id"]),
+                tree=int(said["tree_id"]), name=str(said["branch_name"]),
+                confidence=float(said["name_confidence"]), segments=[],
             )
-        )
+        )  # fmt: skip
     return branches

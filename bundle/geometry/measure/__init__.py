@@ -1,7 +1,6 @@
 """What the tree says: names of branches, calibres, narrowings."""
 
-from .at_points import values_from_tree
-from .branches import measure_tree
+from .branches import measure_tree, values_from_tree
 from .names import name_branches
 from .stenosis import Stenosis, find_stenoses
 

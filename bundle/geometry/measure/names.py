@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from bundle.common.polylines import arc_length, at_length
@@ -18,16 +16,12 @@ _USUAL_APEX = np.array([-0.55, 0.50, -0.67])  # base to apex in RAS, an ordinary
 _USUAL_APEX /= np.linalg.norm(_USUAL_APEX)
 
 
-@dataclass
 class _Walker:
     """Questions about the segments of a tree, all in RAS mm."""
 
-    tree: Tree
-    apex: np.ndarray = field(default_factory=lambda: _USUAL_APEX)
-
-    def __post_init__(self):
-        segments = self.tree.segments
-        self.children = [self.tree.children(i) for i in range(len(segments))]
+    def __init__(self, tree: Tree):
+        self.tree, self.apex, segments = tree, _USUAL_APEX, tree.segments
+        self.children = [tree.children(i) for i in range(len(segments))]
         self.reach = [0.0] * len(segments)  # longest way from a segment's start to a tip
         for i in reversed(range(len(segments))):
             behind = max((self.reach[d] for d in self.children[i]), default=0.0)
@@ -108,15 +102,13 @@ class Namer:
 
     def name(self) -> dict[int, tuple[str, float]]:
         left, right, side_confidence = self._sides()
-        lad_end = None
-        if left is not None:
-            lad_end = self._name_left(left, side_confidence)
-        if lad_end is not None:
+        mains = None if left is None else self._name_left(left, side_confidence)
+        if mains is not None:
+            circumflex, lad_end, confidence = mains
             base = [self.tree.segments[r].points[0] for r in (left, right) if r is not None]
-            axis = lad_end - np.mean(base, axis=0)
+            axis = self.tree.segments[lad_end].points[-1] - np.mean(base, axis=0)
             self.walker.apex = axis / max(np.linalg.norm(axis), 1e-9)
-        if left is not None:
-            self._name_circumflex()
+            self._name_circumflex(circumflex, confidence)
         if right is not None:
             self._name_right(right, side_confidence)
         return self.names
@@ -125,11 +117,9 @@ class Namer:
         """Root segments of the left and the right tree, and the confidence of the sides."""
         roots = [i for i, s in enumerate(self.tree.segments) if s.parent < 0]
         segments = self.tree.segments
-        points = {}
-        for root in roots:
-            own = [s.points for s in segments if s.tree == segments[root].tree]
-            points[root] = np.concatenate(own)
         roots = [r for r in roots if self.walker.reach[r] >= _MAIN_TREE_MM]
+        own = {r: [s.points for s in segments if s.tree == segments[r].tree] for r in roots}
+        points = {root: np.concatenate(parts) for root, parts in own.items()}
         roots = sorted(roots, key=lambda r: -len(points[r]))[:2]
         if not roots:
             return None, None, 0.0
@@ -157,8 +147,8 @@ class Namer:
                 mains.append(child)
         return mains
 
-    def _name_left(self, root: int, side_confidence: float) -> np.ndarray | None:
-        """LM, LAD with its branches, ramus; the LCx's first segment is kept. Returns the LAD's end."""
+    def _name_left(self, root: int, side_confidence: float) -> tuple[int, int, float] | None:
+        """LM, LAD with its branches, ramus. Returns the LCx's first, the LAD's last segment, a confidence."""
         walker = self.walker
         trunk = [root]
         while len(self._mains_after(trunk[-1])) < 2 and walker.children[trunk[-1]]:
@@ -179,8 +169,7 @@ class Namer:
         for main in mains[1:-1]:
             self._call(walker.follow(main, 0.0), "RI", 0.8 * confidence)
         self._lad_sides(lad_path, confidence)
-        self.circumflex = (circumflex, confidence)
-        return self.tree.segments[lad_path[-1]].points[-1]
+        return circumflex, lad_path[-1], confidence
 
     def _lad_sides(self, path: list[int], confidence: float) -> None:
         """Diagonals go to the left and far; septals are short and turn right, into the septum."""
@@ -197,10 +186,7 @@ class Namer:
         """Unnamed children along a path, in order from its start."""
         return [d for s in path for d in self.walker.children[s] if d not in path and d not in self.names]
 
-    def _name_circumflex(self) -> None:
-        if not hasattr(self, "circumflex"):
-            return
-        start, confidence = self.circumflex
+    def _name_circumflex(self, start: int, confidence: float) -> None:
         path = self.walker.follow(start, apex_weight=-1.2)
         self._call(path, "LCx", confidence)
         for number, side in enumerate(self._sides_of(path), 1):
@@ -229,16 +215,11 @@ class Namer:
         for segment in members:
             start = float(segments[segment].points[0][1])
             place, behind = start - hindmost, float(segments[root].points[0][1]) - start
-            far = self._start_mm(segment)
-            if (
-                far < max(60.0, 0.4 * walker.reach[root])
-                or place > 18.0
-                or behind < 10.0
-                or walker.reach[segment] < 12.0
-            ):
+            far, reach = self._start_mm(segment), walker.reach[segment]
+            if far < max(60.0, 0.4 * walker.reach[root]) or place > 18.0 or behind < 10.0 or reach < 12.0:
                 continue
             turn = float(walker.unit_heading(segment, 5.0, 35.0) @ walker.apex)
-            score = (turn - 0.1) * np.sqrt(walker.reach[segment]) * np.exp(-place / 15.0)
+            score = (turn - 0.1) * np.sqrt(reach) * np.exp(-place / 15.0)
             if score > best_score:
                 best, best_score = segment, score
         return best
@@ -258,9 +239,8 @@ class Namer:
             heading, start = walker.unit_heading(side, 4.0, 20.0), self._start_mm(side)
             if pda is not None and start > crux_mm - 25.0 and start > 60.0:
                 continue
-            kind, part = (
-                ("CB", 0.7) if start < 30.0 and heading[1] > 0.4 and heading[2] > -0.3 else ("AM", 0.75)
-            )
+            is_conus = start < 30.0 and heading[1] > 0.4 and heading[2] > -0.3
+            kind, part = ("CB", 0.7) if is_conus else ("AM", 0.75)
             counts[kind] += 1
             name = kind if kind == "CB" and counts[kind] == 1 else f"{kind}{counts[kind]}"
             self._call(walker.follow(side, 0.0), name, part * side_confidence)
@@ -301,10 +281,7 @@ def _group(tree: Tree, names: dict[int, tuple[str, float]]) -> list[Branch]:
             continue
         name, confidence = names.get(segment, (UNKNOWN, 0.0))
         run = [segment]
-        while True:
-            onward = [d for d in walker.children[run[-1]] if names.get(d, (UNKNOWN, 0.0))[0] == name]
-            if not onward:
-                break
+        while onward := [d for d in walker.children[run[-1]] if names.get(d, (UNKNOWN, 0.0))[0] == name]:
             run.append(max(onward, key=walker.reach.__getitem__))
         parent = branch_of.get(part.parent, -1)
         branch_of |= dict.fromkeys(run, len(branches))

@@ -21,7 +21,10 @@ _ROUGH = 0.065  # voxels: radius noise over which the wall counts as rough
 _ROUGH_WINDOW, _EVEN_WINDOW = 7, 3  # samples of the running median: 3.5 and 1.5 mm
 _ONE_LESION = 3  # samples: narrowings no further apart are one lesion
 _DISTAL = 1.25
+# Least percent diameter stenosis that is reported, in small vessels and where the reference is large.
+_LEAST, _LEAST_LARGE, _LARGE_MM = 40.0, 28.0, 1.6
 _MORE_IF_ROUGH = 4.0  # percent
+_COARSE = 2.5  # voxels of reference diameter under which the scan shows too little of the lumen to say
 _THIN, _SEVERE = 3.0, 45.0  # voxels of reference diameter under which only this percentage is reported
 # CAD-RADS 2.0 (Cury et al., JCCT 2022), by percent diameter stenosis; research use, not a report.
 _GRADES = ((100.0, "CAD-RADS 5"), (70.0, "CAD-RADS 4"), (50.0, "CAD-RADS 3"), (25.0, "CAD-RADS 2"))
@@ -59,10 +62,7 @@ class Stenosis:
             "reference_diameter_mm": round(self.reference_diameter_mm, 3),
             "percent_diameter_stenosis": round(self.percent_diameter, 1),
             "severity_research_use": self.grade,
-            "x_ras_mm": round(float(self.point_ras_mm[0]), 2),
-            "y_ras_mm": round(float(self.point_ras_mm[1]), 2),
-            "z_ras_mm": round(float(self.point_ras_mm[2]), 2),
-        }
+        } | {f"{axis}_ras_mm": round(float(at), 2) for axis, at in zip("xyz", self.point_ras_mm)}
 
 
 def _local_line(along: np.ndarray, values: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -125,11 +125,9 @@ def roughness_mm(tree: Tree) -> float:
 
     On phantoms at 0.4 mm 0.018 from an exact mask, 0.041 from a probability with 0.13 mm rms at the wall.
     """
-    off = [np.zeros(0)]
-    for branch in tree.branches:
-        off.append(np.abs(branch.radius - median_filter(branch.radius, 11, mode="nearest"))[branch.free])
-    every = np.concatenate(off)
-    return float(np.median(every)) / 0.6745 if len(every) else 0.0
+    lines = [(b.radius - median_filter(b.radius, 11, mode="nearest"))[b.free] for b in tree.branches]
+    off = np.abs(np.concatenate([np.zeros(0), *lines]))
+    return float(np.median(off)) / 0.6745 if len(off) else 0.0
 
 
 def without_dips(radius: np.ndarray, rough: bool) -> np.ndarray:
@@ -176,22 +174,11 @@ def _behind(branch: Branch) -> np.ndarray:
     return wide
 
 
-def find_stenoses(
-    tree: Tree,
-    voxel_mm: float,
-    min_percent: float = 40.0,
-    min_percent_large: float = 28.0,
-    large_mm: float = 1.6,
-    min_reference_voxels: float = 2.5,
-) -> list[Stenosis]:
+def find_stenoses(tree: Tree, voxel_mm: float) -> list[Stenosis]:
     """Lesions of all branches, by branch and place.
 
     Args:
         voxel_mm: size of the scan's voxels; the mean of the three edges.
-        min_percent: least percent diameter stenosis that is reported in a small vessel.
-        min_percent_large: the same where the reference diameter is at least `large_mm`.
-        min_reference_voxels: no lesion is reported where the reference diameter is less than so many voxels:
-            what such a scan shows of the lumen is too coarse to say.
 
     Example:
         >>> lesion, = find_stenoses(tree, voxel_mm=0.4)
@@ -223,14 +210,14 @@ def find_stenoses(
             width = 2 * reference[worst]
             depth = narrowing[worst]
             if rough:
-                raw = 1.0 - lost / reference
                 free = seen & ~branch.junction
-                depth = fitted_depth(along[free], raw[free], along[extent[0]], along[extent[-1]])
-            least = min_percent_large if width >= large_mm else min_percent
+                raw = (1.0 - lost / reference)[free]
+                depth = fitted_depth(along[free], raw, along[extent[0]], along[extent[-1]])
+            least = _LEAST_LARGE if width >= _LARGE_MM else _LEAST
             if width < _THIN * voxel_mm:
                 least = max(least, _SEVERE)
             least += _MORE_IF_ROUGH if rough else 0.0
-            if width < min_reference_voxels * voxel_mm or 100 * min(depth, narrowing[worst]) < least:
+            if width < _COARSE * voxel_mm or 100 * min(depth, narrowing[worst]) < least:
                 continue
             found.append(
                 Stenosis(

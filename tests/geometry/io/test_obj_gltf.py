@@ -4,7 +4,7 @@ import pyvista as pv
 import trimesh
 
 from bundle.geometry.core.mesh import volume_mm3
-from bundle.geometry.io.obj_gltf import write_glb, write_obj
+from bundle.geometry.io.meshes import write_glb, write_obj
 
 CENTRE = np.array([30.0, -20.0, 100.0])  # RAS
 

@@ -7,10 +7,8 @@ from hearts import heart
 
 from bundle.common.coordinates import ras_to_lps
 from bundle.common.tables import exact, write_csv
-from bundle.geometry.core.tree import Tree
 from bundle.geometry.io.trees import BRANCH_COLUMNS, read_branches, write_tree
-from bundle.geometry.measure.at_points import values_from_tree
-from bundle.geometry.measure.branches import measure_tree
+from bundle.geometry.measure.branches import measure_tree, values_from_tree
 from bundle.geometry.measure.names import name_branches
 
 
@@ -37,12 +35,6 @@ def test_what_was_written_is_read(tree, tmp_path):
         assert (back.name, back.parent, back.tree) == (branch.name, branch.parent, branch.tree)
         np.testing.assert_allclose(back.points, branch.points, atol=1e-4)
         np.testing.assert_array_equal(back.junction, branch.junction)
-
-
-def test_a_tree_without_branches_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="no branches"):
-        write_tree(Tree(), tmp_path / "c.vtp")
-    assert not list(tmp_path.iterdir())
 
 
 def test_table_has_units_and_a_row_a_branch(tree, tmp_path):
