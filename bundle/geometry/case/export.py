@@ -57,14 +57,13 @@ def _remeshed(mesh: pv.PolyData, options: ExportOptions) -> pv.PolyData:
 def _draw(mesh: pv.PolyData, tree: Tree, stem: str, options: ExportOptions, report: dict) -> dict[str, str]:
     """Snapshot and turntable; where the machine cannot draw, a warning."""
     values, legend = legend_of(tree, mesh)
-    look = {"values": values, "legend": legend, "limits": nice_limits(values), "title": report["case"]}
-    files, sentence = {}, None
+    case, files, sentence = report["case"], {}, None
     if options.pictures:
-        sentence = snapshot(mesh, f"{stem}_snapshot.png", **look)
-        files["snapshot"] = f"{report['case']}_snapshot.png"
+        sentence = snapshot(mesh, f"{stem}_snapshot.png", values, legend, case)
+        files["snapshot"] = f"{case}_snapshot.png"
     if options.turntable:
-        sentence = turntable(mesh, f"{stem}_turntable.gif", **look, frames=options.turntable)
-        files["turntable"] = f"{report['case']}_turntable.gif"
+        sentence = turntable(mesh, f"{stem}_turntable.gif", values, legend, case, options.turntable)
+        files["turntable"] = f"{case}_turntable.gif"
     if sentence is not None:
         report["warnings"].append(sentence)
         return {}

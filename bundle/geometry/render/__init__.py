@@ -1,9 +1,8 @@
 """Pictures, drawn off screen."""
 
-from .animation import turntable
 from .colors import branch_colors, crimson_to_yellow, nice_limits
 from .opengl import probe_early
-from .picture import snapshot
+from .picture import snapshot, turntable
 from .reformation import reformation_picture
 
 __all__ = [

@@ -1,16 +1,13 @@
-"""One picture of the vessels from three sides, drawn off screen."""
+"""The vessels from three sides in one picture, and turning about the patient's long axis, off screen."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import pyvista as pv
 from PIL import Image
-from vtkmodules.vtkCommonCore import vtkLogger
 
 from bundle.common.files import replacing
 from bundle.geometry.core import triangles, vertex_normals
@@ -19,9 +16,10 @@ from .colors import crimson_to_yellow, nice_limits
 from .opengl import why_no_pictures
 from .page import BACKGROUND, FAINT, Page, scale_bar_mm
 
-__all__ = ["ANTERIOR", "LEFT", "SUPERIOR", "View", "render_view", "snapshot", "why_not_drawn"]
+__all__ = ["ANTERIOR", "LEFT", "SUPERIOR", "View", "render_view", "snapshot", "turntable", "view_at"]
 
-_CORAL = (0.90, 0.38, 0.30)
+_SIDES = ("A", "L", "P", "R")  # towards the viewer at 0, 90, 180 and 270 degrees
+_STRAIGHT = {0: "Anterior", 90: "Left", 180: "Posterior", 270: "Right"}
 
 
 @dataclass(frozen=True)
@@ -39,26 +37,6 @@ LEFT = View("Left", (-1, 0, 0), (0, 0, 1), ("A", "P", "S", "I"))
 SUPERIOR = View("Superior", (0, 0, 1), (0, 1, 0), ("L", "R", "A", "P"))
 
 
-def _drawable(mesh: pv.PolyData, rgb: np.ndarray | None) -> pv.PolyData:
-    """A copy with single-precision points about its middle, normals for smooth shading, and colours."""
-    copy = pv.PolyData.from_regular_faces(np.asarray(mesh.points, np.float32), triangles(mesh))
-    copy.point_data.active_normals = vertex_normals(mesh).astype(np.float32)
-    if rgb is not None:
-        copy.point_data["rgb"] = rgb
-    return copy
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without VTK's warning that there is no X server before it takes EGL or OSMesa, as it should."""
-    before = vtkLogger.GetCurrentVerbosityCutoff()
-    vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)
-    try:
-        yield
-    finally:
-        vtkLogger.SetStderrVerbosity(before)
-
-
 def _lights(view: View) -> list[pv.Light]:
     """A key light over the viewer's left shoulder, a cool fill from the right, a rim from behind."""
     forward, up = np.array(view.towards_viewer, float), np.array(view.up, float)
@@ -71,37 +49,37 @@ def _lights(view: View) -> list[pv.Light]:
     return [pv.Light(position=p, color=tint, intensity=power, positional=False) for p, tint, power in spots]
 
 
-@_quiet()
 def render_view(
-    mesh: pv.PolyData, view: View, size: tuple[int, int], mm_per_pixel: float, rgb: np.ndarray | None = None
+    mesh: pv.PolyData, view: View, size: tuple[int, int], mm_per_pixel: float, rgb: np.ndarray
 ) -> np.ndarray:
-    """The mesh (RAS mm) in parallel projection, its bounding box in the middle, (height, width, 3) uint8."""
+    """The mesh (RAS mm) in parallel projection, its bounding box in the middle, (height, width, 3) uint8.
+
+    rgb: (N, 3) uint8 colours of the vertices.
+    """
     low, high = np.asarray(mesh.bounds).reshape(3, 2).T
     middle, reach = (low + high) / 2, float(np.linalg.norm(high - low))
-    plotter = pv.Plotter(off_screen=True, window_size=[2 * size[0], 2 * size[1]], lighting="none")
-    plotter.background_color = tuple(c / 255 for c in BACKGROUND)
-    plotter.add_mesh(
-        _drawable(mesh, rgb),
-        scalars=None if rgb is None else "rgb",
-        rgb=rgb is not None,
-        color=None if rgb is not None else _CORAL,
-        smooth_shading=False,
-        ambient=0.14,
-        diffuse=0.95,
-        specular=0.35,
-        specular_power=25,
-        show_scalar_bar=False,
-    ).prop.interpolation = "phong"
-    for light in _lights(view):
-        plotter.add_light(light)
-    plotter.camera.position = middle + reach * np.array(view.towards_viewer, float)
-    plotter.camera.focal_point = middle
-    plotter.camera.up = view.up
-    plotter.enable_parallel_projection()
-    plotter.camera.parallel_scale = mm_per_pixel * size[1] / 2
-    plotter.camera.clipping_range = (0.1 * reach, 2.0 * reach)
-    pixels = plotter.screenshot(None, return_img=True)
-    plotter.close()
+    drawn = pv.PolyData.from_regular_faces(np.asarray(mesh.points, np.float32), triangles(mesh))
+    drawn.point_data.active_normals = vertex_normals(mesh).astype(np.float32)
+    drawn.point_data["rgb"] = rgb
+    # Without VTK's warning that there is no X server before it takes EGL or OSMesa, as it should.
+    with pv.vtk_verbosity("error"):
+        plotter = pv.Plotter(off_screen=True, window_size=[2 * size[0], 2 * size[1]], lighting="none")
+        plotter.background_color = tuple(c / 255 for c in BACKGROUND)
+        look = {"ambient": 0.14, "diffuse": 0.95, "specular": 0.35, "specular_power": 25}
+        actor = plotter.add_mesh(
+            drawn, scalars="rgb", rgb=True, smooth_shading=False, show_scalar_bar=False, **look
+        )
+        actor.prop.interpolation = "phong"
+        for light in _lights(view):
+            plotter.add_light(light)
+        plotter.camera.position = middle + reach * np.array(view.towards_viewer, float)
+        plotter.camera.focal_point = middle
+        plotter.camera.up = view.up
+        plotter.enable_parallel_projection()
+        plotter.camera.parallel_scale = mm_per_pixel * size[1] / 2
+        plotter.camera.clipping_range = (0.1 * reach, 2.0 * reach)
+        pixels = plotter.screenshot(None, return_img=True)
+        plotter.close()
     return np.asarray(Image.fromarray(pixels[..., :3]).resize(size, Image.Resampling.LANCZOS))
 
 
@@ -109,47 +87,31 @@ def _extent_mm(mesh: pv.PolyData, view: View) -> tuple[float, float]:
     """Width and height of the mesh's box as seen in `view`."""
     size = np.diff(np.asarray(mesh.bounds).reshape(3, 2)).ravel()
     up, forward = np.abs(view.up), np.abs(view.towards_viewer)
-    return float(size @ np.cross(up, forward).__abs__()), float(size @ up)
-
-
-def why_not_drawn(mesh: pv.PolyData) -> str | None:
-    """None where `mesh` can be drawn, or the sentence that says why no picture can be made here.
-
-    Raises:
-        ValueError: the mesh is empty.
-    """
-    if mesh.n_cells == 0:
-        raise ValueError("there is no surface to draw: the mesh is empty")
-    return why_no_pictures()
+    return float(size @ np.abs(np.cross(up, forward))), float(size @ up)
 
 
 def snapshot(
     mesh: pv.PolyData,
     path: str | os.PathLike,
-    values: np.ndarray | None = None,
-    legend: str = "",
+    values: np.ndarray,
+    legend: str,
     title: str = "",
-    limits: tuple[float, float] | None = None,
-    views: tuple[View, ...] = (ANTERIOR, LEFT, SUPERIOR),
     panel: tuple[int, int] = (640, 720),
 ) -> str | None:
     """Write a PNG of `mesh` (RAS mm) from three sides at one scale, with sides, scale and colours named.
 
     Args:
-        values: (N,) at the vertices, coloured over `limits` (default: the middle 96 %) and named `legend`.
+        values: (N,) at the vertices, coloured over their middle 96 % and named `legend`.
         panel: width and height of one view in pixels.
 
     Returns:
         None, or the sentence that says why no picture was made (no OpenGL library).
-
-    Raises:
-        ValueError: the mesh is empty.
     """
-    reason = why_not_drawn(mesh)
-    if reason is not None:
+    if reason := why_no_pictures():
         return reason
-    limits = limits or (nice_limits(values) if values is not None else None)
-    rgb = None if values is None else crimson_to_yellow(values, limits)
+    limits = nice_limits(values)
+    rgb = crimson_to_yellow(values, limits)
+    views = (ANTERIOR, LEFT, SUPERIOR)
     extents = [_extent_mm(mesh, view) for view in views]
     mm_per_pixel = 1.18 * max(max(w / panel[0], h / panel[1]) for w, h in extents)
     strip = round(panel[1] * 0.085)
@@ -160,8 +122,65 @@ def snapshot(
     baseline = panel[1] + 0.40 * strip
     page.scale_bar(1.2 * page.unit, baseline, scale_bar_mm(panel[0] * mm_per_pixel), mm_per_pixel)
     page.text((page.image.width / 2, baseline), title, size=1.1, fill=FAINT)
-    if values is not None:
-        page.legend(page.image.width - 4 * page.unit, baseline, 0.42 * panel[0], legend, limits)
+    page.legend(page.image.width - 4 * page.unit, baseline, 0.42 * panel[0], legend, limits)
     with replacing(path) as temporary:
         page.image.save(temporary, format="PNG")
+    return None
+
+
+def view_at(angle_deg: float) -> View:
+    """The view from in front, turned by an angle towards the patient's left, named as in angiography.
+
+    The letters at its sides are those that are nearest: of 30 degrees right and left, of 60 front and back.
+    """
+    turn = np.radians(angle_deg)
+    angle = round(angle_deg) % 360
+    if angle in _STRAIGHT:
+        title = _STRAIGHT[angle]
+    else:
+        off = angle if angle <= 90 else abs(180 - angle) if angle <= 270 else 360 - angle
+        title = f"{'L' if angle < 180 else 'R'}{'A' if angle < 90 or angle > 270 else 'P'}O {off}°"
+    quarter = round(angle_deg / 90) % 4
+    left, right = _SIDES[(quarter - 1) % 4], _SIDES[(quarter + 1) % 4]
+    return View(title, (-np.sin(turn), np.cos(turn), 0.0), (0, 0, 1), (left, right, "S", "I"))
+
+
+def turntable(
+    mesh: pv.PolyData,
+    path: str | os.PathLike,
+    values: np.ndarray,
+    legend: str,
+    title: str = "",
+    frames: int = 36,
+    size: tuple[int, int] = (480, 480),
+) -> str | None:
+    """Write an animated GIF of `mesh` (RAS mm) seen from all around, beginning in front, as by `snapshot`.
+
+    Args:
+        frames: pictures of one turn, which takes four seconds.
+        size: width and height of a view in pixels; a strip comes below.
+    """
+    if reason := why_no_pictures():
+        return reason
+    points = np.asarray(mesh.points)
+    middle = np.asarray(mesh.bounds).reshape(3, 2).mean(axis=1)
+    width = 2 * float(np.hypot(*(points - middle)[:, :2].T).max())
+    mm_per_pixel = 1.18 * max(width / size[0], float(np.ptp(points[:, 2])) / size[1])
+    limits = nice_limits(values)
+    rgb = crimson_to_yellow(values, limits)
+    pictures = []
+    for angle in 360 * np.arange(frames) / frames:
+        view = view_at(float(angle))
+        page = Page(size[0], size[1], round(0.14 * size[1]))
+        page.panel(render_view(mesh, view, size, mm_per_pixel, rgb), 0, view.title, view.edges)
+        upper, lower = size[1] + 0.035 * size[1], size[1] + 0.1 * size[1]
+        page.scale_bar(1.2 * page.unit, upper, scale_bar_mm(size[0] * mm_per_pixel), mm_per_pixel)
+        page.text((size[0] - 1.2 * page.unit, upper), title, anchor="rm", size=1.1, fill=FAINT)
+        page.legend(size[0] - 4 * page.unit, lower, 0.35 * size[0], legend, limits)
+        pictures.append(page.image)
+    with replacing(path) as temporary:
+        pictures[0].save(
+            temporary, format="GIF", save_all=True, append_images=pictures[1:], loop=0,
+            duration=round(4000 / frames),
+        )  # fmt: skip
     return None

@@ -14,24 +14,30 @@ from bundle.common.polylines import arc_length, at_length, frames, resample, smo
 from bundle.geometry.core import Branch, sample_volume
 from bundle.geometry.measure import Stenosis
 
+from .page import BACKGROUND, FAINT, INK
+
 __all__ = ["cross_sections", "curved", "reformation_picture", "straightened"]
 
 
+_WINDOW_HU = (-150.0, 650.0)  # shown as black and white
+_PIXEL_MM = 0.25
+
+
 def cross_sections(
-    image: np.ndarray, affine: np.ndarray, points: np.ndarray, width_mm: float = 16.0, pixel_mm: float = 0.25
+    image: np.ndarray, affine: np.ndarray, points: np.ndarray, width_mm: float = 16.0
 ) -> np.ndarray:
     """The image in planes across a curve.
 
     Args:
         image: (X, Y, Z), e.g. HU. affine: (4, 4) voxel to RAS mm.
         points: (N, 3) RAS mm. Neighbouring planes do not twist against each other.
-        width_mm, pixel_mm: size of the planes and of their pixels.
+        width_mm: size of the planes.
 
     Returns:
         (N, W, W) float32, the curve in the middle of every plane. Stacked they are the straightened vessel.
     """
     _, u, v = frames(points)
-    reach = _offsets(width_mm, pixel_mm)
+    reach = _offsets(width_mm)
     plane = reach[:, None, None] * u[:, None, None] + reach[:, None] * v[:, None, None]
     place = (points[:, None, None] + plane).reshape(-1, 3)
     return sample_volume(image, check_affine(affine), place).reshape(len(points), len(reach), -1)
@@ -44,13 +50,10 @@ def straightened(sections: np.ndarray, angle_deg: float = 0.0) -> np.ndarray:
     rows = middle + reach * np.cos(np.radians(angle_deg))
     columns = middle + reach * np.sin(np.radians(angle_deg))
     plane = np.stack([rows, columns, np.zeros(width)], axis=1)
-    turned = [sample_volume(s[..., None], np.eye(4), plane) for s in sections]
-    return np.stack(turned)
+    return np.stack([sample_volume(section[..., None], np.eye(4), plane) for section in sections])
 
 
-def curved(
-    image: np.ndarray, affine: np.ndarray, points: np.ndarray, width_mm: float = 40.0, pixel_mm: float = 0.25
-) -> np.ndarray:
+def curved(image: np.ndarray, affine: np.ndarray, points: np.ndarray, width_mm: float = 40.0) -> np.ndarray:
     """The stretched curved planar reformation, (N, W) float32.
 
     Each row is the image along one line through a point of the curve (N, 3). All lines are parallel: they run
@@ -58,17 +61,17 @@ def curved(
     IEEE Visualization 2002).
     """
     _, _, axes = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)
-    place = points[:, None] + _offsets(width_mm, pixel_mm)[:, None] * axes[2]
+    place = points[:, None] + _offsets(width_mm)[:, None] * axes[2]
     return sample_volume(image, check_affine(affine), place.reshape(-1, 3)).reshape(len(points), -1)
 
 
-def _offsets(width_mm: float, pixel_mm: float) -> np.ndarray:
-    half = round(width_mm / 2 / pixel_mm)
-    return np.arange(-half, half + 1) * pixel_mm
+def _offsets(width_mm: float) -> np.ndarray:
+    half = round(width_mm / 2 / _PIXEL_MM)
+    return np.arange(-half, half + 1) * _PIXEL_MM
 
 
-def _grey(values: np.ndarray, window: tuple[float, float]) -> Image.Image:
-    low, high = window
+def _grey(values: np.ndarray) -> Image.Image:
+    low, high = _WINDOW_HU
     return Image.fromarray(np.uint8(255 * np.clip((values - low) / (high - low), 0, 1)))
 
 
@@ -78,32 +81,29 @@ def reformation_picture(
     branch: Branch,
     path: str | os.PathLike,
     lesions: Sequence[Stenosis] = (),
-    window_hu: tuple[float, float] = (-150.0, 650.0),
-    pixel_mm: float = 0.25,
 ) -> None:
     """PNG of a branch: straightened at 0 and 90 degrees, curved, and its diameter, from top to bottom.
 
     Args:
         image: (X, Y, Z) HU. branch: with its centreline. lesions: marked on the diameter's curve.
-        window_hu: the values shown as black and white.
     """
-    points = smooth(resample(branch.points, pixel_mm), 1.0 / pixel_mm)
-    sections = cross_sections(image, affine, points, pixel_mm=pixel_mm)
+    points = smooth(resample(branch.points, _PIXEL_MM), 1.0 / _PIXEL_MM)
+    sections = cross_sections(image, affine, points)
     rows = [straightened(sections, 0.0), straightened(sections, 90.0), curved(image, affine, points)]
     scale = 2
-    panels = [_grey(r.T, window_hu) for r in rows]
+    panels = [_grey(r.T) for r in rows]
     panels = [p.resize((p.width * scale, p.height * scale), Image.Resampling.BICUBIC) for p in panels]
     plot_height, gap, left = 150, 22, 90
     height = sum(p.height + gap for p in panels) + plot_height + 2 * gap
-    page = Image.new("RGB", (left + max(panels[0].width + 20, 170), height), (14, 18, 27))
+    page = Image.new("RGB", (left + max(panels[0].width + 20, 170), height), BACKGROUND)
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(size=14)
     top = gap
     for panel, title in zip(panels, ("straight 0°", "straight 90°", "curved")):
         page.paste(panel.convert("RGB"), (left, top))
-        draw.text((8, top + panel.height / 2), title, fill=(232, 234, 240), font=font, anchor="lm")
+        draw.text((8, top + panel.height / 2), title, fill=INK, font=font, anchor="lm")
         top += panel.height + gap
-    draw.text((left, 4), f"{branch.name}, ostium on the left", fill=(232, 234, 240), font=font)
-    draw.text((8, top - 8), "diameter", fill=(232, 234, 240), font=font, anchor="lb")
+    draw.text((left, 4), f"{branch.name}, ostium on the left", fill=INK, font=font)
+    draw.text((8, top - 8), "diameter", fill=INK, font=font, anchor="lb")
     _plot_diameter(draw, font, branch, lesions, (left, top, panels[0].width, plot_height))
     with replacing(path) as temporary:
         page.save(temporary, format="PNG")
@@ -118,7 +118,7 @@ def _plot_diameter(draw, font, branch: Branch, lesions: Sequence[Stenosis], box)
     for value in range(int(most) + 1):
         y = top + height * (1 - value / most)
         draw.line((left, y, left + width, y), fill=(44, 52, 70))
-        draw.text((left - 8, y), f"{value} mm", fill=(138, 147, 166), font=font, anchor="rm")
+        draw.text((left - 8, y), f"{value} mm", fill=FAINT, font=font, anchor="rm")
     for lesion in lesions:
         first, last = (left + width * x / along[-1] for x in (lesion.start_mm, lesion.end_mm))
         draw.rectangle((first, top, last, top + height), outline=(240, 190, 90))
@@ -126,8 +126,8 @@ def _plot_diameter(draw, font, branch: Branch, lesions: Sequence[Stenosis], box)
         draw.text(((first + last) / 2, top - 4), words, fill=(240, 190, 90), font=font, anchor="mb")
     for place in range(0, int(along[-1]) + 1, 10 if along[-1] < 60 else 20):
         x = left + width * place / along[-1]
-        draw.line((x, top + height, x, top + height + 5), fill=(138, 147, 166))
+        draw.line((x, top + height, x, top + height + 5), fill=FAINT)
         words = f"{place} mm" if place == 0 else str(place)
-        draw.text((x, top + height + 8), words, fill=(138, 147, 166), font=font, anchor="mt")
+        draw.text((x, top + height + 8), words, fill=FAINT, font=font, anchor="mt")
     line = list(zip((left + np.arange(width)).tolist(), (top + height * (1 - diameter / most)).tolist()))
     draw.line(line, fill=(240, 110, 80), width=3)
