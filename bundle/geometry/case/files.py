@@ -29,7 +29,6 @@ from bundle.geometry.solver import (
     solver_model,
     volume_mesh,
     write_solver_stl,
-    write_solver_vtp,
     write_volume_mesh,
 )
 from bundle.geometry.surface import PointCloud
@@ -102,7 +101,7 @@ def write_solver(
 ) -> dict[str, str]:
     """The solver model and, on request, its volume mesh; patches, quality and warnings go to the report."""
     model = solver_model(wall, tree, options.extension_diameters)
-    write_solver_vtp(model, f"{stem}_solver.vtp")
+    write_vtp(model.mesh, f"{stem}_solver.vtp")
     write_solver_stl(model, f"{stem}_solver.stl")
     report["solver_patches"] = patch_table(model)
     report["warnings"] += model.warnings

@@ -1,6 +1,6 @@
 """Models for a flow solver: flat named ends, tubes on them, tetrahedra."""
 
-from .model import SolverModel, patch_table, solver_model, write_solver_stl, write_solver_vtp
+from .model import SolverModel, patch_table, solver_model, write_solver_stl
 from .tetrahedra import NoVolumeMesh, volume_mesh, why_no_mesher, write_volume_mesh
 
 __all__ = [
@@ -11,6 +11,5 @@ __all__ = [
     "volume_mesh",  # tetrahedra in a model
     "why_no_mesher",  # None where gmsh is installed
     "write_solver_stl",  # for OpenFOAM
-    "write_solver_vtp",  # for SimVascular
     "write_volume_mesh",
 ]

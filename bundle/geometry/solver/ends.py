@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 __all__ = ["WALL", "NoEnd", "Plane", "cap", "cut_end", "extend", "rim_of"]
 
@@ -26,39 +27,21 @@ class NoEnd(ValueError):
     """The vessel does not end where the plane lies."""
 
 
-def _neighbours(faces: np.ndarray) -> dict[int, set[int]]:
-    near: defaultdict[int, set[int]] = defaultdict(set)
-    for a, b, c in faces.tolist():
-        near[a] |= {b, c}
-        near[b] |= {a, c}
-        near[c] |= {a, b}
-    return near
-
-
 def _beyond(points: np.ndarray, faces: np.ndarray, plane: Plane, reach_mm: float) -> np.ndarray:
     """Vertices of the vessel's end beyond the plane, (N,) bool: one patch, within `reach_mm` of it."""
-    local = np.flatnonzero(np.linalg.norm(points - plane.center, axis=1) < reach_mm)
-    height = (points[local] - plane.center) @ plane.outwards
-    out = np.zeros(len(points), bool)
-    out[local[height > 0]] = True
-    touched = faces[out[faces].any(axis=1)]
-    near = _neighbours(touched)
     away = points - plane.center
+    out = (np.linalg.norm(away, axis=1) < reach_mm) & (away @ plane.outwards > 0)
     radial = np.linalg.norm(away - np.outer(away @ plane.outwards, plane.outwards), axis=1)
     candidates = np.flatnonzero(out & (radial < 1.5 * plane.radius_mm))
     if len(candidates) == 0:
         raise NoEnd("there is no wall beyond the plane")
-    seed = int(candidates[np.argmin(radial[candidates])])
-    found, todo = {seed}, [seed]
-    while todo:
-        fresh = [n for n in near[todo.pop()] if out[n] and n not in found]
-        found.update(fresh)
-        todo += fresh
-    members = np.fromiter(found, int)
-    if np.linalg.norm(points[members] - plane.center, axis=1).max() > 0.95 * reach_mm:
+    edges = faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    edges = edges[out[edges].all(axis=1)]
+    graph = coo_matrix((np.ones(len(edges), np.int8), edges.T), shape=(len(points), len(points)))
+    part = connected_components(graph, directed=False)[1]
+    result = part == part[candidates[np.argmin(radial[candidates])]]
+    if np.linalg.norm(away[result], axis=1).max() > 0.95 * reach_mm:
         raise NoEnd("the vessel goes on beyond the plane")
-    result = np.zeros(len(points), bool)
-    result[members] = True
     return result
 
 

@@ -10,15 +10,14 @@ import pyvista as pv
 from scipy.spatial import cKDTree
 
 from bundle.common.coordinates import ras_to_lps
-from bundle.common.files import replacing
+from bundle.common.files import write_text
 from bundle.common.polylines import arc_length, tangents
-from bundle.geometry.core import Branch, Tree, areas_mm2, check_mesh, make_mesh, triangles
-from bundle.geometry.io import write_vtp
+from bundle.geometry.core import Branch, Tree, areas_mm2, check_mesh, keep_faces, make_mesh, triangles
 
 from .crossing import crossing_faces
 from .ends import WALL, NoEnd, Plane, cap, cut_end, extend, rim_of
 
-__all__ = ["Patch", "SolverModel", "patch_table", "solver_model", "write_solver_stl", "write_solver_vtp"]
+__all__ = ["Patch", "SolverModel", "patch_table", "solver_model", "write_solver_stl"]
 
 _TRIES = 4  # planes at an end
 _RAGGED_MM = 8.0  # longest stump at an ostium
@@ -38,7 +37,10 @@ class Patch:
 
 @dataclass(frozen=True)
 class SolverModel:
-    """A closed mesh (RAS mm) with a patch label a triangle, its patches, and what could not be opened."""
+    """A closed mesh (RAS mm), its patches, and what could not be opened.
+
+    The cell array `ModelFaceID` holds a patch label a triangle, as SimVascular reads it.
+    """
 
     mesh: pv.PolyData
     patches: list[Patch]
@@ -98,12 +100,11 @@ def _clear_length(points: np.ndarray, plane: Plane, length_mm: float) -> float:
     return length_mm if len(tight) == 0 else float(max(0.0, along[tight[0]] - 1.5 * radius))
 
 
-def _capped(opened, label: int):
+def _capped(points, faces, patch, rim, label: int, before: int):
     """The model (points, faces, patch) with a cap on its open rim; None where that would cut through it.
 
-    What is looked at are the cap and the triangles of its extension, if it has one.
+    What is looked at are the faces from number `before` on: the cap and its extension, if it has one.
     """
-    points, faces, patch, rim, before = opened
     points, faces, patch = cap(points, faces, patch, rim, label)
     crossed = crossing_faces(points, faces, np.arange(before, len(faces)))
     return None if len(crossed) else (points, faces, patch)
@@ -118,33 +119,28 @@ def _opened(model, plane: Plane, label: int):
     points, faces, patch, rim = cut_end(*model, plane)
     if not np.array_equal(faces[patch != WALL], model[1][model[2] != WALL]):
         raise NoEnd("the cut would go through another end")
-    capped = _capped((points, faces, patch, rim, len(faces)), label)
+    capped = _capped(points, faces, patch, rim, label, len(faces))
     if capped is None:
         raise NoEnd("a flat cap would cut through the wall")
     return capped
 
 
-def _lengthened(model, plane: Plane, label: int, wanted_mm: float):
-    """The model (points, faces, patch) with a tube between the rim and the cap `label`, and its length in mm.
+def _lengthened(model, plane: Plane, label: int, name: str, wanted_mm: float):
+    """The model (points, faces, patch) with a tube between the rim and the cap `label`, and warnings.
 
-    Shorter than wanted, or none (0), where it would meet another vessel.
+    The tube is shorter than wanted, or left out, where it would meet another vessel.
     """
     points, faces, patch = model
     length = min(wanted_mm, _clear_length(points[np.unique(faces)], plane, wanted_mm))
-    if length < 2 * plane.radius_mm:
-        return model, 0.0
-    open_faces, open_patch = faces[patch != label], patch[patch != label]
-    tube = extend(points, open_faces, open_patch, rim_of(open_faces), plane, length)
-    longer = _capped((*tube, len(open_faces)), label)
-    return (model, 0.0) if longer is None else (longer, length)
-
-
-def _extension_warning(name: str, length: float, wanted: float) -> str | None:
-    if length >= wanted:
-        return None
-    if length == 0:
-        return f"{name} has no extension: it would meet another vessel"
-    return f"{name} has an extension of {length:.1f} mm: {wanted:.1f} mm would meet another vessel"
+    longer = None
+    if length >= 2 * plane.radius_mm:
+        open_faces, open_patch = faces[patch != label], patch[patch != label]
+        tube = extend(points, open_faces, open_patch, rim_of(open_faces), plane, length)
+        longer = _capped(*tube, label, len(open_faces))
+    if longer is None:
+        return model, [f"{name} has no extension: it would meet another vessel"]
+    sentence = f"{name} has an extension of {length:.1f} mm: {wanted_mm:.1f} mm would meet another vessel"
+    return longer, [sentence] if length < wanted_mm else []
 
 
 def solver_model(
@@ -178,26 +174,22 @@ def solver_model(
     model = points, faces, np.full(len(faces), WALL)
     ends, warnings = [], []
     for name, kind, planes in _ends(tree, min_outlet_radius_mm):
-        opened = None
         for plane in planes:
             try:
-                opened = _opened(model, plane, len(ends) + 1)
-                break
+                model = _opened(model, plane, len(ends) + 1)
             except NoEnd as error:
                 reason = error
-        if opened is None:
+            else:
+                ends.append((plane, name, kind))
+                break
+        else:
             warnings.append(f"{name} stays closed: {reason}")
-            continue
-        model = opened
-        ends.append((plane, name, kind))
     # Only now, so that no end is looked for behind another one's tube.
     for label, (plane, name, _) in enumerate(ends if extension_diameters > 0 else (), start=1):
-        wanted = 2 * plane.radius_mm * extension_diameters
-        model, length = _lengthened(model, plane, label, wanted)
-        warnings += filter(None, [_extension_warning(name, length, wanted)])
+        model, remarks = _lengthened(model, plane, label, name, 2 * plane.radius_mm * extension_diameters)
+        warnings += remarks
     points, faces, patch = model
-    used, renumbered = np.unique(faces, return_inverse=True)
-    mesh = make_mesh(points[used], renumbered.reshape(-1, 3))
+    mesh = keep_faces(make_mesh(points, faces), np.ones(len(faces), bool))  # without unused vertices
     areas = areas_mm2(mesh)
     patches = [Patch(WALL, "wall", "wall", None, None, float(areas[patch == WALL].sum()))]
     for label, (plane, name, kind) in enumerate(ends, start=1):
@@ -206,11 +198,6 @@ def solver_model(
         patches.append(Patch(label, name, kind, center, plane.outwards, float(area.sum())))
     mesh.cell_data["ModelFaceID"] = patch.astype(np.int32)
     return SolverModel(mesh, patches, warnings)
-
-
-def write_solver_vtp(model: SolverModel, path: str | os.PathLike) -> None:
-    """VTP in LPS mm with `ModelFaceID`, as SimVascular reads it."""
-    write_vtp(model.mesh, path)
 
 
 def write_solver_stl(model: SolverModel, path: str | os.PathLike) -> None:
@@ -230,8 +217,7 @@ def write_solver_stl(model: SolverModel, path: str | os.PathLike) -> None:
                 f"vertex {c[0]:.6f} {c[1]:.6f} {c[2]:.6f}\nendloop\nendfacet\n"
             )
         lines.append(f"endsolid {patch.name}\n")
-    with replacing(path) as temporary:
-        temporary.write_text("".join(lines), encoding="ascii")
+    write_text(path, "".join(lines))
 
 
 def patch_table(model: SolverModel) -> list[dict]:
@@ -240,9 +226,8 @@ def patch_table(model: SolverModel) -> list[dict]:
     for patch in model.patches:
         row = {"ModelFaceID": patch.label, "name": patch.name, "kind": patch.kind}
         row["area_mm2"] = round(patch.area_mm2, 4)
-        for kind, vector in (("center", patch.center), ("normal", patch.normal)):
+        for name, vector in (("center_lps_mm", patch.center), ("normal_lps", patch.normal)):
             if vector is not None:
-                unit = "_lps_mm" if kind == "center" else "_lps"
-                row[f"{kind}{unit}"] = np.round(ras_to_lps(vector), 4).tolist()
+                row[name] = np.round(ras_to_lps(vector), 4).tolist()
         rows.append(row)
     return rows

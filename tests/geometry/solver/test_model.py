@@ -9,8 +9,9 @@ from bundle.geometry.centerline.build import vessel_tree
 from bundle.geometry.core.mesh import areas_mm2, check_mesh, triangles, volume_mm3
 from bundle.geometry.core.tree import Tree, make_branch
 from bundle.geometry.core.vessels import find_vessels
+from bundle.geometry.io.meshes import write_vtp
 from bundle.geometry.solver.crossing import crossing_faces
-from bundle.geometry.solver.model import patch_table, solver_model, write_solver_stl, write_solver_vtp
+from bundle.geometry.solver.model import patch_table, solver_model, write_solver_stl
 from bundle.geometry.surface.smoothing import smooth_surface
 
 RADIUS = 1.5
@@ -67,7 +68,7 @@ def test_extensions_have_their_length(y_vessel):
 
 def test_files_name_their_patches(y_vessel, tmp_path):
     model = solver_model(*y_vessel)
-    write_solver_vtp(model, tmp_path / "a.vtp")
+    write_vtp(model.mesh, tmp_path / "a.vtp")
     write_solver_stl(model, tmp_path / "a.stl")
     assert set(pv.read(tmp_path / "a.vtp").cell_data["ModelFaceID"]) == {0, 1, 2, 3}
     text = (tmp_path / "a.stl").read_text()
