@@ -22,29 +22,14 @@ from .files import remove_stale, write_clouds, write_mesh, write_solver, write_t
 from .options import ExportOptions
 from .values import choose_colour, clouds_of, legend_of, values_at
 
-__all__ = ["Stopwatch", "export_case"]
+__all__ = ["export_case"]
 
 
-class Stopwatch:
-    """Seconds of named stages."""
-
-    def __init__(self):
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 3)
-
-
-def _measure(tree: Tree, voxel_mm: float) -> dict:
-    lesions = find_stenoses(tree, voxel_mm)
-    return {
-        "centerline_length_mm": round(sum(s.length_mm for s in tree.segments), 2),
-        "branches": measure_tree(tree),
-        "stenoses": [lesion.as_dict(tree.branches[lesion.branch].name) for lesion in lesions],
-    }
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[stage] = round(time.perf_counter() - start, 3)
 
 
 def _remeshed(mesh: pv.PolyData, options: ExportOptions) -> pv.PolyData:
@@ -116,13 +101,13 @@ def export_case(
     affine = check_affine(affine)
     if options.pictures or options.turntable:
         probe_early()
-    mask = np.asarray(mask)
-    out_dir, watch = Path(out_dir), Stopwatch()
+    mask, out_dir = np.asarray(mask), Path(out_dir)
+    seconds: dict[str, float] = {}
     report: dict = {"case": case, "empty": False, "files": {}, "space": "LPS", "warnings": []}
     report["mask_volume_mm3"] = round(float(np.count_nonzero(mask)) * voxel_volume_mm3(affine), 3)
     if shear_deg(affine) > 0.5:
         report["warnings"].append(f"the scan's axes are sheared by {shear_deg(affine):.1f} degrees")
-    with watch.stage("surface"):
+    with _timed(seconds, "surface"):
         keep = {"min_part_mm3": options.min_part_mm3, "clean": options.clean}
         vessels = find_vessels(mask, affine, probability, options.level, **keep)
         raw = pv.PolyData() if vessels is None else vessel_surface(vessels, options.wall)
@@ -131,14 +116,14 @@ def export_case(
         why = "the mask is empty" if size == 0 else f"the mask holds only specks ({size:g} mm3 in all)"
         report |= {"empty": True, "reason": f"{why}: there is no vessel to make a surface of"}
         remove_stale(out_dir, case, ())
-        return report | {"seconds": watch.seconds}
+        return report | {"seconds": seconds}
 
     segmented = vessels
     if options.largest_part:
         whole_mm3 = volume_mm3(raw)
         raw, vessels = largest_part(raw, vessels)
         _warn_of_loss(report, "keeping the largest part of the surface", whole_mm3, volume_mm3(raw))
-    with watch.stage("smoothing"):
+    with _timed(seconds, "smoothing"):
         wall, report["smoothing"] = smooth_surface(raw, options.smoothing, options.smoothing_iterations)
         lost = (report["smoothing"][f"volume_{when}_mm3"] for when in ("before", "after"))
         _warn_of_loss(report, f"{options.smoothing} smoothing", *lost)
@@ -148,14 +133,17 @@ def export_case(
         raise ValueError("the surface did not close; please report this mask")
     tree = Tree()
     if options.centerline:
-        with watch.stage("centreline"):
+        with _timed(seconds, "centreline"):
             arteries = without_aorta(vessels)
             if arteries.aorta_wall is not None:
                 report["warnings"].append("the mask holds a vessel wider than 12 mm, taken for the aorta")
             tree = name_branches(vessel_tree(arteries, raw if options.smoothing == "laplacian" else wall))
             report["warnings"] += tree.warnings
-            report |= _measure(tree, float(voxel_size_mm(affine).mean()))
-    with watch.stage("point cloud"):
+            lesions = find_stenoses(tree, float(voxel_size_mm(affine).mean()))
+            report["centerline_length_mm"] = round(sum(s.length_mm for s in tree.segments), 2)
+            report["branches"] = measure_tree(tree)
+            report["stenoses"] = [lesion.as_dict(tree.branches[lesion.branch].name) for lesion in lesions]
+    with _timed(seconds, "point cloud"):
         colour, remarks = choose_colour(options.colour_by, vessels, tree)
         normals = vertex_normals(mesh)
         for name, values in values_at(vessels, tree, np.asarray(mesh.points), normals).items():
@@ -164,21 +152,21 @@ def export_case(
     report |= {"point_count": len(clouds["points"].points), "points_coloured_by": colour}
     report["warnings"] += remarks
     stem = str(out_dir / case)
-    with watch.stage("files"):
+    with _timed(seconds, "files"):
         shown, _ = legend_of(tree, mesh)
         files = write_mesh(mesh, options.formats, stem, crimson_to_yellow(shown, nice_limits(shown)))
         files |= write_clouds(clouds, options.cloud_formats, stem, colour, tree)
         if tree.branches:
             files |= write_tree_files(tree, stem, report)
     if options.pictures or options.turntable:
-        with watch.stage("picture"):
+        with _timed(seconds, "picture"):
             files |= _draw(mesh, tree, stem, options, report)
     if (options.solver or options.volume_mesh) and tree.branches:
-        with watch.stage("solver"):
+        with _timed(seconds, "solver"):
             own = mesh
             if arteries.aorta_wall is not None:
                 own = _remeshed(smooth_surface(vessel_surface(arteries))[0], options)
             files |= write_solver(own, tree, options, stem, report)
     report["files"] = files
     remove_stale(out_dir, case, files.values())
-    return report | {"seconds": watch.seconds}
+    return report | {"seconds": seconds}

@@ -45,10 +45,8 @@ def without_aorta(vessels: Vessels) -> Vessels:
         return vessels
     rim = np.argwhere(aorta & ~binary_erosion(aorta))
     wall = cKDTree(voxel_to_world(rim, vessels.affine))
-    parts, count = cc3d.connected_components(vessels.mask & ~aorta, connectivity=26, return_N=True)
-    keep = np.zeros(count + 1, bool)
+    parts = cc3d.connected_components(vessels.mask & ~aorta, connectivity=26)
     voxels = np.argwhere(parts)
-    number = parts[tuple(voxels.T)]
     away = wall.query(voxel_to_world(voxels, vessels.affine), distance_upper_bound=4.0)[0] > 4.0
-    keep[np.unique(number[away])] = True
-    return replace(vessels, mask=keep[parts], aorta_wall=wall.data)
+    kept = np.unique(parts[tuple(voxels[away].T)])
+    return replace(vessels, mask=np.isin(parts, kept), aorta_wall=wall.data)

@@ -201,7 +201,7 @@ def vessel_tree(vessels: Vessels, wall: pv.PolyData, spur_mm: float = 2.0, max_g
     occupancy = None if soft else Lumen(np.asarray(vessels.probability, np.float32), vessels.affine, True)
     lines: list[_Line | None] = []
     inside = voxel_to_world(voxels_of(vessels.mask), vessels.affine)
-    for chain in forest(skeleton, inside, aorta_wall=vessels.aorta_wall):
+    for chain in forest(skeleton, inside, vessels.aorta_wall):
         lines.append(_refine_chain(skeleton, chain, lines, lumen, occupancy))
     if occupancy is not None:
         _measure_by_integral([line for line in lines if line is not None])

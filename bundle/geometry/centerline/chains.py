@@ -15,6 +15,7 @@ from .skeleton import Skeleton, lengthen
 __all__ = ["Chain", "chains_of", "end_radius", "find_root", "forest"]
 
 _END_MM = 4.0  # stretch of a vessel's end whose mean thickness stands for it
+_SHORTEST_MM = 3.0
 _AHEAD_MM = 8.0  # stretch behind a bifurcation that decides which child goes on
 
 
@@ -39,7 +40,7 @@ def end_radius(skeleton: Skeleton, tip: int) -> float:
     return float(skeleton.radius[near].mean())
 
 
-def find_root(skeleton: Skeleton, piece: list[int], aorta: cKDTree | None = None) -> int:
+def find_root(skeleton: Skeleton, piece: list[int], aorta: cKDTree | None) -> int:
     """The end of a tree that is its ostium: nearest to the aorta, if one ends within 5 mm of it.
 
     Else the thickest end: coronaries taper from the ostium.
@@ -71,7 +72,7 @@ def _reach(skeleton: Skeleton, above: dict[int, int]) -> dict[int, float]:
     return reach
 
 
-def chains_of(skeleton: Skeleton, root: int, tree: int, first: int = 0) -> list[Chain]:
+def chains_of(skeleton: Skeleton, root: int, tree: int, first: int) -> list[Chain]:
     """The chains of the tree on `root`, parents before children; `first` is the index of the first one.
 
     At each junction the child that is straightest, thickest and longest goes on; the others start chains.
@@ -84,11 +85,8 @@ def chains_of(skeleton: Skeleton, root: int, tree: int, first: int = 0) -> list[
         nodes, parent = todo.pop(0)
         number = first + len(chains)
         chains.append(Chain(nodes, parent, tree))
-        while True:
+        while ahead := [n for n in skeleton.graph[nodes[-1]] if above.get(n) == nodes[-1]]:
             here = nodes[-1]
-            ahead = [n for n in skeleton.graph[here] if above.get(n) == here]
-            if not ahead:
-                break
             going_on = ahead[0]
             if len(ahead) > 1:
                 back = nodes[max(0, len(nodes) - 8)]
@@ -101,19 +99,14 @@ def chains_of(skeleton: Skeleton, root: int, tree: int, first: int = 0) -> list[
     return chains
 
 
-def forest(
-    skeleton: Skeleton,
-    lumen_points: np.ndarray,
-    min_length_mm: float = 3.0,
-    aorta_wall: np.ndarray | None = None,
-) -> list[Chain]:
-    """Chains of every tree longer than `min_length_mm`, the longest tree first (see `find_root`).
+def forest(skeleton: Skeleton, lumen_points: np.ndarray, aorta_wall: np.ndarray | None) -> list[Chain]:
+    """Chains of every tree longer than 3 mm, the longest tree first (see `find_root`).
 
     The roots are first lengthened into the lumen's voxels (N, 3) RAS mm, where the skeleton ends too early.
     """
     aorta = None if aorta_wall is None else cKDTree(aorta_wall)
     pieces = [(skeleton.length_mm(piece), piece) for piece in skeleton.pieces()]
-    trees = [(total, find_root(skeleton, p, aorta)) for total, p in pieces if total >= min_length_mm]
+    trees = [(total, find_root(skeleton, p, aorta)) for total, p in pieces if total >= _SHORTEST_MM]
     chains: list[Chain] = []
     for number, (_, root) in enumerate(sorted(trees, reverse=True)):
         root = lengthen(skeleton, root, lumen_points)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from scipy.ndimage import binary_dilation
@@ -133,12 +134,9 @@ def _strands(skeleton: Skeleton, path: list[int], sections: _Sections) -> tuple[
     found = [pair for pair in middles if pair is not None]
     if len(middles) < 4 or len(found) < 0.6 * len(middles):
         return None
-    courses = [found[0]]
-    for pair in found[1:]:
-        courses.append(_matched(courses[-1], pair))
-    first, second = (_trimmed(skeleton, arms, reach) for arms in ends)
-    first = _in_order(courses[0], first)
-    second = _in_order(courses[-1], second)
+    courses = list(accumulate(found, _matched))
+    first = _in_order(courses[0], _trimmed(skeleton, ends[0], reach))
+    second = _in_order(courses[-1], _trimmed(skeleton, ends[1], reach))
     strands = []
     for number in (0, 1):
         before, after = first[number], second[number]

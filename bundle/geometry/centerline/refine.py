@@ -14,6 +14,7 @@ from .sections import Lumen, Sections, cross_sections
 __all__ = ["STEP_MM", "attach", "drop_start", "in_lumen", "join", "reach_wall", "recentre"]
 
 STEP_MM = 0.5
+_SIGMA_MM = 1.0  # of the smoothing
 _ROUNDS = 3
 _LONGEST = 1.25
 _REACH = 4.0  # radii
@@ -29,9 +30,7 @@ def in_lumen(lumen: Lumen, points: np.ndarray) -> np.ndarray:
     return within & (lumen.field[tuple(index.T)] > (0.5 if lumen.soft else 0.0))
 
 
-def recentre(
-    lumen: Lumen, points: np.ndarray, expected_mm: np.ndarray, sigma_mm: float = 1.0
-) -> tuple[np.ndarray, Sections]:
+def recentre(lumen: Lumen, points: np.ndarray, expected_mm: np.ndarray) -> tuple[np.ndarray, Sections]:
     """A path (N, 3) moved on to the middle of its cross-sections, evenly spaced by about 0.5 mm.
 
     Three rounds: resample, smooth, take cross-sections, step to their centroids by at most half the radius;
@@ -43,17 +42,16 @@ def recentre(
         fresh = resample(points, STEP_MM)
         expected_mm = np.interp(np.linspace(0, along[-1], len(fresh)), along, expected_mm)
         step = along[-1] / max(len(fresh) - 1, 1)
-        points = smooth(fresh, sigma_mm / max(step, 1e-6))
-        sections = cross_sections(
-            lumen, points, tangents(points), expected_mm, longest=_LONGEST if round_ else np.inf
-        )
+        points = smooth(fresh, _SIGMA_MM / max(step, 1e-6))
+        longest = _LONGEST if round_ else np.inf
+        sections = cross_sections(lumen, points, tangents(points), expected_mm, longest)
         move = sections.centroid - points
         length = np.linalg.norm(move, axis=1)
         move *= np.minimum(1.0, 0.5 * expected_mm / np.maximum(length, 1e-9))[:, None]
         points = points + move
         usual = median_filter(sections.radius, size=_WINDOW, mode="nearest")
         expected_mm = np.clip(usual, 0.5 * expected_mm, 1.5 * expected_mm)
-    points = smooth(points, sigma_mm / STEP_MM)
+    points = smooth(points, _SIGMA_MM / STEP_MM)
     return points, cross_sections(lumen, points, tangents(points), expected_mm)
 
 
@@ -83,13 +81,7 @@ def drop_start(
     return int(outside[0]) if len(outside) else len(points)
 
 
-def attach(
-    start: np.ndarray,
-    direction: np.ndarray,
-    junction: np.ndarray,
-    parent: np.ndarray,
-    parent_radius: np.ndarray,
-) -> int:
+def attach(start, direction, junction, parent: np.ndarray, parent_radius: np.ndarray) -> int:
     """Index of the parent's point (M, 3) where a branch that leaves its lumen at `start` comes from.
 
     The branch goes straight back along its own direction, over at most three radii of the parent. Of the

@@ -12,6 +12,8 @@ from bundle.common.polylines import across
 
 __all__ = ["Lumen", "Sections", "cross_sections"]
 
+_RAYS, _SAMPLES = 32, 40  # of a section, of a ray
+
 
 @dataclass(frozen=True)
 class Lumen:
@@ -60,14 +62,9 @@ def _ray_lengths(values: np.ndarray, reach: np.ndarray, soft: bool) -> np.ndarra
 
 
 def cross_sections(
-    lumen: Lumen,
-    points: np.ndarray,
-    tangent: np.ndarray,
-    expected_mm: np.ndarray,
-    longest: float = np.inf,
-    n_rays: int = 32,
+    lumen: Lumen, points: np.ndarray, tangent: np.ndarray, expected_mm: np.ndarray, longest: float = np.inf
 ) -> Sections:
-    """Sections at `points` (N, 3) across `tangent` (N, 3), by rays in the plane.
+    """Sections at `points` (N, 3) across `tangent` (N, 3), by 32 rays in the plane.
 
     Args:
         expected_mm: (N,) rough radius; a ray looks up to 2.2 times that and 0.8 mm further. A ray longer
@@ -75,18 +72,17 @@ def cross_sections(
         longest: no ray is longer than this many times `expected_mm`.
     """
     u, v = across(tangent)
-    angle = 2 * np.pi * np.arange(n_rays) / n_rays
+    angle = 2 * np.pi * np.arange(_RAYS) / _RAYS
     direction = u[:, None] * np.cos(angle)[None, :, None] + v[:, None] * np.sin(angle)[None, :, None]
     reach = 2.2 * expected_mm + 0.8
-    n_samples = 40
-    offset = reach[:, None] * np.linspace(0, 1, n_samples)[None]
+    offset = reach[:, None] * np.linspace(0, 1, _SAMPLES)[None]
     place = points[:, None, None] + direction[:, :, None] * offset[:, None, :, None]
     index = world_to_voxel(place.reshape(-1, 3), lumen.affine).astype(np.float32).T
     values = map_coordinates(lumen.field, index, order=1, mode="nearest", output=np.float32)
-    rays = _ray_lengths(values.reshape(len(points), n_rays, n_samples), reach, lumen.soft)
+    rays = _ray_lengths(values.reshape(len(points), _RAYS, _SAMPLES), reach, lumen.soft)
     rays = np.minimum(rays, 1.6 * np.median(rays, axis=1, keepdims=True))
     rays = np.minimum(rays, longest * expected_mm[:, None])
     square = (rays**2).sum(axis=1)
     moment = np.einsum("nr,nrd->nd", rays**3, direction) * (2.0 / 3.0)
     centroid = points + moment / np.where(square > 0, square, 1.0)[:, None]
-    return Sections(centroid, square * np.pi / n_rays, rays)
+    return Sections(centroid, square * np.pi / _RAYS, rays)

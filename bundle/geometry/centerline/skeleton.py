@@ -58,13 +58,12 @@ class Skeleton:
 
 
 def wall_distance_mm(mask: np.ndarray, affine: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Distance from points (N, 3) inside `mask` to the wall, (N,) mm.
+    """Distance from points (N, 3) inside the bool `mask` to the wall, (N,) mm.
 
     To the nearest background voxel's centre, less half a voxel: exact enough to rank paths, and much cheaper
     than a distance transform of the whole box.
     """
-    lumen = mask > 0
-    wall = voxel_to_world(voxels_of(shell(lumen)), affine)
+    wall = voxel_to_world(voxels_of(shell(mask)), affine)
     return np.maximum(cKDTree(wall).query(points)[0] - 0.5 * voxel_size_mm(affine).mean(), 0.05)
 
 
@@ -76,14 +75,13 @@ def fill_pits(mask: np.ndarray) -> np.ndarray:
     return mask | (uniform_filter(mask.astype(np.float32), size=3) > 0.6 * 26 / 27)
 
 
-def skeletonise(mask: np.ndarray, affine: np.ndarray, wall: np.ndarray | None = None) -> Skeleton:
+def skeletonise(mask: np.ndarray, affine: np.ndarray, wall: np.ndarray) -> Skeleton:
     """The skeleton of a bool mask (X, Y, Z) with a free border as a forest, not through `wall` (X, Y, Z).
 
     Of every loop the thinnest link goes (a maximal spanning tree over the wall distance): where two vessels
     touch, that is the place of contact, because the lumen is narrowest there.
     """
-    filled = fill_pits(mask)
-    index = voxels_of(skeleton(filled if wall is None else filled & ~wall))
+    index = voxels_of(skeleton(fill_pits(mask) & ~wall))
     if len(index) == 0:
         return Skeleton(np.zeros((0, 3)), np.zeros(0), nx.Graph())
     points = voxel_to_world(index, affine)
@@ -105,7 +103,7 @@ def _is_stump(radius: np.ndarray) -> bool:
     return float(np.median(radius[: max(1, len(radius) // 2)])) >= 0.5 * radius[-1]
 
 
-def prune(skeleton: Skeleton, spur_mm: float = 2.0) -> None:
+def prune(skeleton: Skeleton, spur_mm: float) -> None:
     """Cut, shortest first, every side twig that stands out of its parent's wall by less than `spur_mm`.
 
     A twig's length counts from the wall: what it has inside the parent's inscribed sphere is no vessel. One
