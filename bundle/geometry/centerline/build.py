@@ -172,7 +172,7 @@ def _segments(lines: list[_Line | None], wall: pv.PolyData) -> list[Segment]:
     return segments
 
 
-def vessel_tree(vessels: Vessels, wall: pv.PolyData, spur_mm: float = 2.0, max_gap_mm: float = 8.0) -> Tree:
+def vessel_tree(vessels: Vessels, wall: pv.PolyData, max_gap_mm: float = 8.0) -> Tree:
     """The centreline tree of `vessels`, directed from the ostia to the tips, without names.
 
     Skeleton, loops opened at their thinnest link, spurs pruned against the local radius, rooted at the
@@ -181,7 +181,6 @@ def vessel_tree(vessels: Vessels, wall: pv.PolyData, spur_mm: float = 2.0, max_g
 
     Args:
         wall: the surface of the vessels, RAS mm, for the inscribed radius.
-        spur_mm: twigs that stand less than this out of their parent's wall go.
         max_gap_mm: longest interruption over which two pieces of a vessel are joined; 0 joins none.
 
     Returns:
@@ -192,7 +191,7 @@ def vessel_tree(vessels: Vessels, wall: pv.PolyData, spur_mm: float = 2.0, max_g
         >>> len(tree.segments), round(tree.segments[0].length_mm)
         (1, 4...)
     """
-    skeleton, vessels, touching = _parted_skeleton(vessels, spur_mm)
+    skeleton, vessels, touching = _parted_skeleton(vessels)
     if max_gap_mm > 0:
         bridge_gaps(skeleton, max_gap_mm)
     soft = vessels.probability is None
@@ -208,12 +207,12 @@ def vessel_tree(vessels: Vessels, wall: pv.PolyData, spur_mm: float = 2.0, max_g
     return Tree(_segments(_without_twins(lines), wall), warnings=touching)
 
 
-def _parted_skeleton(vessels: Vessels, spur_mm: float) -> tuple[Skeleton, Vessels, list[str]]:
+def _parted_skeleton(vessels: Vessels) -> tuple[Skeleton, Vessels, list[str]]:
     """The pruned skeleton, the vessels with walls between those that touch, and warnings about them."""
     warnings, whole = [], vessels.mask
     for _ in range(_PARTINGS):
         skeleton = skeletonise(vessels.mask, vessels.affine, whole & ~vessels.mask)
-        prune(skeleton, spur_mm)
+        prune(skeleton)
         parted, found = part_kissing(skeleton, vessels.mask, vessels.affine)
         if not found:
             break

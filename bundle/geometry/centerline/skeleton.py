@@ -18,6 +18,8 @@ from bundle.common.thinning import shell, skeleton
 
 __all__ = ["Skeleton", "fill_pits", "lengthen", "prune", "skeletonise", "wall_distance_mm"]
 
+_SPUR_MM = 2.0
+
 
 @dataclass
 class Skeleton:
@@ -103,8 +105,8 @@ def _is_stump(radius: np.ndarray) -> bool:
     return float(np.median(radius[: max(1, len(radius) // 2)])) >= 0.5 * radius[-1]
 
 
-def prune(skeleton: Skeleton, spur_mm: float) -> None:
-    """Cut, shortest first, every side twig that stands out of its parent's wall by less than `spur_mm`.
+def prune(skeleton: Skeleton) -> None:
+    """Cut, shortest first, every side twig that stands out of its parent's wall by less than 2 mm.
 
     A twig's length counts from the wall: what it has inside the parent's inscribed sphere is no vessel. One
     that stays as thick as half its parent is none but a short vessel, such as a left main: on a twig from the
@@ -114,7 +116,7 @@ def prune(skeleton: Skeleton, spur_mm: float) -> None:
         twigs = [skeleton.from_tip(tip) for tip in skeleton.tips()]
         twigs = [t for t in twigs if skeleton.graph.degree[t[-1]] > 2 and not _is_stump(skeleton.radius[t])]
         stands_out = [arc_length(skeleton.points[t])[-1] - skeleton.radius[t[-1]] for t in twigs]
-        if not twigs or min(stands_out) >= spur_mm:
+        if not twigs or min(stands_out) >= _SPUR_MM:
             return
         skeleton.graph.remove_edges_from(pairwise(twigs[int(np.argmin(stands_out))]))
 
