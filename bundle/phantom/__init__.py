@@ -1,7 +1,6 @@
 """Synthetic coronary CT angiograms with known truth, from NumPy and SciPy."""
 
-from .imagecas import write_case, write_imagecas
+from .files import make_pool, write_case, write_imagecas
 from .phantom import SMALL, WHOLE, make_phantom
-from .pool import make_pool
 
 __all__ = ["SMALL", "WHOLE", "make_phantom", "make_pool", "write_case", "write_imagecas"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from nibabel import orientations
 
 from bundle.phantom.anatomy import draw_chest
 from bundle.phantom.core import Grid, draw_contrast
 from bundle.phantom.scanner import acquire, draw_protocol, paint_organs, paint_vessels, shift_slabs, streaks
 from bundle.phantom.vessels import add_disease, draw_coronaries
 
-from .orientation import reorient
 from .truth import tree_in_world
 
 __all__ = ["GENERATOR", "SMALL", "WHOLE", "Phantom", "make_phantom"]
@@ -19,10 +19,8 @@ __all__ = ["GENERATOR", "SMALL", "WHOLE", "Phantom", "make_phantom"]
 SMALL = (128, 128, 64)
 """The small form: the same field of view in the voxels that the paper's network takes."""
 
-
 GENERATOR = 5
 """Raised whenever the same seed gives another phantom, so that files of an older generator are made anew."""
-
 
 WHOLE = 255
 """`Phantom.lumen_fraction` of a voxel that is lumen altogether."""
@@ -68,7 +66,7 @@ def make_phantom(
         workers: threads for the large form.
 
     Raises:
-        ValueError: for a negative seed, or a shape with fewer than 16 voxels along an axis.
+        ValueError: for a negative seed, fewer than 16 voxels along an axis, or codes of no orientation.
     """
     if seed < 0:
         raise ValueError(f"The seed is {seed}; it must be 0 or larger.")
@@ -104,6 +102,19 @@ def make_phantom(
     affine[:3, :3] = rotation * grid.spacing
     affine[:3, 3] = place + rotation @ (grid.origin - centre)
     truth = tree_in_world(tree, chest, grid, protocol, rotation, place - rotation @ centre)
-    arrays, affine = reorient([image.T, label.T, fraction.T], affine, orientation or protocol.orientation)
-    drawn = {"contrast": asdict(contrast), "protocol": protocol.as_dict()}
+    arrays, affine = _reorient([image.T, label.T, fraction.T], affine, orientation or protocol.orientation)
+    drawn = {"contrast": asdict(contrast), "protocol": asdict(protocol)}
     return Phantom(*arrays, affine, truth, {"generator": GENERATOR, "seed": seed, **drawn})
+
+
+def _reorient(arrays: list[np.ndarray], affine: np.ndarray, codes: str) -> tuple[list, np.ndarray]:
+    """Permute and flip arrays (X, Y, Z) whose axes are R, A, S so that they point along `codes`.
+
+    Returns:
+        the arrays, first axis fastest as files have them, and the affine of the same places in the world.
+    """
+    if len(codes) != 3 or not all(len(set(pair) & set(codes)) == 1 for pair in ("LR", "PA", "IS")):
+        raise ValueError(f"The orientation is {codes!r}; three axis codes such as 'LPS' are needed.")
+    turn = orientations.ornt_transform(orientations.axcodes2ornt("RAS"), orientations.axcodes2ornt(codes))
+    affine = affine @ orientations.inv_ornt_aff(turn, arrays[0].shape)
+    return [np.asfortranarray(orientations.apply_orientation(array, turn)) for array in arrays], affine

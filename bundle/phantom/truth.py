@@ -52,12 +52,10 @@ def tree_in_world(
 
 def _shown_lesions(lesions: list[dict], points: np.ndarray, shown: np.ndarray) -> list[dict]:
     """Lesions whose narrowest place is among the points that are `shown`, with distances along those."""
-    kept = []
-    along = arc_length(points[shown]) if len(shown) else np.zeros(0)
+    kept, along = [], arc_length(points[shown])
     for lesion in lesions:
         start, at = (round(lesion[key] / STEP) for key in ("start_mm", "at_mm"))
         if at in shown:
-            first = min(int(np.searchsorted(shown, start)), len(shown) - 1)
-            place = int(np.searchsorted(shown, at))
+            first, place = (min(int(i), len(shown) - 1) for i in np.searchsorted(shown, (start, at)))
             kept.append({**lesion, "start_mm": float(along[first]), "at_mm": float(along[place])})
     return kept

@@ -6,9 +6,7 @@ import nibabel as nib
 import numpy as np
 import openpyxl
 
-from bundle.phantom import make_phantom
-from bundle.phantom.imagecas import write_imagecas
-from bundle.phantom.pool import make_pool
+from bundle.phantom import files, make_phantom, make_pool, write_imagecas
 
 TINY = (32, 32, 24)
 
@@ -43,22 +41,18 @@ def test_a_second_run_keeps_what_is_complete_and_remakes_another_seed(tmp_path):
 
 
 def test_files_of_another_generator_are_made_anew(tmp_path, monkeypatch):
-    import bundle.phantom.pool as pool
-
-    monkeypatch.setattr(pool, "SMALL", TINY)
-    monkeypatch.setattr(pool, "GENERATOR", 1)
+    monkeypatch.setattr(files, "SMALL", TINY)
+    monkeypatch.setattr(files, "GENERATOR", 1)
     (path,) = make_pool(1, 5, tmp_path, processes=1)
     monkeypatch.undo()
-    monkeypatch.setattr(pool, "SMALL", TINY)
+    monkeypatch.setattr(files, "SMALL", TINY)
     make_pool(1, 5, tmp_path, processes=1)
     with np.load(path) as case:
-        assert case["generator"] == pool.GENERATOR > 1
+        assert case["generator"] == files.GENERATOR > 1
 
 
 def test_pool_restarts_where_it_was(tmp_path, monkeypatch):
-    import bundle.phantom.pool as pool
-
-    monkeypatch.setattr(pool, "SMALL", TINY)
+    monkeypatch.setattr(files, "SMALL", TINY)
     first = make_pool(2, 5, tmp_path, processes=1)
     stamp = first[0].stat().st_mtime_ns
     again = make_pool(3, 5, tmp_path, processes=1)

@@ -30,7 +30,7 @@ class Organ:
 
 @dataclass
 class HeartFrame:
-    """The heart's axes and base (patient frame, mm), and the size factors drawn for this patient."""
+    """The heart's axes and base (patient frame, mm)."""
 
     base: np.ndarray
     a: np.ndarray
@@ -74,12 +74,9 @@ class Chest:
         """Signed distance to a tube along patient points whose corners are cut twice (Chaikin)."""
         path = self.to_scanner(np.array(points, float))
         for _ in range(2):
-            inner = np.concatenate(
-                [0.75 * path[:-1] + 0.25 * path[1:], 0.25 * path[:-1] + 0.75 * path[1:]], 1
-            )
+            inner = np.hstack([0.75 * path[:-1] + 0.25 * path[1:], 0.25 * path[:-1] + 0.75 * path[1:]])
             path = np.concatenate([path[:1], inner.reshape(-1, 3), path[-1:]])
-        along = np.linspace(0, 1, len(path))
-        radii = np.interp(along, np.linspace(0, 1, len(np.atleast_1d(radii))), radii)
+        radii = np.interp(np.linspace(0, 1, len(path)), np.linspace(0, 1, len(radii)), radii)
         return f.thick_path(self.grid, path, self.scale * radii, reach)
 
 
@@ -90,9 +87,5 @@ def heart_frame(rng: np.random.Generator) -> HeartFrame:
     r = np.array([0.60, 0.75, -0.10])
     r -= (r @ a) * a
     r /= np.linalg.norm(r)
-    u = np.cross(r, a)
-    if u[2] < 0:
-        u = -u
-    frame = HeartFrame(base=-28.0 * a, a=a, r=r, u=u)
     turn = Rotation.from_euler("xyz", rng.normal(0, [6, 6, 9]), degrees=True)
-    return HeartFrame(turn.apply(frame.base), *turn.apply(frame.axes))
+    return HeartFrame(turn.apply(-28.0 * a), *turn.apply(np.stack([a, r, np.cross(r, a)])))

@@ -15,16 +15,15 @@ from .surroundings import add_surroundings
 __all__ = ["draw_chest"]
 
 
-def draw_chest(rng: np.random.Generator, scan: f.Grid, contrast: Contrast, step: float = 2.5) -> Chest:
+def draw_chest(rng: np.random.Generator, scan: f.Grid, contrast: Contrast) -> Chest:
     """Draw a patient and evaluate every organ on a coarse grid that covers the scan.
 
     The grid reaches 10 mm beyond the scan so that organs and vessels that leave it end there, not bend.
     """
-    grid = scan.coarse(step, margin=10.0)
+    grid = scan.coarse(2.5, margin=10.0)
     lie = Rotation.from_euler("xyz", rng.normal(0, [3, 3, 4]), degrees=True)
     scale = float(np.clip(rng.normal(1.0, 0.07), 0.85, 1.18))
-    middle = (scan.origin + scan.far_corner) / 2
-    offset = middle + rng.normal(0, [5, 5, 6]) + np.array([0, 0, -4.0])
+    offset = (scan.origin + scan.far_corner) / 2 + rng.normal(0, [5, 5, 6]) + [0, 0, -4.0]
     # A long scan shows neck or abdomen too; the heart is then anywhere in it.
     spare = max(float(scan.far_corner[2] - scan.origin[2]) - 135.0, 0.0)
     offset[2] += rng.uniform(-0.5, 0.5) * spare

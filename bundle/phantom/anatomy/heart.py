@@ -17,15 +17,15 @@ from .chest import Chest, Organ
 __all__ = ["add_heart"]
 
 
-def add_heart(rng, chest: Chest, p, rough, contrast: Contrast) -> None:
+def add_heart(rng, chest: Chest, p, rough, c: Contrast) -> None:
     """Chambers, valves, great vessels and the ostia; `p` are patient coordinates of the coarse grid."""
     h, size = chest.frame, chest.scale
 
-    def vary(spread=0.06):
-        return float(np.clip(rng.normal(1, spread), 1 - 2.5 * spread, 1 + 2.5 * spread))
+    def vary():
+        return float(np.clip(rng.normal(1, 0.06), 0.85, 1.15))
 
-    def blob(centre, axes, frame=h.axes):
-        return size * f.ellipsoid(p, centre, np.array(axes) * vary(), frame)
+    def blob(centre, axes):
+        return size * f.ellipsoid(p, centre, np.array(axes) * vary(), h.axes)
 
     base_plane = size * f.half_space(p, h.at(-4.0), -h.a)
     wall = rng.uniform(7.5, 12.0)
@@ -35,15 +35,11 @@ def add_heart(rng, chest: Chest, p, rough, contrast: Contrast) -> None:
     lv_cavity = size * f.ellipsoid(p, h.at(14, -12, 0), lv_axes - [wall * 0.8, wall, wall], h.axes)
     lv_cavity = f.smooth_intersection(lv_cavity, size * f.half_space(p, h.at(0.0), -h.a), 5)
     lv_cavity = lv_cavity + rng.uniform(0.5, 1.6) * rough
-    papillary = [
-        chest.tube([h.at(30, -12 - 14 * s, 13 * s), h.at(58, -12 - 9 * s, 9 * s)], [3.0, 5.5], 8)
-        for s in (1, -1)
-    ]
-    lv_cavity = f.without(lv_cavity, f.union(*papillary))
+    papillary = ([h.at(30, -12 - 14 * s, 13 * s), h.at(58, -12 - 9 * s, 9 * s)] for s in (1, -1))
+    lv_cavity = f.without(lv_cavity, f.union(*(chest.tube(line, [3.0, 5.5], 8) for line in papillary)))
 
     rv_axes = np.array([62.0, 36.0, 40.0]) * [vary(), vary(), vary()]
-    rv_epi = size * f.ellipsoid(p, h.at(18, 20, -2), rv_axes, h.axes)
-    rv_epi = f.smooth_intersection(rv_epi, base_plane, 8)
+    rv_epi = f.smooth_intersection(size * f.ellipsoid(p, h.at(18, 20, -2), rv_axes, h.axes), base_plane, 8)
     pulmonary_valve = h.at(-2, 13, 45)
     rvot = chest.tube([h.at(22, 22, 22), h.at(10, 18, 36), pulmonary_valve], [16, 15, 13.5])
     rv_epi = f.smooth_union(rv_epi, rvot, 8)
@@ -106,10 +102,8 @@ def add_heart(rng, chest: Chest, p, rough, contrast: Contrast) -> None:
     )
     chest.core = f.smooth_union(f.smooth_union(ventricles, f.union(la, ra), 12), f.union(aorta, trunk), 8)
     chest.aorta = aorta
-    for name in chest.ostia:
-        chest.ostia[name] = _on_wall(chest, *chest.ostia[name])
+    chest.ostia = {name: _on_wall(chest, *ostium) for name, ostium in chest.ostia.items()}
 
-    c = contrast
     atrial_wall, artery_wall = rng.uniform(1.2, 2.5), rng.uniform(1.0, 2.0)
     valve = f.union(
         np.maximum(
@@ -139,10 +133,8 @@ def add_heart(rng, chest: Chest, p, rough, contrast: Contrast) -> None:
 
 def _on_wall(chest: Chest, start, toward):
     """March from the aortic axis to the wall; returns the point and direction in scanner coordinates."""
-    a = chest.to_scanner(start)[0]
     direction = chest.to_patient.inv().apply(toward)
-    steps = np.arange(0, 40, 0.25)
-    line = a + steps[:, None] * direction
+    line = chest.to_scanner(start)[0] + np.arange(0, 40, 0.25)[:, None] * direction
     inside = f.sample(chest.aorta, chest.grid, line) < 0
-    last = int(np.argmin(inside)) if not inside.all() else len(steps) - 1
+    last = int(np.argmin(inside)) if not inside.all() else len(line) - 1
     return line[max(last, 1)], direction

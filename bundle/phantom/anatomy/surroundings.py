@@ -31,27 +31,20 @@ def add_surroundings(rng, chest: Chest, p, contrast: Contrast) -> None:
     ventricles = size * f.ellipsoid(p, chest.frame.at(20, 0, 0), [78, 42, 42], chest.frame.axes)
     sac = f.smooth_union(chest.core, ventricles, 20) - fat_depth - 2.0 * wide * (fat_depth > 4)
     dome_height = rng.uniform(-50, -36)
-    diaphragm = (
-        f.union(
-            size * f.ellipsoid(p, [85, -30, dome_height - 95], [95, 95, 95]),
-            size * f.ellipsoid(p, [-30, -25, dome_height - 112], [105, 95, 100]),
-        )
-        + 1.5 * wide
-    )
-    column = cylinder(np.array([rng.uniform(28, 38), 36.0]), (14, -62))
-    front = cylinder(np.array([rng.uniform(10, 26), 22.0]), (14, 58))
+    right_dome = size * f.ellipsoid(p, [85, -30, dome_height - 95], [95, 95, 95])
+    left_dome = size * f.ellipsoid(p, [-30, -25, dome_height - 112], [105, 95, 100])
+    diaphragm = f.union(right_dome, left_dome) + 1.5 * wide
+    column = cylinder([rng.uniform(28, 38), 36.0], (14, -62))
+    front = cylinder([rng.uniform(10, 26), 22.0], (14, 58))
     mediastinum = f.smooth_union(f.smooth_union(sac - 0.5, column, 15), front, 12)
     apex = size * f.ellipsoid(p, [22, -38, -20], [170, 130, 160])  # the lungs end at the collar bones
     lungs = np.maximum(np.maximum(thorax, -mediastinum), np.maximum(1.0 - diaphragm, apex))
     chest.lungs, chest.abdomen = lungs, np.maximum(diaphragm + 2.5, thorax)
 
     pericardium = rng.uniform(0.4, 0.9)  # half of its thickness, fluid included
-    spine = cylinder(np.array([18.0, 16.0]), (20, -98))
     discs = np.abs(((p[..., 2] + rng.uniform(0, 30)) % 28) - 14) - 11.0
-    vertebrae = np.maximum(spine, discs)
-    arch = np.maximum(
-        cylinder(np.array([26.0, 24.0]), (20, -118)), -cylinder(np.array([9.0, 8.0]), (20, -117))
-    )
+    vertebrae = np.maximum(cylinder([18.0, 16.0], (20, -98)), discs)
+    arch = f.without(cylinder([26.0, 24.0], (20, -118)), cylinder([9.0, 8.0], (20, -117)))
     sternum = size * f.ellipsoid(p, [22, body_axes[1] - fat_under_skin - 38 - 10, 0], [17, 6.0, 110])
     ribs = None
     for side in (-1, 1):
@@ -61,13 +54,10 @@ def add_surroundings(rng, chest: Chest, p, contrast: Contrast) -> None:
             x, y = 22 + side * axes[0] * np.cos(angle), -38 + axes[1] * np.sin(angle)
             ring = np.stack([x, y, level - 26 * np.sin(angle) * 0.9], -1)
             ribs = f.thick_path(grid, chest.to_scanner(ring), size * 4.8, 6.0, out=ribs)
-    descending = chest.tube(
-        [[-14, -60, 100], [-12, -72, 60], [-8, -76, 0], [2, -78, -120], [8, -74, -220]],
-        [13, 12.5, 12, 11, 10],
-    )
+    course = [[-14, -60, 100], [-12, -72, 60], [-8, -76, 0], [2, -78, -120], [8, -74, -220]]
+    descending = chest.tube(course, [13, 12.5, 12, 11, 10])
     trachea = chest.tube([[20, -40, 190], [18, -48, 82], [-14, -52, 62]], [8.5, 7.5, 5.5])
-    bronchus = chest.tube([[18, -48, 82], [48, -52, 64]], [7.5, 5.5])
-    airway = f.union(trachea, bronchus)
+    airway = f.union(trachea, chest.tube([[18, -48, 82], [48, -52, 64]], [7.5, 5.5]))
     oesophagus = chest.tube([[12, -66, 170], [8, -70, 30], [-14, -52, -70]], [6, 7, 7])
     ahead = body_axes[1] - fat_under_skin - 58
     lines = [np.array([[22 + s * 26, ahead, z] for z in (-60, 0, 150)]) for s in (-1, 1)]

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import ndimage
 
 __all__ = [
-    "FAR", "Grid", "Upsampler", "cylinder", "ellipsoid", "gradient", "half_space", "hat_matrix", "sample",
+    "FAR", "Grid", "Upsampler", "cylinder", "ellipsoid", "half_space", "hat_matrix", "sample",
     "smooth_intersection", "smooth_noise", "smooth_union", "thick_path", "union", "without",
 ]  # fmt: skip
 
@@ -49,7 +49,7 @@ class Grid:
         z, y, x = np.meshgrid(self.axis(2), self.axis(1), self.axis(0), indexing="ij")
         return np.stack([x, y, z], axis=-1).astype(np.float32)
 
-    def coarse(self, step: float, margin: float = 0.0) -> Grid:
+    def coarse(self, step: float, margin: float) -> Grid:
         """A cubic grid of `step` mm that covers this one and `margin` mm around it."""
         low = self.origin - margin
         count = np.ceil((self.far_corner + margin - low) / step).astype(int) + 1
@@ -91,12 +91,10 @@ class Upsampler:
         """Values of `field` on the box, float32."""
         rows = [matrix[part] for matrix, part in zip(self.matrices, box)]
         spans = [_span(r) for r in rows]
-        field = field[spans[0], spans[1], spans[2]]
+        field = field[tuple(spans)]
         rz, ry, rx = (r[:, s] for r, s in zip(rows, spans))
-        out = rz @ field.reshape(field.shape[0], -1)
-        out = out.reshape(len(rz), *field.shape[1:])
-        out = np.matmul(ry, out)
-        return np.matmul(out, rx.T)
+        out = (rz @ field.reshape(len(field), -1)).reshape(len(rz), *field.shape[1:])
+        return ry @ out @ rx.T
 
 
 def _span(rows: np.ndarray) -> slice:
@@ -108,12 +106,6 @@ def sample(field: np.ndarray, grid: Grid, points: np.ndarray) -> np.ndarray:
     """Trilinear values of a coarse field at points (N, 3)."""
     at = grid.index(np.asarray(points, float))
     return ndimage.map_coordinates(field, at[:, ::-1].T, order=1, mode="nearest")
-
-
-def gradient(field: np.ndarray, grid: Grid) -> list[np.ndarray]:
-    """Gradient (d/dx, d/dy, d/dz) of a coarse field."""
-    dz, dy, dx = np.gradient(field, *grid.spacing[::-1])
-    return [dx, dy, dz]
 
 
 def smooth_noise(rng: np.random.Generator, grid: Grid, scale: float) -> np.ndarray:
@@ -136,8 +128,7 @@ def ellipsoid(points, centre, semi_axes, frame=None):
     q = points - np.asarray(centre, np.float32)
     if frame is not None:
         q = q @ np.asarray(frame, np.float32).T
-    r = np.asarray(semi_axes, np.float32)
-    return _quadric(q, r)
+    return _quadric(q, np.asarray(semi_axes, np.float32))
 
 
 def cylinder(points, centre, semi_axes):

@@ -1,18 +1,10 @@
 """From a drawn patient to a scan: attenuation on its grid, blur, noise, motion."""
 
-from .acquisition import acquire
+from .acquisition import acquire, move_points, shift_slabs, slab_moves
 from .protocol import Protocol, draw_protocol
 from .render import paint_organs, paint_vessels, streaks
-from .slabs import move_points, shift_slabs, slab_moves
 
 __all__ = [
-    "Protocol",
-    "acquire",
-    "draw_protocol",
-    "move_points",
-    "paint_organs",
-    "paint_vessels",
-    "shift_slabs",
-    "slab_moves",
-    "streaks",
-]
+    "Protocol", "acquire", "draw_protocol", "move_points", "paint_organs", "paint_vessels", "shift_slabs",
+    "slab_moves", "streaks",
+]  # fmt: skip

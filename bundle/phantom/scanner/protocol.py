@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -14,7 +14,7 @@ __all__ = ["Protocol", "draw_protocol"]
 
 @dataclass
 class Protocol:
-    """What is drawn for one acquisition. Lengths in mm, noise in HU."""
+    """One acquisition. Lengths in mm, noise in HU."""
 
     field_of_view_mm: float
     slice_mm: float
@@ -34,18 +34,14 @@ class Protocol:
 
     def grid(self, shape: tuple[int, int, int] | None) -> Grid:
         """The scan's grid with its first corner at the origin; `shape` (x, y, z) keeps the field of view."""
-        full = np.array([512, 512, self.slices])
         extent = np.array([self.field_of_view_mm, self.field_of_view_mm, self.slice_mm * self.slices])
-        shape = full if shape is None else np.array(shape)
+        shape = (512, 512, self.slices) if shape is None else tuple(map(int, shape))
         spacing = extent / shape
-        return Grid(spacing / 2, spacing, tuple(int(n) for n in shape))
+        return Grid(spacing / 2, spacing, shape)
 
     def rotation(self) -> np.ndarray:
         """(3, 3), from the scanner's frame to the world (RAS): the tilt of patient or gantry."""
         return Rotation.from_euler("xyz", self.tilt_degrees, degrees=True).as_matrix()
-
-    def as_dict(self) -> dict:
-        return asdict(self)
 
 
 def draw_protocol(rng: np.random.Generator) -> Protocol:

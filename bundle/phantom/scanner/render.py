@@ -16,11 +16,6 @@ __all__ = ["paint_organs", "paint_vessels", "streaks"]
 EDGE_MARGIN = 3.0
 
 
-def supersampling(grid: f.Grid) -> tuple[int, int, int]:
-    """Samples a voxel so that they lie at most about 0.6 mm apart."""
-    return tuple(int(max(1, np.ceil(s / 0.6))) for s in grid.spacing)
-
-
 def paint_organs(rng, chest: Chest, grid: f.Grid, shading: np.ndarray, workers: int = 1) -> np.ndarray:
     """Organs and shading as (z, y, x) float32 HU, in slabs of slices so that memory stays small."""
     up = f.Upsampler(chest.grid, grid)
@@ -42,7 +37,7 @@ def paint_organs(rng, chest: Chest, grid: f.Grid, shading: np.ndarray, workers: 
             z = slice(max(box[0].start, first), min(box[0].stop, last))
             if z.start >= z.stop:
                 continue
-            where = (z, box[1], box[2])
+            where = (z, *box[1:])
             sdf = up(organ.sdf, where)
             target = part[z.start - first : z.stop - first, box[1], box[2]]
             # coverage = clip(0.5 - sdf / edge, 0, 1), in place
@@ -57,13 +52,8 @@ def paint_organs(rng, chest: Chest, grid: f.Grid, shading: np.ndarray, workers: 
             target += (value - target) * sdf
         part += up(shading, (slice(first, last), slice(0, grid.shape[1]), slice(0, grid.shape[0])))
 
-    starts = range(0, grid.shape[2], depth)
-    if workers > 1:
-        with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(slab, starts))
-    else:
-        for first in starts:
-            slab(first)
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(slab, range(0, grid.shape[2], depth)))
     return image
 
 
@@ -82,20 +72,14 @@ def streaks(rng, chest: Chest, strength: float) -> np.ndarray:
 
 
 def paint_vessels(
-    rng,
-    image: np.ndarray,
-    chest: Chest,
-    grid: f.Grid,
-    contrast: Contrast,
-    tree: Coronaries,
-    deposits: Deposits,
+    rng, image, chest: Chest, grid: f.Grid, contrast: Contrast, tree: Coronaries, deposits: Deposits
 ) -> np.ndarray:
-    """Paint veins, arterial wall and plaque, lumen, calcium and metal into `image`.
+    """Paint veins, arterial wall and plaque, lumen, calcium and metal into `image` (z, y, x) HU.
 
     Returns:
         the part of every voxel that is lumen, (z, y, x) float32 in [0, 1].
     """
-    samples = supersampling(grid)
+    samples = tuple(int(max(1, np.ceil(s / 0.6))) for s in grid.spacing)  # at most about 0.6 mm apart
     flat = image.reshape(-1)
 
     def paint(tubes, samples=samples):
@@ -109,9 +93,8 @@ def paint_vessels(
     paint([(p, r, contrast.vein * rng.uniform(0.85, 1.1)) for p, r in tree.veins])
     walls = []
     for branch in tree.branches:
-        plaque = np.full(len(branch.points), contrast.muscle - 10.0)
         thick = branch.outer - branch.radius > 0.9
-        plaque[thick] = contrast.soft_plaque
+        plaque = np.where(thick, contrast.soft_plaque, contrast.muscle - 10.0)
         begin = 0 if branch.parent else 6
         walls.append((branch.vessel[begin:], branch.outer[begin:], plaque[begin:]))
     paint(walls)
@@ -121,10 +104,8 @@ def paint_vessels(
         hu = contrast.coronary * (1 - contrast.distal_loss * from_ostium / 100)
         lumens.append((branch.points, branch.radius, np.maximum(hu, 0.35 * contrast.coronary)))
     voxels, filled = paint(lumens)
-    if deposits.calcium:
-        paint(deposits.calcium)
-    if deposits.metal:
-        paint(deposits.metal)
+    for tubes in filter(None, (deposits.calcium, deposits.metal)):
+        paint(tubes)
     lumen = np.zeros(grid.zyx, np.float32)
     lumen.reshape(-1)[voxels] = filled
     # The lumen begins at the ostium: what lies in the aorta is aorta.

@@ -8,13 +8,6 @@ from .tree import Branch, Coronaries
 from .tubes import STEP, TubeRaster
 
 __all__ = [
-    "STEP",
-    "Branch",
-    "Coronaries",
-    "Deposits",
-    "TreeMaker",
-    "TubeRaster",
-    "add_disease",
-    "draw_coronaries",
+    "STEP", "Branch", "Coronaries", "Deposits", "TreeMaker", "TubeRaster", "add_disease", "draw_coronaries",
     "draw_lookalikes",
-]
+]  # fmt: skip

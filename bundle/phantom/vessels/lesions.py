@@ -58,7 +58,8 @@ def add_disease(rng: np.random.Generator, tree: Coronaries, contrast: Contrast) 
         for _ in range(rng.poisson(0.28 * burden)):
             _stenosis(rng, branch, frame, contrast, deposits)
         for _ in range(rng.poisson(0.35 * burden)):
-            _spot(rng, branch, frame, contrast, deposits)
+            i = int(rng.integers(4, max(int(0.7 * len(branch.points)), 6)))
+            _arc(rng, branch, frame, i, rng.uniform(0, 2 * np.pi), contrast, deposits)
     if burden and rng.random() < 0.08:
         _stent(rng, tree[str(rng.choice(["LAD", "LCx", "RCA"]))], contrast, deposits)
     return deposits
@@ -67,14 +68,11 @@ def add_disease(rng: np.random.Generator, tree: Coronaries, contrast: Contrast) 
 def _stenosis(rng, branch: Branch, frame, contrast: Contrast, deposits: Deposits) -> None:
     length = rng.uniform(4, np.clip(0.4 * branch.length, 5, 22))
     start = rng.uniform(2, max(min(branch.length - length - 2, 0.75 * branch.length), 2.5))
-    if any(
-        start < x["start_mm"] + x["length_mm"] + 6 and x["start_mm"] < start + length + 6
-        for x in branch.lesions
-    ):
+    ranges = [(x["start_mm"], x["start_mm"] + x["length_mm"]) for x in branch.lesions]
+    if any(start < last + 6 and first < start + length + 6 for first, last in ranges):
         return
-    severity = float(
-        rng.choice([rng.uniform(0.2, 0.5), rng.uniform(0.5, 0.7), rng.uniform(0.7, 0.9)], p=[0.5, 0.3, 0.2])
-    )
+    degrees = [rng.uniform(0.2, 0.5), rng.uniform(0.5, 0.7), rng.uniform(0.7, 0.9)]
+    severity = float(rng.choice(degrees, p=[0.5, 0.3, 0.2]))
     s = STEP * np.arange(len(branch.points))
     middle, half = start + length / 2, length / 2
     flat = rng.uniform(0.0, 0.5)
@@ -82,8 +80,7 @@ def _stenosis(rng, branch: Branch, frame, contrast: Contrast, deposits: Deposits
     profile = 0.5 * (1 + np.cos(np.pi * away))
     before = branch.radius.copy()
     branch.radius = before * (1 - severity * profile)
-    remodel = rng.uniform(0.0, 0.25)
-    branch.outer = branch.outer * (1 + remodel * profile)
+    branch.outer = branch.outer * (1 + rng.uniform(0.0, 0.25) * profile)
     eccentricity = rng.uniform(0, 0.95) if rng.random() < 0.7 else 0.0
     side, up = frame
     turn = rng.uniform(0, 2 * np.pi)
@@ -119,18 +116,11 @@ def _arc(rng, branch: Branch, frame, i: int, angle: float, contrast: Contrast, d
     thick = np.clip(gap + lumen_shift, 0.4, 2.2) / 2 * rng.uniform(0.55, 1.0)
     ring = max(branch.outer[i] - thick, 0.3)
     sweep = rng.uniform(0.2, 1.2)
-    turns = angle + np.linspace(-sweep, sweep, 7)
+    turns = (angle + np.linspace(-sweep, sweep, 7))[:, None]
     along = np.clip(i + np.round(np.linspace(-1, 1, 7) * rng.uniform(0, 4)).astype(int), 0, len(side) - 1)
-    points = branch.vessel[along] + ring * (
-        np.cos(turns)[:, None] * side[along] + np.sin(turns)[:, None] * up[along]
-    )
+    points = branch.vessel[along] + ring * (np.cos(turns) * side[along] + np.sin(turns) * up[along])
     radii = thick * np.sqrt(np.clip(1 - np.linspace(-0.9, 0.9, 7) ** 2, 0.05, 1))
     deposits.calcium.append((points, radii, contrast.calcium * rng.uniform(0.6, 1.3)))
-
-
-def _spot(rng, branch: Branch, frame, contrast: Contrast, deposits: Deposits) -> None:
-    i = int(rng.integers(4, max(int(0.7 * len(branch.points)), 6)))
-    _arc(rng, branch, frame, i, rng.uniform(0, 2 * np.pi), contrast, deposits)
 
 
 def _stent(rng, branch: Branch, contrast: Contrast, deposits: Deposits) -> None:
@@ -143,32 +133,27 @@ def _stent(rng, branch: Branch, contrast: Contrast, deposits: Deposits) -> None:
     part = slice(first, last)
     branch.radius[part] = np.maximum(branch.radius[part], 0.9 * branch.reference[part])
     branch.points[part] = branch.vessel[part]
+    low, high = first * STEP, last * STEP
     branch.lesions = [
-        x
-        for x in branch.lesions
-        if x["start_mm"] + x["length_mm"] < first * STEP or x["start_mm"] > last * STEP
+        x for x in branch.lesions if x["start_mm"] + x["length_mm"] < low or x["start_mm"] > high
     ]
-    side, up = frame_along(branch.vessel)
     fine = np.linspace(first, last - 1, int(length / 0.12))
-    index = np.arange(len(side))
-    pitch = rng.uniform(1.4, 2.2) / STEP
-
-    def along(array):
-        return np.stack([np.interp(fine, index, array[:, k]) for k in range(3)], -1)
-
-    radius = np.interp(fine, index, branch.radius) + 0.05
-    hu = rng.uniform(1500, 3000)
+    index = np.arange(len(branch.points))
+    centre, side, up = (
+        np.stack([np.interp(fine, index, column) for column in vectors.T], -1)
+        for vectors in (branch.vessel, *frame_along(branch.vessel))
+    )
+    radius = np.interp(fine, index, branch.radius)[:, None] + 0.05
+    pitch, hu = rng.uniform(1.4, 2.2) / STEP, rng.uniform(1500, 3000)
     for sign in (1, -1):
         for phase in (0, np.pi):
-            turn = sign * 2 * np.pi * (fine - first) / pitch + phase
-            wire = along(branch.vessel) + radius[:, None] * (
-                np.cos(turn)[:, None] * along(side) + np.sin(turn)[:, None] * along(up)
-            )
+            turn = (sign * 2 * np.pi * (fine - first) / pitch + phase)[:, None]
+            wire = centre + radius * (np.cos(turn) * side + np.sin(turn) * up)
             deposits.metal.append((wire, np.full(len(wire), 0.1), hu))
     branch.lesions.append(
         {
             "kind": "stent",
-            "start_mm": first * STEP,
+            "start_mm": low,
             "length_mm": (last - first) * STEP,
             "at_mm": (first + last) / 2 * STEP,
             "percent_diameter_stenosis": 0.0,

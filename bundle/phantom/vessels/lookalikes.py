@@ -31,9 +31,8 @@ def draw_lookalikes(rng: np.random.Generator, chest: Chest, contrast: Contrast) 
 
 def wander(rng, start, direction, steps: int, step_mm: float = 4.0, bend: float = 0.22) -> np.ndarray:
     """A random smooth path of `steps` + 1 points from `start`, first along `direction`."""
-    direction = np.asarray(direction, float)
     direction = direction / np.linalg.norm(direction)
-    points = [np.asarray(start, float)]
+    points = [start]
     for _ in range(steps):
         direction = direction + rng.normal(0, bend, 3)
         direction /= np.linalg.norm(direction)
@@ -42,7 +41,7 @@ def wander(rng, start, direction, steps: int, step_mm: float = 4.0, bend: float 
 
 
 def _runs_inside(points, radii, field, chest: Chest, hu: float) -> Tubes:
-    """The parts of a path where `field` is negative."""
+    """The parts of a path inside `field`, and up to 1 mm outside."""
     inside = f.sample(field, chest.grid, points) < 1.0
     low, high = chest.grid.origin, chest.grid.far_corner
     inside &= ((points > low) & (points < high)).all(axis=1)
@@ -55,11 +54,11 @@ def _runs(chosen: np.ndarray) -> list[np.ndarray]:
     return [run for run in runs if chosen[run[0]] and len(run) > 2]
 
 
-def lung_vessels(rng, chest: Chest, contrast: Contrast, count: int = 90) -> Tubes:
+def lung_vessels(rng, chest: Chest, contrast: Contrast) -> Tubes:
     """Curved vessels that taper from the hila into the lungs."""
     starts = chest.to_scanner(np.array([[-38.0, -52, 30], [70.0, -50, 30]]))
     tubes = []
-    for _ in range(count):
+    for _ in range(90):
         start = starts[rng.integers(2)] + rng.normal(0, 6, 3)
         points = wander(rng, start, rng.normal(0, 1, 3) * [1.0, 1.0, 0.8], int(rng.integers(8, 22)))
         radii = np.linspace(rng.uniform(1.2, 3.2), rng.uniform(0.3, 0.8), len(points))
@@ -68,15 +67,14 @@ def lung_vessels(rng, chest: Chest, contrast: Contrast, count: int = 90) -> Tube
     return tubes
 
 
-def abdominal_vessels(rng, chest: Chest, contrast: Contrast, count: int = 28) -> Tubes:
+def abdominal_vessels(rng, chest: Chest, contrast: Contrast) -> Tubes:
     """Coeliac, splenic, hepatic, mesenteric and renal arteries, portal and hepatic veins, loosely placed."""
+    roots = [[6.0, -62, -95], [30, -40, -85], [-30, -55, -95], [60, -30, -90], [8, -60, -120]]
+    roots = chest.to_scanner(np.array(roots))
     tubes = []
-    roots = chest.to_scanner(
-        np.array([[6.0, -62, -95], [30, -40, -85], [-30, -55, -95], [60, -30, -90], [8, -60, -120]])
-    )
     if roots[:, 2].max() < chest.grid.origin[2] - 60:
         return tubes
-    for _ in range(count):
+    for _ in range(28):
         start = roots[rng.integers(len(roots))] + rng.normal(0, 14, 3)
         points = wander(rng, start, rng.normal(0, 1, 3), int(rng.integers(8, 26)), 3.5, bend=0.35)
         radii = np.linspace(rng.uniform(1.0, 3.2), rng.uniform(0.5, 1.2), len(points))
@@ -93,11 +91,7 @@ def upper_vessels(rng, chest: Chest, contrast: Contrast) -> Tubes:
         ([arch + [12, 4, 0], arch + [24, 8, 26], arch + [52, 2, 46], arch + [95, -4, 44]], 5.5, 4.0),
         ([arch + [24, 8, 26], arch + [28, 2, 60], arch + [30, -4, 110]], 3.8, 3.2),
         ([arch + [-4, -4, 0], arch + [-12, 0, 40], arch + [-14, -6, 110]], 3.6, 3.0),
-        (
-            [arch + [-16, -16, -4], arch + [-28, -14, 34], arch + [-58, -10, 46], arch + [-100, -12, 40]],
-            5.0,
-            4.0,
-        ),
+        ([arch + [-16, -16, -4], arch + [-28, -14, 34], arch + [-58, -10, 46], arch + [-100, -12, 40]], 5, 4),
         ([arch + [10, -12, 40], arch + [18, -16, 110]], 1.8, 1.6),
     ]
     veins = [
@@ -117,8 +111,7 @@ def upper_vessels(rng, chest: Chest, contrast: Contrast) -> Tubes:
 def _course(rng, chest: Chest, points, first: float, last: float, hu: float):
     path = chest.to_scanner(np.array(points) + rng.normal(0, 2.5, (len(points), 3)))
     at = np.linspace(0, len(path) - 1, 12 * len(path))
-    knots = np.arange(len(path))
-    curve = make_interp_spline(knots, path, k=min(2, len(path) - 1))(at)
+    curve = make_interp_spline(np.arange(len(path)), path, k=min(2, len(path) - 1))(at)
     return curve, chest.scale * np.linspace(first, last, len(curve)), hu
 
 
@@ -140,8 +133,7 @@ def aortic_calcium(rng, chest: Chest, contrast: Contrast) -> Tubes:
     """Flecks of calcium in the wall of the descending aorta."""
     tubes = []
     for _ in range(int(rng.integers(1, 9))):
-        turn, height = rng.uniform(0, 2 * np.pi), rng.uniform(-150, 90)
-        centre = np.array([-8.0, -76, height])
+        turn, centre = rng.uniform(0, 2 * np.pi), [-8.0, -76, rng.uniform(-150, 90)]
         turns = turn + np.linspace(0, rng.uniform(0.2, 0.9), 6)
         ring = centre + 12.3 * np.stack([np.cos(turns), np.sin(turns), np.linspace(0, 0.2, 6)], -1)
         tubes.append((chest.to_scanner(ring), np.full(6, rng.uniform(0.5, 1.4)), contrast.calcium))
@@ -162,9 +154,8 @@ def sternal_wires(rng, chest: Chest, contrast: Contrast) -> Tubes:
 def pacing_leads(rng, chest: Chest, contrast: Contrast) -> Tubes:
     """Metal leads from the superior vena cava into the right atrium and ventricle."""
     frame = chest.frame
-    ends = [frame.at(-14, 30, 10), frame.at(60, 26, -8)][: int(rng.integers(1, 3))]
     tubes = []
-    for end in ends:
+    for end in [frame.at(-14, 30, 10), frame.at(60, 26, -8)][: int(rng.integers(1, 3))]:
         path = np.array([[54.0, -8, 160], [55, -9, 80], frame.at(-22, 36, -8), end])
         at = np.linspace(0, 3, 40)
         line = np.stack([np.interp(at, range(4), path[:, k]) for k in range(3)], -1)
@@ -178,9 +169,7 @@ def stent_graft(rng, chest: Chest, contrast: Contrast) -> Tubes:
     tubes = []
     for level in np.arange(rng.uniform(-40, 0), rng.uniform(40, 100), 14.0):
         zigzag = 5.0 * np.abs(((turns * 10 / (2 * np.pi)) % 2) - 1)
-        centre_x, centre_y = np.interp(level, [-120, 0, 60, 100], [2, -8, -12, -14]), -74
-        ring = np.stack(
-            [centre_x + 11.5 * np.cos(turns), centre_y + 11.5 * np.sin(turns), level + zigzag], -1
-        )
+        centre_x = np.interp(level, [-120, 0, 60, 100], [2, -8, -12, -14])
+        ring = np.stack([centre_x + 11.5 * np.cos(turns), -74 + 11.5 * np.sin(turns), level + zigzag], -1)
         tubes.append((chest.to_scanner(ring), np.full(49, 0.45), 2500.0))
     return tubes

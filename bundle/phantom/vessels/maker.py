@@ -12,8 +12,7 @@ from scipy.spatial import cKDTree
 
 from bundle.phantom.anatomy import Chest
 
-from . import paths
-from .paths import Epicardium, lay
+from .paths import Epicardium, lay, spline, takeoff
 from .tree import Branch
 from .tubes import STEP
 
@@ -60,12 +59,10 @@ class TreeMaker:
             height[at : at + 6] = -self.rng.uniform(1.0, 3.0)
         best, most = None, -1.0
         for attempt in range(ATTEMPTS):
-            marks = np.array(
-                controls[1:] if attempt >= ATTEMPTS - 3 and len(controls) > 3 else controls, float
-            )
+            late = attempt >= ATTEMPTS - 3 and len(controls) > 3
+            marks = np.array(controls[1:] if late else controls, float)
             marks += self.rng.normal(0, [1.5, 2.5], marks.shape)
-            tortuosity = self.tortuosity * 0.8**attempt
-            points = lay(self.rng, self.heart, marks, height, tortuosity, start)
+            points = lay(self.rng, self.heart, marks, height, self.tortuosity * 0.8**attempt, start)
             clear = self.clear_points(points, radius)
             if clear / len(points) > most:
                 best, most, count = points, clear / len(points), clear
@@ -109,26 +106,25 @@ class TreeMaker:
     def leave(self, parent, at, target, reach, angles):
         """The first `reach` mm of a child of `parent` (N, 3) at point `at`, towards heart coordinates."""
         goal = self.heart.press(self.heart.place(*target)[None], self.gap)[0]
-        return paths.takeoff(parent, at, goal, reach, angles)
+        return takeoff(parent, at, goal, reach, angles)
 
     def main_profile(self, name, length, factor=1.0):
         shift = self.rng.normal(0, 0.6)
         d = [factor * self.size * (m + sd * (shift + self.rng.normal(0, 0.35))) for m, sd in CONTROLS[name]]
         d = np.maximum.accumulate(np.maximum(d, 1.1)[::-1])[::-1]
         s = np.linspace(0, 1, round(length / STEP) + 1)
-        tip = max(0.55 * d[2], 0.9)
-        return np.interp(s, [0.05, 0.45, 0.9, 1.0], [*d, tip]) / 2
+        return np.interp(s, [0.05, 0.45, 0.9, 1.0], [*d, max(0.55 * d[2], 0.9)]) / 2
 
     def add(self, name, parent, points, radius):
-        branch = Branch(name, parent, points, radius[: len(points)])
+        radius = radius[: len(points)]
+        branch = Branch(name, parent, points, points.copy(), radius, radius.copy())
         self.branches.append(branch)
         return branch
 
     def side_branch(self, name, parent: Branch, at_mm, targets, length, ratio=None, inward=False):
         """A child of `parent`; `targets` are heart-coordinate steps from the place where it leaves."""
         i = int(np.clip(at_mm / STEP, 4, len(parent.points) - 12))
-        parent_radius = parent.radius[i]
-        start = parent.points[i]
+        start, parent_radius = parent.points[i], parent.radius[i]
         ratio = self.rng.uniform(0.52, 0.76) if ratio is None else ratio
         child_radius = ratio * parent_radius
         z, phi = self.heart.coordinates(start)
@@ -136,7 +132,7 @@ class TreeMaker:
             n = self.heart.normal(start[None])[0]
             along = self.chest.to_patient.inv().apply(self.chest.frame.a)
             goal = start + length * (-0.85 * n + 0.5 * along) + self.rng.normal(0, 2, 3)
-            points = paths.spline([start, (start + goal) / 2 + self.rng.normal(0, 1, 3), goal])
+            points = spline([start, (start + goal) / 2 + self.rng.normal(0, 1, 3), goal])
         else:
             controls = [(z + dz, phi + dphi) for dz, dphi in targets]
             first = self.leave(parent.points, i, controls[1], 1.2 * (parent_radius + child_radius), TAKEOFF)

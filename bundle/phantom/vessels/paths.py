@@ -15,7 +15,7 @@ from .tubes import STEP
 # Arc length and tangents are those of bundle.common.polylines. Its `resample` rounds the number of points
 # where this one rounds up, and its `smooth` gives back what a bend loses: either would move every vessel of
 # every seed, and the shipped weights and all measurements rest on these.
-__all__ = ["Epicardium", "lay", "resample", "smooth", "spline", "takeoff"]
+__all__ = ["Epicardium", "lay", "spline", "takeoff"]
 
 
 class Epicardium:
@@ -28,15 +28,13 @@ class Epicardium:
     def __init__(self, chest: Chest):
         self.chest = chest
         self.field = chest.surface
-        self.slope = f.gradient(ndimage.gaussian_filter(chest.surface, 1.0), chest.grid)
+        # d/dx, d/dy, d/dz of the (z, y, x) field
+        self.slope = np.gradient(ndimage.gaussian_filter(self.field, 1.0), *chest.grid.spacing[::-1])[::-1]
 
-    def place(self, z: float, phi: float, rho: float | None = None) -> np.ndarray:
+    def place(self, z: float, phi: float) -> np.ndarray:
         """Scanner point above the epicardium at heart coordinates (z, phi)."""
-        frame = self.chest.frame
-        if rho is None:
-            rho = 46 * np.sqrt(max(1 - (max(z, 0) / 104) ** 2, 0.02))
-        turn = np.deg2rad(phi)
-        return self.chest.to_scanner(frame.at(z, 6 + rho * np.cos(turn), rho * np.sin(turn)))[0]
+        turn, rho = np.deg2rad(phi), 46 * np.sqrt(max(1 - (max(z, 0) / 104) ** 2, 0.02))
+        return self.chest.to_scanner(self.chest.frame.at(z, 6 + rho * np.cos(turn), rho * np.sin(turn)))[0]
 
     def coordinates(self, point: np.ndarray) -> tuple[float, float]:
         """Heart coordinates (z, phi) of a scanner point."""
@@ -60,21 +58,20 @@ class Epicardium:
         return points
 
 
-def resample(points: np.ndarray, step: float = STEP) -> np.ndarray:
-    """Points every `step` mm along a polyline, both ends kept."""
+def resample(points: np.ndarray) -> np.ndarray:
+    """Points every `STEP` mm along a polyline, both ends kept."""
     s = arc_length(points)
     keep = np.concatenate([[True], np.diff(s) > 1e-6])
-    at = np.linspace(0, s[-1], max(int(np.ceil(s[-1] / step)), 2) + 1)
+    at = np.linspace(0, s[-1], max(int(np.ceil(s[-1] / STEP)), 2) + 1)
     return np.stack([np.interp(at, s[keep], points[keep, i]) for i in range(3)], -1)
 
 
-def smooth(points: np.ndarray, sigma_mm: float, step: float = STEP) -> np.ndarray:
+def smooth(points: np.ndarray, sigma_mm: float) -> np.ndarray:
     """Gaussian smoothing along the curve; the ends stay (odd reflection)."""
-    pad = int(4 * sigma_mm / step) + 1
-    pad = min(pad, len(points) - 1)
+    pad = min(int(4 * sigma_mm / STEP) + 1, len(points) - 1)
     head = 2 * points[0] - points[pad:0:-1]
     tail = 2 * points[-1] - points[-2 : -pad - 2 : -1]
-    line = ndimage.gaussian_filter1d(np.concatenate([head, points, tail]), sigma_mm / step, axis=0)
+    line = ndimage.gaussian_filter1d(np.concatenate([head, points, tail]), sigma_mm / STEP, axis=0)
     return line[pad : pad + len(points)]
 
 
@@ -123,8 +120,8 @@ def lay(rng, heart: Epicardium, controls, height, tortuosity: float, start=None)
 
     `start` (N, 3) is its first piece, which stays where it is.
     """
-    points = [heart.place(z, phi) for z, phi in controls]
-    points = heart.press(np.array(points), float(np.mean(height)), rounds=16)
+    points = np.array([heart.place(z, phi) for z, phi in controls])
+    points = heart.press(points, float(np.mean(height)), rounds=16)
     if start is not None:
         # A landmark beside the origin would bend the course back on itself.
         away = np.linalg.norm(points - start[-1], axis=1) > 15
@@ -134,16 +131,14 @@ def lay(rng, heart: Epicardium, controls, height, tortuosity: float, start=None)
     height = np.interp(np.linspace(0, 1, len(line)), np.linspace(0, 1, np.size(height)), np.ravel(height))
     free = 0 if start is None else max(int(arc_length(start)[-1] / STEP), 6)
     # The first piece keeps its heading; what follows is let go over 5 mm.
-    loose = (
-        1.0 if start is None else np.clip((np.arange(len(line)) * STEP / 5) - free * STEP / 5, 0, 1)[:, None]
-    )
+    letting_go = np.clip((np.arange(len(line)) * STEP / 5) - free * STEP / 5, 0, 1)[:, None]
+    loose = 1.0 if start is None else letting_go
     line = line + loose * (smooth(heart.press(line, height, fixed=free), 3.0) - line)
     normal = heart.normal(line)
     side = np.cross(normal, tangents(line))
     length = len(line) * STEP
     wave = [loose * meander(rng, length, len(line), s * tortuosity)[:, None] for s in (1, 0.3)]
     line = line + wave[0] * side + wave[1] * normal
-    pressed = heart.press(
-        line, height + 0.5 * meander(rng, length, len(line), tortuosity), fixed=free, rounds=4
-    )
+    height = height + 0.5 * meander(rng, length, len(line), tortuosity)
+    pressed = heart.press(line, height, fixed=free, rounds=4)
     return resample(smooth(line + loose * (pressed - line), 1.5))

@@ -18,21 +18,15 @@ class Branch:
     name: str
     parent: str | None
     points: np.ndarray
+    vessel: np.ndarray
+    """Centre of the outer wall (N, 3); it leaves the lumen's centre where a plaque is eccentric."""
     radius: np.ndarray
     """Lumen radius (mm) at every point, lesions included."""
-    reference: np.ndarray = field(default=None)
+    reference: np.ndarray
     """Radius (mm) of the same vessel without lesions."""
-    vessel: np.ndarray = field(default=None)
-    """Centre of the outer wall (N, 3); it leaves the lumen's centre where a plaque is eccentric."""
-    outer: np.ndarray = field(default=None)
-    """Radius (mm) of the outer wall."""
+    outer: np.ndarray | None = None
+    """Radius (mm) of the outer wall, from `add_disease`."""
     lesions: list[dict] = field(default_factory=list)
-
-    def __post_init__(self):
-        if self.reference is None:
-            self.reference = self.radius.copy()
-        if self.vessel is None:
-            self.vessel = self.points.copy()
 
     @property
     def length(self) -> float:
@@ -55,7 +49,6 @@ class Coronaries:
         total = 0.0
         while branch.parent:
             parent = self[branch.parent]
-            at = np.argmin(np.linalg.norm(parent.vessel - branch.vessel[0], axis=1))
-            total += STEP * float(at)
+            total += STEP * float(np.argmin(np.linalg.norm(parent.vessel - branch.vessel[0], axis=1)))
             branch = parent
         return total

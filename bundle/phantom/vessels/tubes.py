@@ -27,7 +27,7 @@ class TubeRaster:
 
     def __init__(self, grid: Grid, supersample: tuple[int, int, int] = (1, 1, 1)):
         self.grid = grid
-        self.row_of = np.full(int(np.prod(grid.shape)), -1, np.int32).reshape(grid.zyx)
+        self.row_of = np.full(grid.zyx, -1, np.int32)
         self.supersample = supersample
         self.axis_offsets = [((np.arange(n) + 0.5) / n - 0.5) * s for n, s in zip(supersample, grid.spacing)]
         samples = int(np.prod(supersample))
@@ -50,17 +50,14 @@ class TubeRaster:
 
     def _boxes(self, points, radius, value):
         """Segments as rows (x, y, z, radius, value) at both ends, with their boxes of voxels (x, y, z)."""
-        points = np.asarray(points, float)
-        radius = np.asarray(radius, float)
+        points, radius = np.asarray(points, float), np.asarray(radius, float)
         # The ramp of `coverage` adds edge^2 / 12 to a round section's squared radius: take it off first.
         radius = np.sqrt(np.maximum(radius**2 - self.edge**2 / 12, (0.4 * radius) ** 2))
-        columns = [np.broadcast_to(np.asarray(c, float), len(points)) for c in (radius, value)]
-        nodes = np.column_stack([points, *columns])
+        nodes = np.column_stack([points, *(np.broadcast_to(c, len(points)) for c in (radius, value))])
         # Segments much shorter than a voxel add work and no precision.
-        stride = max(1, int(0.8 * self.grid.spacing.mean() / STEP))
-        chosen = np.unique(np.append(np.arange(0, len(nodes), stride), len(nodes) - 1))
         if len(points) > 2 and np.linalg.norm(points[1] - points[0]) < 1.5 * STEP:
-            nodes = nodes[chosen]
+            stride = max(1, int(0.8 * self.grid.spacing.mean() / STEP))
+            nodes = nodes[np.unique(np.append(np.arange(0, len(nodes), stride), len(nodes) - 1))]
         start, end = nodes[:-1], nodes[1:]
         reach = np.maximum(start[:, 3], end[:, 3]) + self.edge + np.linalg.norm(self.grid.spacing) / 2
         first = self.grid.index(np.minimum(start[:, :3], end[:, :3]) - reach[:, None])
@@ -77,12 +74,10 @@ class TubeRaster:
         fresh = np.flatnonzero(touched.ravel() & (self.row_of.ravel() < 0))
         self.row_of.ravel()[fresh] = len(self.voxels) + np.arange(len(fresh), dtype=np.int32)
         self.voxels = np.concatenate([self.voxels, fresh])
-        grow = len(fresh)
-        self.distance = np.concatenate(
-            [self.distance, np.full((grow, self.distance.shape[1]), 99, np.float32)]
-        )
-        self.value = np.concatenate([self.value, np.zeros(grow, np.float32)])
-        self.nearest = np.concatenate([self.nearest, np.full(grow, 99, np.float32)])
+        far = np.full((len(fresh), len(self.weight)), 99, np.float32)
+        self.distance = np.concatenate([self.distance, far])
+        self.nearest = np.concatenate([self.nearest, far[:, 0]])
+        self.value = np.concatenate([self.value, np.zeros(len(fresh), np.float32)])
 
     def _segment(self, start, end, low, high) -> None:
         p, q = start[:3], end[:3]
