@@ -1,18 +1,20 @@
-"""A folder on disk becomes train, validation and test lists, or a list of images."""
+"""A folder on disk becomes train, validation and test lists, or a list of images; a given list gets names."""
 
 from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from bundle.common.errors import InputError
 from bundle.common.filenames import SUFFIXES, case_name, natural_key, split_suffix
 
-from .datasets import LABELLED_LAYOUTS, PARTS, CaseIndex, first_few, recognise
+from .datasets import LABELLED_LAYOUTS, PARTS, CaseIndex, first_few, recognise, same_name
 from .splits import draw_split
 
-__all__ = ["find_cases", "find_images", "part_of"]
+__all__ = ["as_cases", "find_cases", "find_images", "part_of"]
 
 
 def find_cases(
@@ -41,8 +43,7 @@ def find_cases(
         seed: of the drawn split.
 
     Returns:
-        {"train": [...], "validation": [...], "test": [...]}, each item {"image": path, "label": path,
-        "case": name}, in natural order of the names.
+        {"train": [...], "validation": [...], "test": [...]}, each in natural order of the cases' names.
 
     Raises:
         InputError: no such folder, an empty or unknown one, images without labels or labels without images,
@@ -85,10 +86,7 @@ def find_images(dataset_dir: str | Path) -> list[dict[str, str]]:
 
         find_images("scans")  # [{"image": "scans/a.nii.gz", "case": "a"}, ...]
 
-    Labels, and 8-bit masks of other structures, are never taken for images.
-
-    Returns:
-        [{"image": path, "case": name}, ...] in natural order of the names.
+    In natural order of the names. Labels, and 8-bit masks of other structures, are never taken for images.
 
     Raises:
         InputError: no such file or folder, no image in it, or two images of one name.
@@ -101,6 +99,31 @@ def find_images(dataset_dir: str | Path) -> list[dict[str, str]]:
         return [{"image": str(path), "case": case_name(path)}]
     index = recognise(path, labelled=False)
     return [{"image": index.images[c], "case": c} for c in sorted(index.images, key=natural_key)]
+
+
+def as_cases(items: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The items of a list from a program, each with its case name: the one that it has, or its image file's.
+
+        as_cases([{"image": "1-200/3.img.nii.gz"}])  # [{"image": "1-200/3.img.nii.gz", "case": "3"}]
+
+    The items are as MONAI's datasets take them; everything in them is kept.
+
+    Raises:
+        InputError: an item without one image file, or two images of one name (the same image may come again).
+    """
+    cases: list[dict[str, Any]] = []
+    images: dict[str, Any] = {}
+    for item in items:
+        image = item.get("image") if isinstance(item, Mapping) else None
+        if not isinstance(image, (str, os.PathLike)):
+            raise InputError(
+                f'an item of the data set names no image file: {item}; expected {{"image": path}}'
+            )
+        case = str(item.get("case") or case_name(image))
+        if images.setdefault(case, image) != image:
+            raise same_name(case, images[case], image)
+        cases.append({**item, "case": case})
+    return cases
 
 
 def _check_pairs(root: Path, index: CaseIndex, cases: list[str]) -> None:
@@ -121,28 +144,20 @@ def _first(paths: str | list[str]) -> str:
 
 
 def _complete(
-    root: Path,
-    index: CaseIndex,
-    assigned: dict[str, str],
-    val_fraction: float,
-    test_fraction: float,
-    seed: int,
+    root: Path, index: CaseIndex, assigned: dict[str, str], val: float, test: float, seed: int
 ) -> dict[str, str]:
     """The data set's own parts, and those that it lacks drawn from its training cases."""
     if not assigned:
-        return draw_split(index.images, val_fraction, test_fraction, seed, index.strata)
+        return draw_split(index.images, val, test, seed, index.strata)
     empty = [part for part in PARTS if part not in assigned.values()]
     if index.complete or "train" in empty:
         if empty:
             warnings.warn(f"the split of '{root}' has no {' and no '.join(empty)} case on disk", stacklevel=3)
         return assigned
-    drawn = draw_split(
-        [case for case, part in assigned.items() if part == "train"],
-        val_fraction if "validation" in empty else 0.0,
-        test_fraction if "test" in empty else 0.0,
-        seed,
-    )
-    return {**assigned, **drawn}
+    training = [case for case, part in assigned.items() if part == "train"]
+    val = val if "validation" in empty else 0.0
+    test = test if "test" in empty else 0.0
+    return {**assigned, **draw_split(training, val, test, seed)}
 
 
 def _check_leaks(lists: dict[str, list[dict[str, str]]]) -> None:

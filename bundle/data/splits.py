@@ -12,11 +12,7 @@ __all__ = ["draw_split"]
 
 
 def draw_split(
-    cases: Iterable[str],
-    val_fraction: float,
-    test_fraction: float,
-    seed: int = 0,
-    strata: Mapping[str, str] | None = None,
+    cases: Iterable[str], val_fraction: float, test_fraction: float, seed: int, strata: Mapping[str, str] = {}
 ) -> dict[str, str]:
     """Give each case a part: "train", "validation" or "test".
 
@@ -32,10 +28,9 @@ def draw_split(
             f"val_fraction {val_fraction} and test_fraction {test_fraction} must be 0 or more and at most 1 "
             "together"
         )
-    order = _spread(cases, seed, strata or {})
+    order = _spread(cases, seed, strata)
     total = len(order)
-    n_test = _count(test_fraction, total)
-    n_val = _count(val_fraction, total)
+    n_test, n_val = _count(test_fraction, total), _count(val_fraction, total)
     wants_training = val_fraction + test_fraction < 1
     if not wants_training:
         n_val = total - n_test
@@ -60,10 +55,6 @@ def _spread(cases: Iterable[str], seed: int, strata: Mapping[str, str]) -> list[
         groups[strata.get(case, "")].append(case)
     ranked = []
     for group, members in groups.items():
-        members.sort(key=lambda case: _digest(seed, case))
+        members.sort(key=lambda case: hashlib.sha256(f"{seed}/{case}".encode()).hexdigest())
         ranked += [((i + 0.5) / len(members), group, case) for i, case in enumerate(members)]
     return [case for _, _, case in sorted(ranked)]
-
-
-def _digest(seed: int, case: str) -> str:
-    return hashlib.sha256(f"{seed}/{case}".encode()).hexdigest()

@@ -34,9 +34,7 @@ class LoadCTAd(LoadImaged):
     wherever the file is above 0. A 4-D file whose last axis is 1 counts as 3-D.
 
     Args:
-        keys: the keys to load.
-        label_key: the key, where it is among ``keys``, that holds the label.
-        image_key: the image that the label must share its grid with.
+        keys: "image", "label" or both; the label must share the image's grid.
         allow_missing_keys: whether an item may lack a key.
 
     Raises:
@@ -45,52 +43,38 @@ class LoadCTAd(LoadImaged):
             constant or cannot hold HU; the label lies on another grid.
     """
 
-    def __init__(
-        self,
-        keys: KeysCollection,
-        label_key: str = "label",
-        image_key: str = "image",
-        allow_missing_keys: bool = False,
-    ) -> None:
+    def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:
         super().__init__(keys, allow_missing_keys=allow_missing_keys)
-        self.label_key = label_key
-        self.image_key = image_key
 
     def __call__(self, data: Mapping[Hashable, Any], reader: None = None) -> dict[Hashable, Any]:
         d = dict(data)
         for key in self.key_iterator(d):
-            d[key] = self._load(d[key], is_label=key == self.label_key)
-        image, label = d.get(self.image_key), d.get(self.label_key)
+            d[key] = _load(d[key], is_label=key == "label")
+        image, label = d.get("image"), d.get("label")
         if isinstance(image, MetaTensor) and isinstance(label, MetaTensor):
             _check_same_grid(image, label)
         return d
 
-    def _load(self, path: str | Path, is_label: bool) -> MetaTensor:
-        volume = open_volume(path)
-        image = MetaTensor(
-            volume.mask()[None] if is_label else volume.float32()[None],
-            affine=volume.affine,
-            meta={
-                "filename_or_obj": str(volume.path),
-                "original_affine": volume.affine,
-                "original_channel_dim": float("nan"),
-                "spatial_shape": np.array(volume.stored.shape),
-                "space": SpaceKeys.RAS,
-                "sform_code": volume.sform_code,
-                "qform_code": volume.qform_code,
-            },
-        )
-        if not is_label:
-            _check_hounsfield(str(volume.path), image)
-        return image
 
-
-def _check_hounsfield(path: str, image: MetaTensor) -> None:
-    """Mend the image where that can be, and put the warnings into its meta data."""
-    _, sentences = check_intensities(path, image.as_tensor()[0], image.pixdim.tolist())
-    image.meta[KEY] = "\n".join(sentences)
-    for sentence in sentences:
-        logger.warning("'%s': %s", path, sentence)
+def _load(path: str | Path, is_label: bool) -> MetaTensor:
+    volume = open_volume(path)
+    meta = {
+        "filename_or_obj": str(volume.path),
+        "original_affine": volume.affine,
+        "original_channel_dim": float("nan"),
+        "spatial_shape": np.array(volume.stored.shape),
+        "space": SpaceKeys.RAS,
+        "sform_code": volume.sform_code,
+        "qform_code": volume.qform_code,
+    }
+    array = volume.mask() if is_label else volume.float32()
+    image = MetaTensor(array[None], affine=volume.affine, meta=meta)
+    if not is_label:
+        _, sentences = check_intensities(str(volume.path), image.as_tensor()[0], image.pixdim.tolist())
+        image.meta[KEY] = "\n".join(sentences)
+        for sentence in sentences:
+            logger.warning("'%s': %s", volume.path, sentence)
+    return image
 
 
 def _check_same_grid(image: MetaTensor, label: MetaTensor) -> None:

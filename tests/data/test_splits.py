@@ -34,12 +34,12 @@ def test_the_seed_changes_the_split_and_nothing_else_does():
 
 def test_one_more_case_moves_few_others():
     cases = [f"c{n}" for n in range(100)]
-    before, after = draw_split(cases, 0.1, 0.2), draw_split([*cases, "new"], 0.1, 0.2)
+    before, after = draw_split(cases, 0.1, 0.2, 0), draw_split([*cases, "new"], 0.1, 0.2, 0)
     assert sum(before[c] != after[c] for c in cases) <= 2
 
 
 def test_all_cases_may_be_for_test():
-    assert set(draw_split(["a", "b"], 0, 1).values()) == {"test"}
+    assert set(draw_split(["a", "b"], 0, 1, 0).values()) == {"test"}
 
 
 @pytest.mark.parametrize(
@@ -53,4 +53,4 @@ def test_all_cases_may_be_for_test():
 )
 def test_splits_that_cannot_be(count, val, test, sentence):
     with pytest.raises(InputError, match=sentence):
-        draw_split([str(n) for n in range(count)], val, test)
+        draw_split([str(n) for n in range(count)], val, test, 0)

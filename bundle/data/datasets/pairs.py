@@ -36,10 +36,8 @@ def read_pairs(root: Path, files: list[Path]) -> CaseIndex | None:
     parts: dict[str, str] = {}
     masks: list[str] = []
     for file in files:
-        if not split_suffix(file)[1]:
-            continue
         role = file_role(file)
-        if role == "map":
+        if not split_suffix(file)[1] or role == "map":
             continue
         if role is None and is_eight_bit(root / file):
             masks.append(str(file))

@@ -1,8 +1,11 @@
-"""What a volume must be for any later step to make sense of it: 3-D, a sane affine, finite numbers."""
+"""What must hold before any later step: a header that can be, 3-D, a sane affine, finite numbers."""
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +13,63 @@ import numpy as np
 from bundle.common.coordinates import voxel_size_mm
 from bundle.common.errors import InputError
 
-__all__ = ["RIGHT_AFFINE", "check_grid", "check_spacing", "check_values"]
+from .damage import cut_short
 
+__all__ = ["RIGHT_AFFINE", "Header", "check_declared", "check_grid", "check_spacing", "check_values"]
+
+_MOST_VOXELS = 1024**3
+_DEFLATE_RATIO = 1032  # the most that gzip can gain
+_FLOAT_BYTES = 4  # each voxel becomes a float32 beside the file's own numbers
 RIGHT_AFFINE = "expected three independent axes with a spacing of more than 0"
 _LEAST_SPACING_MM = 1e-3  # and at most its inverse: beyond, products of spacings run out of digits
 _MIN_INDEPENDENCE = 1e-3  # volume of the parallelepiped of the unit axes: 1 at right angles, 0 in a plane
 _MOST = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True)
+class Header:
+    """The header of a file of any format as it stands, before nibabel or ITK mends it.
+
+    Attributes:
+        sizes: of the axes, those of a voxel's components too.
+        voxel_bytes: of one number.
+        encoding: "raw", "gzip" or "text".
+        data_file: holds the numbers, from the byte ``offset`` on (of what is unpacked, for NIfTI).
+        spacing_mm: as stated, of at most three axes; () where only the axes' directions hold it, as in NRRD.
+        is_eight_bit: the numbers are unscaled 8-bit integers.
+    """
+
+    sizes: tuple[int, ...]
+    voxel_bytes: int
+    encoding: str
+    data_file: Path
+    offset: int
+    spacing_mm: tuple[float, ...]
+    is_eight_bit: bool
+
+
+def check_declared(path: str | Path, header: Header) -> None:
+    """Before any memory is taken: refuse a volume that cannot be in the file, or does not fit into memory."""
+    voxels = math.prod(header.sizes)
+    shape = "x".join(map(str, header.sizes))
+    if min(header.sizes, default=0) < 1:
+        raise InputError(f"'{path}' declares {shape or 'no'} voxels: expected a 3-D volume")
+    if voxels > _MOST_VOXELS:
+        raise InputError(
+            f"'{path}' declares {shape} voxels: at most 1024x1024x1024 can be read, so resample it if it is "
+            "that large"
+        )
+    needed, free = voxels * (header.voxel_bytes + _FLOAT_BYTES), _free_bytes()
+    if free is not None and needed > free:
+        raise InputError(
+            f"'{path}' needs {needed / 2**30:.1f} GiB for its {shape} voxels and {free / 2**30:.1f} GiB are "
+            "free: free some memory or resample it"
+        )
+    declared = voxels * (1 if header.encoding == "text" else header.voxel_bytes)
+    size = os.path.getsize(header.data_file)
+    held = size * _DEFLATE_RATIO if header.encoding == "gzip" else size - header.offset
+    if declared > held:
+        raise cut_short(path, f", with {shape} voxels declared and {size} bytes in the file")
 
 
 def check_spacing(path: str | Path, stated_mm: Sequence[float]) -> None:
@@ -63,3 +117,12 @@ def check_values(path: str | Path, array: np.ndarray, slope: float = 1.0, interc
 
 def _times(lengths: Sequence[float]) -> str:
     return " x ".join(f"{length:g}" for length in lengths)
+
+
+def _free_bytes() -> int | None:
+    """Memory that can be taken without swapping, where the system says so."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError):
+        return None

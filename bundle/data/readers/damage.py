@@ -60,7 +60,7 @@ def _gzip_is_cut(path: str | Path) -> bool:
     except EOFError:
         return True
     except (OSError, zlib.error):
-        return False
+        pass
     return False
 
 

@@ -6,13 +6,11 @@ import os
 import re
 from pathlib import Path
 
+from .checks import Header
 from .damage import cut_short, not_an_image
-from .declared import Header
-from .itk_image import open_itk
 from .text_fields import file_beside, floats, integers, lines_of, rank_of, unusable
-from .volume import Volume
 
-__all__ = ["open_volume", "read_header"]
+__all__ = ["read_header"]
 
 _BYTES = {"MET_CHAR": 1, "MET_UCHAR": 1, "MET_SHORT": 2, "MET_USHORT": 2, "MET_INT": 4, "MET_UINT": 4,
           "MET_LONG": 4, "MET_ULONG": 4, "MET_LONG_LONG": 8, "MET_ULONG_LONG": 8, "MET_FLOAT": 4,
@@ -39,11 +37,8 @@ def read_header(path: str | Path) -> Header:
     voxel_bytes = _BYTES.get(fields.get("ElementType", ""))
     if voxel_bytes is None:
         raise unusable(path, f"the ElementType '{fields.get('ElementType', '')[:40]}'")
-    numbers = {
-        key: floats(path, key, fields[key].split(), rank**power)
-        for key, power in _NUMBERS.items()
-        if key in fields
-    }
+    stated = [(key, fields[key].split(), rank**power) for key, power in _NUMBERS.items() if key in fields]
+    numbers = {key: floats(path, key, words, count) for key, words, count in stated}
     for key in ("BinaryData", "CompressedData", "BinaryDataByteOrderMSB", "ElementByteOrderMSB"):
         if fields.get(key, "True").lower() not in ("true", "false", "1", "0"):
             raise unusable(path, f"the {key} '{fields[key][:40]}'")
@@ -54,20 +49,15 @@ def read_header(path: str | Path) -> Header:
     encoding = "gzip" if is_compressed else "raw" if is_binary else "text"
     is_local = fields["ElementDataFile"].upper() == "LOCAL"
     if "CompressedDataSize" in fields:
-        stated = integers(path, "CompressedDataSize", fields["CompressedDataSize"], 1)[0]
-        if is_compressed and is_local and stated > os.path.getsize(path):
+        size = integers(path, "CompressedDataSize", fields["CompressedDataSize"], 1)[0]
+        if is_compressed and is_local and size > os.path.getsize(path):
             raise cut_short(path)
     if not is_local:
         path, offset = file_beside(path, fields["ElementDataFile"]), 0
+    spacing_mm = numbers.get("ElementSpacing", ())[:3]
     if channels != (1,):
         sizes = (*channels, *sizes)
-    spacing_mm = numbers.get("ElementSpacing", ())[:3]
     return Header(sizes, voxel_bytes, encoding, path, offset, spacing_mm, voxel_bytes == 1)
-
-
-def open_volume(path: str | Path) -> Volume:
-    """The volume through ITK, after `read_header` found nothing wrong."""
-    return open_itk(path, "MetaImageIO")
 
 
 def _fields(path: Path) -> tuple[dict[str, str], int]:

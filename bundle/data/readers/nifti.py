@@ -12,9 +12,8 @@ from nibabel.spatialimages import HeaderDataError
 from bundle.common.coordinates import voxel_size_mm
 from bundle.common.errors import InputError
 
-from .checks import check_grid, check_values
+from .checks import Header, check_grid, check_values
 from .damage import not_an_image
-from .declared import Header
 from .volume import Volume
 
 __all__ = ["open_volume", "read_header"]

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from .checks import Header
 from .damage import not_an_image
-from .declared import Header
-from .itk_image import open_itk
 from .text_fields import file_beside, integers, lines_of, rank_of, unusable, vectors
-from .volume import Volume
 
-__all__ = ["open_volume", "read_header"]
+__all__ = ["read_header"]
 
 _BYTES = {
     1: ("char", "signed char", "int8", "int8_t", "uchar", "unsigned char", "uint8", "uint8_t"),
@@ -69,11 +67,6 @@ def read_header(path: str | Path) -> Header:
         path, offset = file_beside(path, name), 0
     spacing_mm = tuple(vector[0] for vector in checked.get("spacings", ())[:3])
     return Header(sizes, voxel_bytes, encoding, path, offset, spacing_mm, voxel_bytes == 1)
-
-
-def open_volume(path: str | Path) -> Volume:
-    """The volume through ITK, after `read_header` found nothing wrong."""
-    return open_itk(path, "NrrdImageIO")
 
 
 def _fields(path: Path) -> tuple[dict[str, str], int]:

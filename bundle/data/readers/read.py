@@ -10,16 +10,18 @@ from bundle.common.errors import InputError
 from bundle.common.filenames import split_suffix
 
 from . import meta_image, nifti, nrrd
-from .checks import check_spacing
+from .checks import check_declared, check_spacing
 from .damage import UNREADABLE, check_file, why_unreadable
-from .declared import check_declared
+from .itk_image import open_itk
 from .volume import Volume
 
 __all__ = ["files_of", "is_eight_bit", "open_volume", "read_volume"]
 
-_FORMATS = {
-    ".nii.gz": nifti, ".nii": nifti, ".nrrd": nrrd, ".nhdr": nrrd, ".mha": meta_image, ".mhd": meta_image,
+_HEADERS = {
+    ".nii.gz": nifti.read_header, ".nii": nifti.read_header, ".nrrd": nrrd.read_header,
+    ".nhdr": nrrd.read_header, ".mha": meta_image.read_header, ".mhd": meta_image.read_header,
 }  # fmt: skip
+_ITK_CLASSES = {".nrrd": "NrrdImageIO", ".nhdr": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
 
 
 def read_volume(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
@@ -47,12 +49,12 @@ def open_volume(path: str | Path) -> Volume:
     """The same as a `Volume`, for a reader that wants another type without a second copy."""
     path = str(Path(path).expanduser())
     check_file(path)
-    reader = _FORMATS[split_suffix(path)[1]]
+    suffix = split_suffix(path)[1]
     try:
-        header = reader.read_header(path)
+        header = _HEADERS[suffix](path)
         check_declared(path, header)
         check_spacing(path, header.spacing_mm)
-        return reader.open_volume(path)
+        return open_itk(path, _ITK_CLASSES[suffix]) if suffix in _ITK_CLASSES else nifti.open_volume(path)
     except InputError:
         raise
     except UNREADABLE as error:
@@ -65,19 +67,18 @@ def is_eight_bit(path: str | Path) -> bool:
     A file whose header cannot be read counts as False: loading it will say what is wrong.
     """
     try:
-        return _FORMATS[split_suffix(path)[1]].read_header(path).is_eight_bit
+        return _HEADERS[split_suffix(path)[1]](path).is_eight_bit
     except UNREADABLE:
         return False
 
 
 def files_of(path: str | Path) -> list[Path]:
     """The file, and that of its data where it is a header with a file of its own beside it (.nhdr, .mhd)."""
-    path = Path(path)
-    reader = _FORMATS.get(split_suffix(path)[1], nifti)
-    if reader is nifti:
+    path, suffix = Path(path), split_suffix(path)[1]
+    if suffix not in _ITK_CLASSES:
         return [path]
     try:
-        data = reader.read_header(path).data_file
+        data = _HEADERS[suffix](path).data_file
     except InputError:  # loading it will say why
         return [path]
     return [path] if data == path else [path, data]
