@@ -94,9 +94,10 @@ def default_probability(network, hu: torch.Tensor, amp: bool) -> torch.Tensor:
 
 def adaptive(probability: torch.Tensor, spacing: np.ndarray) -> float:
     """The threshold that configs/inference.yaml takes."""
-    from bundle.transforms import AdaptiveThreshold
+    from bundle.transforms import AdaptiveThresholdd
 
-    return float(AdaptiveThreshold(0.35, 0.2, 0.6)(as_scan(probability, spacing)).meta["threshold"])
+    threshold = AdaptiveThresholdd("pred", 0.35, 0.2, 0.6)
+    return float(threshold({"pred": as_scan(probability, spacing)})["pred"].meta["threshold"])
 
 
 def as_scan(volume: torch.Tensor, spacing: np.ndarray):
@@ -165,9 +166,10 @@ def load_native(path: Path) -> torch.nn.Module:
 
 def kept(mask: np.ndarray, spacing: np.ndarray, smallest_mm3: float) -> tuple[np.ndarray, int]:
     """The mask without smaller parts, and how many stay."""
-    from bundle.transforms import KeepComponents
+    from bundle.transforms import KeepComponentsd
 
-    cleaned = KeepComponents(smallest_mm3)(as_scan(torch.from_numpy(mask.astype(np.uint8)), spacing))
+    scan = as_scan(torch.from_numpy(mask.astype(np.uint8)), spacing)
+    cleaned = KeepComponentsd("pred", smallest_mm3)({"pred": scan})["pred"]
     return cleaned.numpy()[0] > 0, int(cleaned.meta["components"])
 
 

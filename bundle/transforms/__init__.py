@@ -6,16 +6,11 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "adaptive_threshold": ["AdaptiveThreshold", "AdaptiveThresholdd"],
+        "adaptive_threshold": ["AdaptiveThresholdd"],
         "batch_augment": ["BatchAugment"],
         "binary_opening": ["BinaryOpeningd"],
-        "export_geometry": [
-            "CaseGeometry",
-            "ExportGeometryd",
-            "case_geometry",
-            "write_geometry",
-        ],
-        "keep_components": ["KeepComponents", "KeepComponentsd"],
+        "export_geometry": ["CaseGeometry", "ExportGeometryd", "case_geometry", "write_geometry"],
+        "keep_components": ["KeepComponentsd"],
         "load_cta": ["LoadCTAd"],
         "load_phantom": ["LoadPhantomd", "pool_cases"],
         "resize": ["ResizeVolumed", "resize_volume"],

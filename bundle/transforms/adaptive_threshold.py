@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 
-import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
-from monai.transforms import MapTransform, Transform
+from monai.transforms import MapTransform
+
+from bundle.common.coordinates import voxel_volume_mm3
+
+__all__ = ["AdaptiveThresholdd"]
 
 
-class AdaptiveThreshold(Transform):
-    """Threshold a probability map; the weaker the prediction, the lower the threshold.
+class AdaptiveThresholdd(MapTransform):
+    """Threshold probability maps; the weaker the prediction, the lower the threshold.
 
     Source: "If the model prediction is weak (low confidence), the code adaptively lowers the threshold to
     capture faint structures" (the paper, section 2.6). It gives no formula; this is ours:
@@ -29,65 +32,16 @@ class AdaptiveThreshold(Transform):
     ``meta`` carries ``threshold`` and ``confidence``.
 
     Args:
+        keys: probabilities (1, X, Y, Z) in 0...1 with their affine, mm.
         upper: threshold of a confident prediction.
         lower: bound under which the threshold never goes.
         confident: confidence from which on a prediction counts as that.
         reference_volume_mm3: volume over which the confidence is taken, mm3.
 
     Raises:
-        ValueError: unless 0 < lower <= upper < 1, 0 < confident <= 1 and reference_volume_mm3 > 0.
+        ValueError: unless 0 < lower <= upper < 1, 0 < confident <= 1 and reference_volume_mm3 > 0; when
+            called, for more than one channel.
     """
-
-    def __init__(
-        self,
-        upper: float,
-        lower: float,
-        confident: float,
-        reference_volume_mm3: float = 500.0,
-    ) -> None:
-        if not 0 < lower <= upper < 1:
-            raise ValueError(f"the bounds must satisfy 0 < lower <= upper < 1, got {lower} and {upper}.")
-        if not 0 < confident <= 1:
-            raise ValueError(f"confident must lie in (0, 1], got {confident}.")
-        if reference_volume_mm3 <= 0:
-            raise ValueError(f"reference_volume_mm3 must be positive, got {reference_volume_mm3}.")
-        self.upper = upper
-        self.lower = lower
-        self.confident = confident
-        self.reference_volume_mm3 = reference_volume_mm3
-
-    def confidence(self, probability: torch.Tensor, voxel_volume_mm3: float) -> float:
-        """Mean of the most probable ``reference_volume_mm3``, 0 where nothing reaches ``lower``."""
-        candidates = probability[probability >= self.lower]
-        if candidates.numel() == 0:
-            return 0.0
-        count = max(1, round(self.reference_volume_mm3 / voxel_volume_mm3))
-        if count < candidates.numel():
-            candidates = candidates.topk(count, sorted=False).values
-        return float(candidates.double().mean())
-
-    def __call__(self, probability: MetaTensor) -> MetaTensor:
-        """``probability`` of shape (1, X, Y, Z) in 0...1, with its affine (mm), becomes a uint8 mask.
-
-        Raises:
-            ValueError: for more than one channel.
-        """
-        if probability.shape[0] != 1:
-            raise ValueError(f"one channel is expected, got an array of shape {tuple(probability.shape)}.")
-        values = probability.as_tensor()
-        voxel_volume_mm3 = abs(float(np.linalg.det(probability.affine.numpy()[:3, :3])))
-        confidence = self.confidence(values, voxel_volume_mm3)
-        threshold = self.upper
-        if confidence > 0:
-            threshold = min(self.upper, max(self.lower, self.upper * confidence / self.confident))
-        mask = MetaTensor((values >= threshold).to(torch.uint8)).copy_meta_from(probability)
-        mask.meta["threshold"] = threshold
-        mask.meta["confidence"] = confidence
-        return mask
-
-
-class AdaptiveThresholdd(MapTransform):
-    """Dictionary form of `AdaptiveThreshold`."""
 
     def __init__(
         self,
@@ -96,13 +50,42 @@ class AdaptiveThresholdd(MapTransform):
         lower: float,
         confident: float,
         reference_volume_mm3: float = 500.0,
-        allow_missing_keys: bool = False,
     ) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.threshold = AdaptiveThreshold(upper, lower, confident, reference_volume_mm3)
+        super().__init__(keys)
+        if not 0 < lower <= upper < 1:
+            raise ValueError(f"the bounds must satisfy 0 < lower <= upper < 1, got {lower} and {upper}.")
+        if not 0 < confident <= 1:
+            raise ValueError(f"confident must lie in (0, 1], got {confident}.")
+        if reference_volume_mm3 <= 0:
+            raise ValueError(f"reference_volume_mm3 must be positive, got {reference_volume_mm3}.")
+        self.upper, self.lower, self.confident = upper, lower, confident
+        self.reference_volume_mm3 = reference_volume_mm3
+
+    def confidence(self, probability: torch.Tensor, voxel_mm3: float) -> float:
+        """Mean of the most probable ``reference_volume_mm3``, 0 where nothing reaches ``lower``."""
+        candidates = probability[probability >= self.lower]
+        if candidates.numel() == 0:
+            return 0.0
+        count = max(1, round(self.reference_volume_mm3 / voxel_mm3))
+        if count < candidates.numel():
+            candidates = candidates.topk(count, sorted=False).values
+        return float(candidates.double().mean())
 
     def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
         d = dict(data)
         for key in self.key_iterator(d):
-            d[key] = self.threshold(d[key])
+            d[key] = self._mask(d[key])
         return d
+
+    def _mask(self, probability: MetaTensor) -> MetaTensor:
+        if probability.shape[0] != 1:
+            raise ValueError(f"one channel is expected, got an array of shape {tuple(probability.shape)}.")
+        values = probability.as_tensor()
+        confidence = self.confidence(values, voxel_volume_mm3(probability.affine.numpy()))
+        threshold = self.upper
+        if confidence > 0:
+            threshold = min(self.upper, max(self.lower, self.upper * confidence / self.confident))
+        mask = MetaTensor((values >= threshold).to(torch.uint8)).copy_meta_from(probability)
+        mask.meta["threshold"] = threshold
+        mask.meta["confidence"] = confidence
+        return mask

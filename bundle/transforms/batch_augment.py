@@ -108,11 +108,8 @@ class BatchAugment:
         Raises:
             ValueError: image and label differ in batch size or grid, or are not five-dimensional.
         """
-        if (
-            image.ndim != 5
-            or label.ndim != 5
-            or image.shape[:1] + image.shape[2:] != (label.shape[:1] + label.shape[2:])
-        ):
+        grids = [volume.shape[:1] + volume.shape[2:] for volume in (image, label)]
+        if image.ndim != 5 or label.ndim != 5 or grids[0] != grids[1]:
             raise ValueError(
                 "image and label must be (B, C, X, Y, Z) of one batch and grid, "
                 f"got {tuple(image.shape)} and {tuple(label.shape)}."
@@ -148,26 +145,21 @@ class BatchAugment:
         controls = torch.randn(count, 3, *[c + 3 for c in self.elastic_cells], generator=random)
         if not (moved.any() or bent.any() or mirror.any()):
             return image, label
-        matrices = affine_matrices(
-            angles * moved, torch.where(moved, scale, torch.ones_like(scale)), shear * moved
-        )
+        scale = torch.where(moved, scale, torch.ones_like(scale))
+        matrices = affine_matrices(angles * moved, scale, shear * moved)
         matrices = matrices * torch.where(mirror, -1.0, 1.0)[:, None, :]
         controls = controls * sigma.view(-1, 1, 1, 1, 1) if bent.any() else None
         return warp_batch(image, label, matrices, shift * moved, controls, self.extent_mm)
 
     def _intensity(self, image, random):
         count = len(image)
-        parameters = torch.stack(
-            [
-                torch.exp(self._uniform(random, *map(math.log, self.gamma), count)),
-                self._uniform(random, *self.contrast, count),
-                self._uniform(random, -self.brightness, self.brightness, count),
-            ]
-        )
+        gamma = torch.exp(self._uniform(random, *map(math.log, self.gamma), count))
+        contrast = self._uniform(random, *self.contrast, count)
+        brightness = self._uniform(random, -self.brightness, self.brightness, count)
+        parameters = torch.stack([gamma, contrast, brightness])
         neutral = torch.tensor([[1.0], [1.0], [0.0]])
-        use = torch.rand(3, count, generator=random) < torch.tensor(
-            [[self.prob_gamma], [self.prob_contrast], [self.prob_brightness]]
-        )
+        chances = torch.tensor([[self.prob_gamma], [self.prob_contrast], [self.prob_brightness]])
+        use = torch.rand(3, count, generator=random) < chances
         if not use.any():
             return image
         parameters = torch.where(use, parameters, neutral).to(image.device, non_blocking=True)

@@ -95,28 +95,23 @@ def warp_batch(
     return moved_image.to(image.dtype), moved_label.to(label.dtype)
 
 
-def gaussian_taps(sigma: torch.Tensor, radius: int) -> torch.Tensor:
-    """(B, 2 radius + 1) weights of Gaussians of ``sigma`` (B,) voxels, each row summing to 1."""
-    offsets = torch.arange(-radius, radius + 1, dtype=torch.float32)
-    weights = torch.exp(-0.5 * (offsets / sigma.clamp(min=1e-3)[:, None]) ** 2)
-    return weights / weights.sum(1, keepdim=True)
-
-
-def blur_batch(image: torch.Tensor, sigma: torch.Tensor, truncate: float = 3.0) -> torch.Tensor:
-    """Blur each item of (B, C, X, Y, Z) by its own Gaussian of ``sigma`` (B,) voxels, axis after axis.
+def blur_batch(image: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    """Blur each item of (B, C, X, Y, Z) by its own Gaussian of ``sigma`` (B,) voxels, cut at 3 sigma.
 
     Written as a sum of shifted copies: on a GPU that is faster than cuDNN's grouped convolutions and always
     gives the same bits. The border is replicated.
     """
-    radius = math.ceil(truncate * float(sigma.max()))
-    taps = gaussian_taps(sigma, radius).to(image.device, image.dtype, non_blocking=True)
+    radius = math.ceil(3.0 * float(sigma.max()))
+    offsets = torch.arange(-radius, radius + 1, dtype=torch.float32)
+    weights = torch.exp(-0.5 * (offsets / sigma.clamp(min=1e-3)[:, None]) ** 2)
+    taps = weights / weights.sum(1, keepdim=True)
+    taps = taps.to(image.device, image.dtype, non_blocking=True)
     for axis in (2, 3, 4):
         pad = [0] * 6
         pad[2 * (4 - axis)] = pad[2 * (4 - axis) + 1] = radius
         padded = F.pad(image, pad, mode="replicate")
         image = torch.zeros_like(image)
         for k in range(2 * radius + 1):
-            image = torch.addcmul(
-                image, padded.narrow(axis, k, image.shape[axis]), taps[:, k].view(-1, 1, 1, 1, 1)
-            )
+            shifted = padded.narrow(axis, k, image.shape[axis])
+            image = torch.addcmul(image, shifted, taps[:, k].view(-1, 1, 1, 1, 1))
     return image

@@ -9,22 +9,19 @@ import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
-from monai.transforms import MapTransform, Transform
+from monai.transforms import MapTransform
 
 from bundle.common.case_warnings import add_warning
 from bundle.common.crop import region_of
 
-__all__ = ["BinaryOpening", "BinaryOpeningd", "ball_offsets", "open_mask"]
+__all__ = ["BinaryOpeningd", "ball_offsets", "open_mask"]
 
 
 def ball_offsets(radius_mm: float, spacing_mm: Sequence[float]) -> list[tuple[int, int, int]]:
     """Voxel offsets whose centre lies within ``radius_mm`` of the origin, on a grid of ``spacing_mm``."""
     reach = [int(radius_mm / s + 1e-6) for s in spacing_mm]
-    inside = []
-    for offset in product(*[range(-n, n + 1) for n in reach]):
-        if np.hypot.reduce([o * s for o, s in zip(offset, spacing_mm)]) <= radius_mm * (1 + 1e-6):
-            inside.append(offset)
-    return inside
+    offsets = product(*[range(-n, n + 1) for n in reach])
+    return [o for o in offsets if np.hypot.reduce(np.multiply(o, spacing_mm)) <= radius_mm * (1 + 1e-6)]
 
 
 def _shifted(mask: np.ndarray, offsets: list[tuple[int, int, int]], combine: np.ufunc) -> np.ndarray:
@@ -56,50 +53,42 @@ def open_mask(mask: np.ndarray, radius_mm: float, spacing_mm: Sequence[float]) -
     return region.put(_shifted(eroded, offsets, np.logical_or), mask.shape)
 
 
-class BinaryOpening(Transform):
-    """Open a mask with a ball of ``radius_mm``; 0 leaves it as it is.
+class BinaryOpeningd(MapTransform):
+    """Open masks with a ball of ``radius_mm``; 0 leaves them as they are.
 
     Source: section 2.6 of the paper ("a binary opening operation removes small noise artifacts"), which does
     not say the size. In millimetres the result does not depend on how the scan was sampled. A warning of the
     case says where it took more than a tenth of the volume, or where voxels are too coarse for it.
 
+    Args:
+        keys: masks (C, X, Y, Z), any dtype, > 0 is foreground; each channel is opened by itself.
+
     Raises:
         ValueError: where ``radius_mm`` is negative.
     """
 
-    def __init__(self, radius_mm: float) -> None:
+    def __init__(self, keys: KeysCollection, radius_mm: float) -> None:
+        super().__init__(keys)
         if radius_mm < 0:
             raise ValueError(f"radius_mm must be 0 (off) or more, got {radius_mm}.")
         self.radius_mm = radius_mm
 
-    def __call__(self, mask: MetaTensor) -> MetaTensor:
-        """``mask`` of shape (C, X, Y, Z), any dtype, > 0 is foreground; each channel is opened by itself."""
+    def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
+        d = dict(data)
+        for key in self.key_iterator(d):
+            d[key] = self._opened(d[key])
+        return d
+
+    def _opened(self, mask: MetaTensor) -> MetaTensor:
         if self.radius_mm == 0:
             return mask
-        spacing_mm = mask.pixdim.tolist()
-        opened = [open_mask(channel > 0, self.radius_mm, spacing_mm) for channel in mask.cpu().numpy()]
-        out = MetaTensor(torch.as_tensor(np.stack(opened)).to(dtype=mask.dtype, device=mask.device))
-        out = out.copy_meta_from(mask)
-        before, after = int(np.count_nonzero(mask.cpu().numpy())), int(np.count_nonzero(out.cpu().numpy()))
+        spacing_mm, channels = mask.pixdim.tolist(), mask.cpu().numpy()
+        opened = np.stack([open_mask(channel > 0, self.radius_mm, spacing_mm) for channel in channels])
+        out = MetaTensor(torch.as_tensor(opened).to(mask.device, mask.dtype)).copy_meta_from(mask)
+        before, after = np.count_nonzero(channels), np.count_nonzero(opened)
         if len(ball_offsets(self.radius_mm, spacing_mm)) == 1:
             size = f"{self.radius_mm:g} mm does nothing at voxels of {min(spacing_mm):.2g} mm"
             add_warning(out.meta, f"an opening of {size}")
         elif before and after < 0.9 * before:
             add_warning(out.meta, f"the opening took {100 * (1 - after / before):.0f} % of the volume")
         return out
-
-
-class BinaryOpeningd(MapTransform):
-    """Dictionary form of `BinaryOpening`."""
-
-    def __init__(
-        self, keys: KeysCollection, radius_mm: float, allow_missing_keys: bool = False
-    ) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.opening = BinaryOpening(radius_mm)
-
-    def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
-        d = dict(data)
-        for key in self.key_iterator(d):
-            d[key] = self.opening(d[key])
-        return d

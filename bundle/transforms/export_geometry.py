@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from bundle.geometry.case import ExportOptions, export_case
 
 __all__ = ["CaseGeometry", "ExportGeometryd", "case_geometry", "write_geometry"]
 
+REQUEST = "model"
 logger = logging.getLogger(__name__)
 
 
@@ -46,19 +47,12 @@ def case_geometry(pred: MetaTensor, prob: MetaTensor | None = None) -> CaseGeome
     mask = np.asarray(pred[0].detach().cpu()) > 0
     affine = np.asarray(pred.affine, dtype=np.float64)
     scan = {"shape": list(mask.shape), "affine_ras_mm": affine.tolist()}
-    for key, number in (
-        ("threshold", float),
-        ("confidence", float),
-        ("volume_mm3", float),
-        ("components", int),
-    ):
-        if key in pred.meta:
-            scan[key] = number(pred.meta[key])
+    kinds = {"threshold": float, "confidence": float, "volume_mm3": float, "components": int}
+    scan |= {key: kind(pred.meta[key]) for key, kind in kinds.items() if key in pred.meta}
     scan["warnings"] = warnings_of(pred.meta)
     region = region_of(mask)
-    saved = tuple(
-        Path(v.meta["saved_to"]).name for v in (pred, prob) if v is not None and "saved_to" in v.meta
-    )
+    volumes = [pred] if prob is None else [pred, prob]
+    saved = tuple(Path(v.meta["saved_to"]).name for v in volumes if "saved_to" in v.meta)
     if region is None:
         return CaseGeometry(mask, affine, None, scan, saved)
     probability = None if prob is None else region.take(np.asarray(prob[0].detach().cpu()))
@@ -88,10 +82,9 @@ def write_geometry(
     folder = Path(output_dir) / case
     if options.level is None and geometry.probability is not None:
         options = replace(options, level=geometry.scan.get("threshold"))
-    settings = {field.name: getattr(options, field.name) for field in fields(options)}
+    settings = asdict(options)
     report = export_case(geometry.mask, geometry.affine, folder, case, geometry.probability, **settings)
-    versions = {"bundle": bundle.__version__}
-    report |= {"scan": geometry.scan, "provenance": versions | dict(provenance)}
+    report |= {"scan": geometry.scan, "provenance": {"bundle": bundle.__version__, **provenance}}
     report["warnings"] = [*geometry.scan["warnings"], *report["warnings"]]
     if stamp is not None:
         report["record"] = stamp(case, [*geometry.saved, *report["files"].values()])
@@ -103,19 +96,17 @@ class ExportGeometryd(MapTransform):
     """Post transform that writes the geometry of a MONAI Label request and adds the report to its answer.
 
     MONAI Label runs no handlers, so `GeometryExport` has no say there, and drops every `SaveImaged`. Of an
-    item that carries `request_key` (MONAI Label names its `model` in each request for a mask, not in those
+    item that carries `REQUEST` (MONAI Label names its `model` in each request for a mask, not in those
     of its scoring) the geometry goes to `output_dir/<case>/`, by the code that the handler uses. The item's
     `result`, which MONAI Label sends back beside the mask, gets `geometry`: the report of `write_geometry`,
     or {"case", "failed"} with a sentence, and the mask goes out all the same. Any other item passes
     unchanged: in a run of the bundle the handler makes the files, while the next case is on the network.
 
     Args:
-        keys: the mask, (1, X, Y, Z) with its affine.
+        keys: the mask, (1, X, Y, Z) with its affine; where the item has "prob", that is its probability.
         output_dir: folder of the results.
         options: what is made of the mask.
         weights: path of the weights, for the report.
-        prob_key: the probability on the same grid, used where the item has it.
-        request_key: the entry by which a request is known.
     """
 
     def __init__(
@@ -124,29 +115,25 @@ class ExportGeometryd(MapTransform):
         output_dir: str | os.PathLike,
         options: ExportOptions | None = None,
         weights: str | os.PathLike | None = None,
-        prob_key: str = "prob",
-        request_key: str = "model",
-        allow_missing_keys: bool = False,
     ) -> None:
-        super().__init__(keys, allow_missing_keys)
+        super().__init__(keys)
         self.output_dir = Path(output_dir)
         self.options = options or ExportOptions()
         self.provenance = {"weights": weights}
-        self.prob_key, self.request_key = prob_key, request_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         d = dict(data)
-        if self.request_key not in d:
+        if REQUEST not in d:
             return d
         for key in self.key_iterator(d):
             case = case_name(d[key].meta["filename_or_obj"])
             try:
-                geometry = case_geometry(d[key], d.get(self.prob_key))
+                geometry = case_geometry(d[key], d.get("prob"))
                 report = write_geometry(geometry, self.output_dir, case, self.provenance, self.options)
             except Exception as error:  # the mask is worth sending without it
-                if not isinstance(error, ValueError):
+                is_sentence = isinstance(error, ValueError)
+                if not is_sentence:
                     logger.error("geometry of case %s failed", case, exc_info=error)
-                sentence = str(error) if isinstance(error, ValueError) else repr(error)
-                report = {"case": case, "failed": sentence}
+                report = {"case": case, "failed": str(error) if is_sentence else repr(error)}
             d["result"] = {**d.get("result", {}), "geometry": plain_values(report)}
         return d

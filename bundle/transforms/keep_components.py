@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
-from monai.transforms import MapTransform, Transform
+from monai.transforms import MapTransform
 
 from bundle.common.case_warnings import add_warning
 from bundle.common.coordinates import voxel_volume_mm3
 from bundle.common.crop import region_of
 
-__all__ = ["KeepComponents", "KeepComponentsd", "keep_components"]
+__all__ = ["KeepComponentsd", "keep_components"]
 
 
 def keep_components(
@@ -37,7 +37,7 @@ def keep_components(
     return region.put(kept > 0, mask.shape), int(count)
 
 
-class KeepComponents(Transform):
+class KeepComponentsd(MapTransform):
     """Remove specks by their volume in mm3, or keep the largest component alone as the paper does.
 
     The left and the right coronary tree are not connected: ``largest_only`` (section 2.6 of the paper)
@@ -46,55 +46,37 @@ class KeepComponents(Transform):
     The ``meta`` of the result carries ``components`` (how many stayed) and ``volume_mm3``; where more than a
     tenth of the volume went, a warning of the case.
 
+    Args:
+        keys: masks (1, X, Y, Z), > 0 is foreground, which keep their dtype.
+
     Raises:
-        ValueError: where ``min_volume_mm3`` is negative.
+        ValueError: where ``min_volume_mm3`` is negative; when called, for more than one channel.
     """
 
-    def __init__(self, min_volume_mm3: float, largest_only: bool = False) -> None:
+    def __init__(self, keys: KeysCollection, min_volume_mm3: float, largest_only: bool = False) -> None:
+        super().__init__(keys)
         if min_volume_mm3 < 0:
             raise ValueError(f"min_volume_mm3 must be 0 or more, got {min_volume_mm3}.")
         self.min_volume_mm3 = min_volume_mm3
         self.largest_only = largest_only
 
-    def __call__(self, mask: MetaTensor) -> MetaTensor:
-        """``mask`` of shape (1, X, Y, Z), > 0 is foreground; the result has its dtype.
+    def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
+        d = dict(data)
+        for key in self.key_iterator(d):
+            d[key] = self._kept(d[key])
+        return d
 
-        Raises:
-            ValueError: for more than one channel.
-        """
+    def _kept(self, mask: MetaTensor) -> MetaTensor:
         if mask.shape[0] != 1:
             raise ValueError(f"one channel is expected, got an array of shape {tuple(mask.shape)}.")
         voxel_mm3 = voxel_volume_mm3(mask.affine.numpy())
-        kept, count = keep_components(
-            mask[0].cpu().numpy(), voxel_mm3, self.min_volume_mm3, self.largest_only
-        )
-        out = MetaTensor(torch.as_tensor(kept[None]).to(dtype=mask.dtype, device=mask.device)).copy_meta_from(
-            mask
-        )
-        before, after = int(np.count_nonzero(mask.cpu().numpy())), int(np.count_nonzero(kept))
+        volume = mask[0].cpu().numpy()
+        kept, count = keep_components(volume, voxel_mm3, self.min_volume_mm3, self.largest_only)
+        out = MetaTensor(torch.as_tensor(kept[None]).to(mask.device, mask.dtype)).copy_meta_from(mask)
+        before, after = np.count_nonzero(volume), np.count_nonzero(kept)
         if before and after < 0.9 * before:
             lost = 100 * (1 - after / before)
             add_warning(out.meta, f"dropping components took {lost:.0f} % of the volume")
         out.meta["components"] = count
-        out.meta["volume_mm3"] = float(np.count_nonzero(kept) * voxel_mm3)
+        out.meta["volume_mm3"] = after * voxel_mm3
         return out
-
-
-class KeepComponentsd(MapTransform):
-    """Dictionary form of `KeepComponents`."""
-
-    def __init__(
-        self,
-        keys: KeysCollection,
-        min_volume_mm3: float,
-        largest_only: bool = False,
-        allow_missing_keys: bool = False,
-    ) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.components = KeepComponents(min_volume_mm3, largest_only)
-
-    def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
-        d = dict(data)
-        for key in self.key_iterator(d):
-            d[key] = self.components(d[key])
-        return d

@@ -27,7 +27,7 @@ def resize_matrix(size: int, new_size: int, mode: str) -> torch.Tensor:
       aliases; going up it is the same as ``linear``.
     - ``linear``: two neighbours; outside the outermost centres the edge value holds.
     - ``spline``: the interpolating cubic B-spline of Unser (IEEE Signal Process. Mag. 16, 1999) as
-      ``scipy.ndimage.zoom(order=3)`` computes it. It can overshoot; `ResizeVolume` clips.
+      ``scipy.ndimage.zoom(order=3)`` computes it. It can overshoot; `resize_volume` clips.
     - ``nearest``: the voxel in which the new centre lies.
 
     Raises:
@@ -80,55 +80,18 @@ def resize_volume(volume: torch.Tensor, spatial_size: Sequence[int], mode: str) 
     return out
 
 
-class ResizeVolume(InvertibleTransform):
-    """Resize an image to a fixed number of voxels over the same field of view.
+class ResizeVolumed(MapTransform, InvertibleTransform):
+    """Resize images to a fixed number of voxels over the same field of view.
 
     MONAI's `Resize` has no cubic mode in 3-D, and its inverse can only use the mode of the way down. Here the
     way down keeps partial volume (``area``) and the way back takes a mode of its own.
 
     Args:
+        keys: images (C, X, Y, Z), which become (C, *spatial_size), float32, their affine scaled with them.
         spatial_size: voxels along x, y, z after resizing.
-        mode: ``area``, ``linear``, ``spline`` or ``nearest``, see `resize_matrix`.
+        mode: ``area``, ``linear``, ``spline`` or ``nearest``, see `resize_matrix`; may be one a key.
         inverse_mode: the mode of the way back. ``Invertd(nearest_interp=True)`` replaces it by ``nearest``.
     """
-
-    def __init__(self, spatial_size: Sequence[int], mode: str = "area", inverse_mode: str = "linear") -> None:
-        for name in (mode, inverse_mode):
-            if name not in MODES:
-                raise ValueError(f"mode {name!r} is not one of {', '.join(MODES)}.")
-        if len(spatial_size) != 3 or min(spatial_size) < 1:
-            raise ValueError(f"spatial_size must be three positive integers, got {tuple(spatial_size)}.")
-        self.spatial_size = tuple(int(n) for n in spatial_size)
-        self.mode = mode
-        self.inverse_mode = inverse_mode
-
-    def __call__(self, img: torch.Tensor, mode: str | None = None) -> torch.Tensor:
-        """``img`` of shape (C, X, Y, Z) becomes (C, *spatial_size), float32, its affine scaled with it."""
-        img = convert_to_tensor(img, track_meta=get_track_meta())
-        old_size = tuple(int(n) for n in img.shape[1:])
-        out = self._resized(img, self.spatial_size, mode or self.mode)
-        if isinstance(out, MetaTensor):
-            self.push_transform(out, orig_size=old_size, extra_info={"mode": self.inverse_mode})
-        return out
-
-    def inverse(self, data: torch.Tensor) -> torch.Tensor:
-        """Bring ``data`` back to the size that the image had, interpolated with ``inverse_mode``."""
-        applied = self.pop_transform(data)
-        return self._resized(data, applied["orig_size"], applied["extra_info"]["mode"])
-
-    @staticmethod
-    def _resized(img: torch.Tensor, size: Sequence[int], mode: str) -> torch.Tensor:
-        size = tuple(int(n) for n in size)
-        if not isinstance(img, MetaTensor):
-            return resize_volume(img, size, mode)
-        scale = torch.as_tensor(scale_affine(tuple(img.shape[1:]), size), dtype=img.affine.dtype)
-        out = MetaTensor(resize_volume(img.as_tensor(), size, mode)).copy_meta_from(img)
-        out.affine = img.affine @ scale
-        return out
-
-
-class ResizeVolumed(MapTransform, InvertibleTransform):
-    """Dictionary form of `ResizeVolume`; ``mode`` may be one a key."""
 
     def __init__(
         self,
@@ -140,16 +103,41 @@ class ResizeVolumed(MapTransform, InvertibleTransform):
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.mode = ensure_tuple_rep(mode, len(self.keys))
-        self.resizer = ResizeVolume(spatial_size, inverse_mode=inverse_mode)
+        for name in (*self.mode, inverse_mode):
+            if name not in MODES:
+                raise ValueError(f"mode {name!r} is not one of {', '.join(MODES)}.")
+        if len(spatial_size) != 3 or min(spatial_size) < 1:
+            raise ValueError(f"spatial_size must be three positive integers, got {tuple(spatial_size)}.")
+        self.spatial_size, self.inverse_mode = spatial_size, inverse_mode
 
     def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
         d = dict(data)
         for key, mode in self.key_iterator(d, self.mode):
-            d[key] = self.resizer(d[key], mode)
+            image = convert_to_tensor(d[key], track_meta=get_track_meta())
+            d[key] = _resized(image, self.size_of(image), mode)
+            if isinstance(image, MetaTensor):
+                old_size = tuple(int(n) for n in image.shape[1:])
+                self.push_transform(d[key], orig_size=old_size, extra_info={"mode": self.inverse_mode})
         return d
+
+    def size_of(self, image: torch.Tensor) -> Sequence[int]:
+        """Voxels along each axis of what ``image`` (C, X, Y, Z) becomes."""
+        return self.spatial_size
 
     def inverse(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
         d = dict(data)
         for key in self.key_iterator(d):
-            d[key] = self.resizer.inverse(d[key])
+            applied = self.pop_transform(d[key])
+            d[key] = _resized(d[key], applied["orig_size"], applied["extra_info"]["mode"])
         return d
+
+
+def _resized(image: torch.Tensor, size: Sequence[int], mode: str) -> torch.Tensor:
+    """`resize_volume` that takes the affine along where the image has one."""
+    size = tuple(int(n) for n in size)
+    if not isinstance(image, MetaTensor):
+        return resize_volume(image, size, mode)
+    scale = torch.as_tensor(scale_affine(tuple(image.shape[1:]), size), dtype=image.affine.dtype)
+    out = MetaTensor(resize_volume(image.as_tensor(), size, mode)).copy_meta_from(image)
+    out.affine = image.affine @ scale
+    return out

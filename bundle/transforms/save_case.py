@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from monai.config import KeysCollection, PathLike
 from monai.data import MetaTensor
-from monai.transforms import SaveImaged, Transform
+from monai.transforms import SaveImaged
 
 from bundle.common.filenames import case_name
 from bundle.common.nifti import write_nifti
@@ -28,72 +28,27 @@ def scan_affine(img: MetaTensor) -> np.ndarray:
     return affine
 
 
-class SaveCase(Transform):
-    """Write a mask or a probability to ``<output_dir>/<case>/<case>_<output_postfix><output_ext>``.
+class SaveCased(SaveImaged):
+    """Write masks or probabilities to ``<output_dir>/<case>/<case>_<output_postfix><output_ext>``.
 
     Stored as uint8. With ``scale`` the values are probabilities: clipped to 0...1, stored as
     ``round(p * scale)`` with ``scl_slope = 1 / scale``, so that every NIfTI reader sees 0...1 again, to
     ``0.5 / scale``, in an eighth of the memory of float64. The affine is that of the scan's file, and the
     NIfTI code (scanner, aligned, ...) too where the scan was a NIfTI. The same array gives the same bytes.
+    The path stands in the ``meta`` of what was written, under ``saved_to``.
+
+    The case's name is the item ``case`` of the data, or else comes from the path of the file (`case_name`).
+    It is a `SaveImaged`, so that MONAI Label leaves the writing to itself.
 
     Args:
+        keys: volumes (1, X, Y, Z) with their affine, mm.
         output_dir: folder that holds a folder a case.
         output_postfix: what the file is, e.g. ``seg``.
         output_ext: ``.nii.gz`` or ``.nii``.
         scale: 255 for a probability, None for a mask.
 
     Raises:
-        ValueError: for another extension or scale.
-    """
-
-    def __init__(
-        self,
-        output_dir: PathLike,
-        output_postfix: str = "seg",
-        output_ext: str = ".nii.gz",
-        scale: int | None = None,
-    ) -> None:
-        if output_ext not in (".nii.gz", ".nii"):
-            raise ValueError(f"output_ext must be .nii.gz or .nii, got {output_ext!r}.")
-        if scale not in (None, 255):
-            raise ValueError(f"scale must be 255 (a probability) or null (a mask), got {scale}.")
-        self.output_dir = Path(output_dir)
-        self.output_postfix = output_postfix
-        self.output_ext = output_ext
-        self.scale = scale
-
-    def path(self, case: str) -> Path:
-        """Where the volume of ``case`` goes."""
-        return self.output_dir / case / f"{case}_{self.output_postfix}{self.output_ext}"
-
-    def __call__(self, img: MetaTensor, case: str | None = None) -> Path:
-        """Write ``img`` of shape (1, X, Y, Z); ``case`` defaults to the name of the file it came from.
-
-        The path is returned, and stands in ``img.meta["saved_to"]``.
-
-        Raises:
-            ValueError: for more than one channel.
-        """
-        if img.shape[0] != 1:
-            raise ValueError(f"one channel is expected, got an array of shape {tuple(img.shape)}.")
-        volume = img.as_tensor()[0]
-        if self.scale is not None:
-            volume = volume.clamp(0, 1).mul_(self.scale).round_()
-        # NIfTI stores x fastest: turned around here, where a voxel is one byte.
-        stored = np.asfortranarray(volume.to(torch.uint8).cpu().numpy())
-        path = self.path(case or case_name(img.meta["filename_or_obj"]))
-        code = int(img.meta.get("sform_code", 0)) or int(img.meta.get("qform_code", 0)) or 1
-        # The header holds a float32: the one below 1/255, so that 255 does not come back as more than 1.
-        slope = None if self.scale is None else float(np.nextafter(np.float32(1 / self.scale), np.float32(0)))
-        write_nifti(path, stored, scan_affine(img), slope, code)
-        img.meta["saved_to"] = str(path)
-        return path
-
-
-class SaveCased(SaveImaged):
-    """Dictionary form of `SaveCase`: a `SaveImaged`, so that MONAI Label leaves the writing to itself.
-
-    The case's name is the item ``case`` of the data, or else comes from the path of the file (`case_name`).
+        ValueError: for another extension or scale; when called, for more than one channel.
     """
 
     def __init__(
@@ -103,13 +58,33 @@ class SaveCased(SaveImaged):
         output_postfix: str = "seg",
         output_ext: str = ".nii.gz",
         scale: int | None = None,
-        allow_missing_keys: bool = False,
     ) -> None:
-        super().__init__(keys, output_dir=output_dir, allow_missing_keys=allow_missing_keys)
-        self.saver = SaveCase(output_dir, output_postfix, output_ext, scale)
+        super().__init__(keys, output_dir=output_dir)
+        if output_ext not in (".nii.gz", ".nii"):
+            raise ValueError(f"output_ext must be .nii.gz or .nii, got {output_ext!r}.")
+        if scale not in (None, 255):
+            raise ValueError(f"scale must be 255 (a probability) or null (a mask), got {scale}.")
+        self.output_dir = Path(output_dir)
+        self.ending = f"{output_postfix}{output_ext}"
+        self.scale = scale
 
     def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
         d = dict(data)
         for key in self.key_iterator(d):
-            self.saver(d[key], d.get("case"))
+            self._write(d[key], d.get("case") or case_name(d[key].meta["filename_or_obj"]))
         return d
+
+    def _write(self, img: MetaTensor, case: str) -> None:
+        if img.shape[0] != 1:
+            raise ValueError(f"one channel is expected, got an array of shape {tuple(img.shape)}.")
+        volume = img.as_tensor()[0]
+        if self.scale is not None:
+            volume = volume.clamp(0, 1).mul_(self.scale).round_()
+        # NIfTI stores x fastest: turned around here, where a voxel is one byte.
+        stored = np.asfortranarray(volume.to(torch.uint8).cpu().numpy())
+        path = self.output_dir / case / f"{case}_{self.ending}"
+        code = int(img.meta.get("sform_code", 0)) or int(img.meta.get("qform_code", 0)) or 1
+        # The header holds a float32: the one below 1/255, so that 255 does not come back as more than 1.
+        slope = None if self.scale is None else float(np.nextafter(np.float32(1 / self.scale), np.float32(0)))
+        write_nifti(path, stored, scan_affine(img), slope, code)
+        img.meta["saved_to"] = str(path)

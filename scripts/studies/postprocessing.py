@@ -26,7 +26,7 @@ from bundle.common.crop import region_of
 from bundle.common.errors import InputError
 from bundle.common.tables import exact, write_csv
 from bundle.common.thinning import skeleton
-from bundle.transforms import AdaptiveThreshold, LoadCTAd
+from bundle.transforms import AdaptiveThresholdd, LoadCTAd
 
 from .common import RESULTS, Out, held_out, table, weights_line, write_results
 
@@ -89,6 +89,7 @@ def sweep_case(item: dict[str, str], runs: dict[str, ConfigWorkflow]) -> list[di
     voxel_mm3 = abs(float(np.linalg.det(truth.affine.numpy()[:3, :3])))
     truth = truth[0].numpy() > 0
     logits, rows = None, []
+    threshold_of = AdaptiveThresholdd("pred", 0.35, 0.2, 0.6)
     for mode, run in runs.items():
         get = run.parser.get_parsed_content
         data = get("preprocessing")({"image": item["image"]})
@@ -102,7 +103,7 @@ def sweep_case(item: dict[str, str], runs: dict[str, ConfigWorkflow]) -> list[di
             restored = get("inverse")({"pred": pred.copy_meta_from(data["image"]), "image": data["image"]})
             probability = restored["pred"].sigmoid_() if order == "logit" else restored["pred"]
             seconds = time.perf_counter() - start
-            confidence = AdaptiveThreshold(0.35, 0.2, 0.6).confidence(probability.as_tensor(), voxel_mm3)
+            confidence = threshold_of.confidence(probability.as_tensor(), voxel_mm3)
             values = probability[0].numpy()
             box = region_of((values >= min(THRESHOLDS)) | truth, margin=1)
             values, true = box.take(values), box.take(truth)
@@ -166,7 +167,7 @@ Weights {weights}; {count} validation phantoms at the scanner's matrix, seeds {f
 
 **Chosen:** inverse on the {best["order"]}, {best["mode"]}, threshold {best["threshold"]}, parts from \
 {best["min_mm3"]} mm³: Dice {best["dice"]:.4f}, clDice {best["cldice"]:.4f}. Confidence of the predictions \
-(`AdaptiveThreshold`): {min(confidences):.3f} to {max(confidences):.3f}.
+(`AdaptiveThresholdd`): {min(confidences):.3f} to {max(confidences):.3f}.
 
 ## Each way back at its own best threshold and smallest part, the rule aside
 

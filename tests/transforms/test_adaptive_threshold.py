@@ -5,9 +5,13 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from bundle.transforms.adaptive_threshold import AdaptiveThreshold, AdaptiveThresholdd
+from bundle.transforms.adaptive_threshold import AdaptiveThresholdd
 
 USUAL = {"upper": 0.5, "lower": 0.2, "confident": 0.9}
+
+
+def thresholded(probability, **options):
+    return AdaptiveThresholdd("pred", **USUAL | options)({"pred": probability})["pred"]
 
 
 def vessel(peak, spacing=1.0, background=0.01):
@@ -23,7 +27,7 @@ def vessel(peak, spacing=1.0, background=0.01):
     ("peak", "threshold"), [(1.0, 0.5), (0.95, 0.5), (0.72, 0.4), (0.45, 0.25), (0.3, 0.2)]
 )
 def test_follows_the_confidence_between_the_bounds(peak, threshold):
-    mask = AdaptiveThreshold(**USUAL)(vessel(peak))
+    mask = thresholded(vessel(peak))
     assert mask.meta["threshold"] == pytest.approx(threshold, abs=1e-6)
     assert mask.meta["confidence"] == pytest.approx(peak)
     assert mask.dtype == torch.uint8
@@ -31,12 +35,12 @@ def test_follows_the_confidence_between_the_bounds(peak, threshold):
 
 
 def test_a_weak_prediction_is_found_that_a_fixed_threshold_misses():
-    assert AdaptiveThreshold(**USUAL)(vessel(0.4)).sum() == 2000
-    assert AdaptiveThreshold(**USUAL | {"lower": 0.5})(vessel(0.4)).sum() == 0
+    assert thresholded(vessel(0.4)).sum() == 2000
+    assert thresholded(vessel(0.4), lower=0.5).sum() == 0
 
 
 def test_nothing_above_the_lower_bound_gives_an_empty_mask():
-    mask = AdaptiveThreshold(**USUAL)(vessel(0.19))
+    mask = thresholded(vessel(0.19))
     assert mask.sum() == 0
     assert mask.meta["threshold"] == 0.5
     assert mask.meta["confidence"] == 0
@@ -49,21 +53,19 @@ def test_the_sampling_of_the_scan_does_not_matter(spacing):
     low, high, end = (round(n / spacing) for n in (10, 20, 16))
     probability[:, low:high, low:high, low : round(16 / spacing)] = 0.9  # 600 mm3
     assert end == round(16 / spacing)
-    assert AdaptiveThreshold(**USUAL).confidence(probability.as_tensor(), spacing**3) == pytest.approx(
-        0.9, abs=1e-5
-    )
+    assert thresholded(probability).meta["confidence"] == pytest.approx(0.9, abs=1e-5)
 
 
 def test_a_small_prediction_is_judged_by_what_there_is():
     probability = vessel(0.01)
     probability[0, 5:7, 5, 5] = 0.6  # 2 mm3 of 500
-    assert AdaptiveThreshold(**USUAL)(probability).meta["confidence"] == pytest.approx(0.6)
+    assert thresholded(probability).meta["confidence"] == pytest.approx(0.6)
 
 
-def test_dictionary_form_keeps_grid_and_meta():
+def test_keeps_grid_and_meta():
     probability = vessel(0.9)
     probability.meta["filename_or_obj"] = "scan.nii.gz"
-    mask = AdaptiveThresholdd("pred", **USUAL)({"pred": probability})["pred"]
+    mask = thresholded(probability)
     assert mask.meta["filename_or_obj"] == "scan.nii.gz"
     assert torch.equal(mask.affine, probability.affine)
     assert "threshold" not in probability.meta
@@ -74,9 +76,9 @@ def test_dictionary_form_keeps_grid_and_meta():
 )
 def test_refuses_bounds_that_make_no_sense(options):
     with pytest.raises(ValueError, match="must"):
-        AdaptiveThreshold(**USUAL | options)
+        AdaptiveThresholdd("pred", **USUAL | options)
 
 
 def test_refuses_two_channels():
     with pytest.raises(ValueError, match="one channel"):
-        AdaptiveThreshold(**USUAL)(MetaTensor(torch.zeros(2, 4, 4, 4)))
+        thresholded(MetaTensor(torch.zeros(2, 4, 4, 4)))

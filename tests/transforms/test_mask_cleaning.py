@@ -6,12 +6,20 @@ import torch
 from monai.data import MetaTensor
 from scipy.ndimage import binary_opening
 
-from bundle.transforms.binary_opening import BinaryOpening, BinaryOpeningd, ball_offsets, open_mask
-from bundle.transforms.keep_components import KeepComponents, KeepComponentsd, keep_components
+from bundle.transforms.binary_opening import BinaryOpeningd, ball_offsets, open_mask
+from bundle.transforms.keep_components import KeepComponentsd, keep_components
 
 
 def meta_mask(array, spacing=(1.0, 1.0, 1.0)):
     return MetaTensor(torch.as_tensor(np.asarray(array, np.uint8))[None], affine=np.diag([*spacing, 1.0]))
+
+
+def opening(radius_mm, mask):
+    return BinaryOpeningd("pred", radius_mm)({"pred": mask})["pred"]
+
+
+def keep(min_volume_mm3, mask, **options):
+    return KeepComponentsd("pred", min_volume_mm3, **options)({"pred": mask})["pred"]
 
 
 def bar(width, shape=(24, 24, 24)):
@@ -50,15 +58,15 @@ def test_opening_removes_specks_and_thin_branches_and_keeps_the_trunk():
 
 def test_the_same_radius_leaves_more_on_a_finer_grid():
     """In mm: 0.5 mm opens a 3-voxel bar of 1 mm voxels not at all, one of 0.3 mm voxels at its edges."""
-    assert torch.equal(BinaryOpening(0.5)(meta_mask(bar(3))), meta_mask(bar(3)))
-    assert BinaryOpening(0.5)(meta_mask(bar(3), (0.3, 0.3, 0.3))).sum() < bar(3).sum()
+    assert torch.equal(opening(0.5, meta_mask(bar(3))), meta_mask(bar(3)))
+    assert opening(0.5, meta_mask(bar(3), (0.3, 0.3, 0.3))).sum() < bar(3).sum()
 
 
 def test_radius_zero_is_off():
     mask = meta_mask(bar(1))
     assert BinaryOpeningd("pred", 0.0)({"pred": mask})["pred"] is mask
     with pytest.raises(ValueError, match="radius_mm"):
-        BinaryOpening(-1)
+        BinaryOpeningd("pred", -1)
 
 
 def two_trees_and_a_speck():
@@ -70,7 +78,7 @@ def two_trees_and_a_speck():
 
 
 def test_both_trees_stay_and_the_speck_goes():
-    kept = KeepComponents(min_volume_mm3=5)(meta_mask(two_trees_and_a_speck()))
+    kept = keep(5, meta_mask(two_trees_and_a_speck()))
     assert kept.sum() == 560
     assert kept.meta["components"] == 2
     assert kept.meta["volume_mm3"] == pytest.approx(560)
@@ -78,8 +86,8 @@ def test_both_trees_stay_and_the_speck_goes():
 
 def test_the_volume_counts_not_the_number_of_voxels():
     mask = two_trees_and_a_speck()
-    assert KeepComponents(5)(meta_mask(mask, (2, 2, 1))).meta["components"] == 3  # the speck is 8 mm3
-    assert KeepComponents(100)(meta_mask(mask, (0.5, 0.5, 1.5))).meta["components"] == 1  # 120 and 90 mm3
+    assert keep(5, meta_mask(mask, (2, 2, 1))).meta["components"] == 3  # the speck is 8 mm3
+    assert keep(100, meta_mask(mask, (0.5, 0.5, 1.5))).meta["components"] == 1  # 120 and 90 mm3
 
 
 def test_the_papers_rule_loses_a_tree():
@@ -104,9 +112,9 @@ def test_what_an_opening_takes_and_where_it_does_nothing_is_said():
     thin[:, 4:16, 4:16, 4:16] = 1
     thin[:, 10, 10, 16:20] = 1  # a line one voxel thick
     thin[:, 0:2, 0:20, 0:12] = 1  # a plate of two voxels
-    opened = BinaryOpening(2.0)(MetaTensor(thin, affine=np.eye(4)))
+    opened = opening(2.0, MetaTensor(thin, affine=np.eye(4)))
     assert "the opening took" in opened.meta["warnings"] and "% of the volume" in opened.meta["warnings"]
-    kept = BinaryOpening(0.5)(MetaTensor(thin, affine=np.diag([2.0, 2.0, 2.0, 1.0])))
+    kept = opening(0.5, MetaTensor(thin, affine=np.diag([2.0, 2.0, 2.0, 1.0])))
     assert kept.meta["warnings"] == "an opening of 0.5 mm does nothing at voxels of 2 mm"
     assert torch.equal(kept.as_tensor(), thin)
 
@@ -116,5 +124,5 @@ def test_dropping_the_other_tree_is_said():
     two[:, 2:6, 2:6, 2:18] = 1
     two[:, 12:15, 12:16, 2:18] = 1
     mask = MetaTensor(two, affine=np.eye(4))
-    assert "warnings" not in KeepComponents(1.0)(mask).meta
-    assert "took 43 %" in KeepComponents(1.0, largest_only=True)(mask).meta["warnings"]
+    assert "warnings" not in keep(1.0, mask).meta
+    assert "took 43 %" in keep(1.0, mask, largest_only=True).meta["warnings"]

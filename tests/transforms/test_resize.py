@@ -7,7 +7,7 @@ from monai.data import MetaTensor
 from monai.transforms import Compose, Invertd, Orientationd
 from scipy.ndimage import zoom
 
-from bundle.transforms.resize import MODES, ResizeVolume, ResizeVolumed, resize_matrix, resize_volume
+from bundle.transforms.resize import MODES, ResizeVolumed, resize_matrix, resize_volume
 
 OBLIQUE = np.array(
     [[0.0, -0.4, 0.1, 30.0], [0.38, 0.0, 0.05, -80.0], [0.02, 0.08, -0.6, 12.0], [0, 0, 0, 1.0]]
@@ -53,7 +53,8 @@ def test_a_linear_ramp_in_the_world_stays_where_it_is(mode):
     shape = (24, 18, 12)
     index = np.stack([*np.meshgrid(*map(np.arange, shape), indexing="ij"), np.ones(shape)])
     ramp = np.einsum("j,jxyz->xyz", OBLIQUE[0], index)
-    out = ResizeVolume((12, 27, 6), mode)(MetaTensor(ramp[None], affine=OBLIQUE))
+    image = MetaTensor(ramp[None], affine=OBLIQUE)
+    out = ResizeVolumed("image", (12, 27, 6), mode)({"image": image})["image"]
     index = np.stack([*np.meshgrid(*map(np.arange, out.shape[1:]), indexing="ij"), np.ones(out.shape[1:])])
     expected = np.einsum("j,jxyz->xyz", out.affine.numpy()[0], index)
     np.testing.assert_allclose(out[0, 2:-2, 5:-5, 1:-1], expected[2:-2, 5:-5, 1:-1], atol=2e-2)
@@ -91,6 +92,6 @@ def test_leaves_its_input_alone_and_takes_any_memory_layout():
 
 def test_refuses_what_it_cannot_do():
     with pytest.raises(ValueError, match="not one of"):
-        ResizeVolume((8, 8, 8), mode="cubic")
+        ResizeVolumed("image", (8, 8, 8), mode="cubic")
     with pytest.raises(ValueError, match="three positive integers"):
-        ResizeVolume((8, 8))
+        ResizeVolumed("image", (8, 8))

@@ -8,7 +8,7 @@ from monai.data import MetaTensor
 from monai.transforms import SaveImaged
 
 from bundle.common.nifti import write_nifti
-from bundle.transforms.save_case import SaveCase, SaveCased
+from bundle.transforms.save_case import SaveCased
 
 OBLIQUE = np.array([[0.0, -0.4, 0.0, 30.0], [0.36, 0.0, 0.1, -80.0], [-0.06, 0.0, 0.6, 12.0], [0, 0, 0, 1.0]])
 
@@ -50,7 +50,7 @@ def test_a_probability_comes_back_to_half_a_step_of_255(tmp_path):
     ("meta", "code"), [({}, 1), ({"sform_code": 2}, 2), ({"sform_code": 0, "qform_code": 4}, 4)]
 )
 def test_sform_and_qform_say_the_scans_own_space(tmp_path, meta, code):
-    SaveCase(tmp_path)(volume(np.ones((1, 3, 4, 5)), **meta))
+    SaveCased("pred", tmp_path)({"pred": volume(np.ones((1, 3, 4, 5)), **meta)})
     image = nib.load(tmp_path / "7" / "7_seg.nii.gz")
     (sform, scode), (qform, qcode) = image.get_sform(coded=True), image.get_qform(coded=True)
     assert (scode, qcode) == (code, code)
@@ -70,20 +70,21 @@ def test_a_sheared_scan_has_no_qform(tmp_path):
 def test_rounding_on_the_way_does_not_reach_the_file(tmp_path):
     """The affine of the file is the scan's to the last bit, so tools that compare grids exactly agree."""
     original = np.asarray(OBLIQUE, np.float32).astype(float)
-    SaveCase(tmp_path)(volume(np.ones((1, 3, 4, 5)), affine=original * (1 + 1e-12), original_affine=original))
+    scan = volume(np.ones((1, 3, 4, 5)), affine=original * (1 + 1e-12), original_affine=original)
+    SaveCased("pred", tmp_path)({"pred": scan})
     np.testing.assert_array_equal(nib.load(tmp_path / "7" / "7_seg.nii.gz").affine, original)
 
 
 def test_the_same_volume_gives_the_same_bytes(tmp_path):
     for folder in ("a", "b"):
-        SaveCase(tmp_path / folder)(volume(np.ones((1, 4, 4, 4))))
+        SaveCased("pred", tmp_path / folder)({"pred": volume(np.ones((1, 4, 4, 4)))})
     first, second = ((tmp_path / f / "7" / "7_seg.nii.gz").read_bytes() for f in ("a", "b"))
     assert first == second
 
 
 def test_a_failure_leaves_the_old_file_and_no_half_one(tmp_path, monkeypatch):
-    saver = SaveCase(tmp_path)
-    saver(volume(np.ones((1, 3, 3, 3))))
+    saver = SaveCased("pred", tmp_path)
+    saver({"pred": volume(np.ones((1, 3, 3, 3)))})
     before = (tmp_path / "7" / "7_seg.nii.gz").read_bytes()
 
     def full_disk(image, path):
@@ -92,7 +93,7 @@ def test_a_failure_leaves_the_old_file_and_no_half_one(tmp_path, monkeypatch):
 
     monkeypatch.setattr(nib, "save", full_disk)
     with pytest.raises(OSError, match="No space"):
-        saver(volume(np.zeros((1, 3, 3, 3))))
+        saver({"pred": volume(np.zeros((1, 3, 3, 3)))})
     assert [p.name for p in (tmp_path / "7").iterdir()] == ["7_seg.nii.gz"]
     assert (tmp_path / "7" / "7_seg.nii.gz").read_bytes() == before
 
@@ -103,8 +104,8 @@ def test_monai_label_can_recognise_and_drop_it(tmp_path):
 
 def test_refuses_what_it_cannot_write(tmp_path):
     with pytest.raises(ValueError, match="output_ext"):
-        SaveCase(tmp_path, output_ext=".nrrd")
+        SaveCased("pred", tmp_path, output_ext=".nrrd")
     with pytest.raises(ValueError, match="scale"):
-        SaveCase(tmp_path, scale=100)
+        SaveCased("pred", tmp_path, scale=100)
     with pytest.raises(ValueError, match="one channel"):
-        SaveCase(tmp_path)(volume(np.ones((2, 3, 3, 3))))
+        SaveCased("pred", tmp_path)({"pred": volume(np.ones((2, 3, 3, 3)))})

@@ -31,7 +31,7 @@ class ExportOptions:
         edge_length_mm: mean length of the mesh's edges; default what the voxels give.
         keep_triangles: fraction of the mesh's triangles to keep by decimation, 0 to 1.
         min_part_mm3: connected parts of the mask that are smaller are dropped; 0 takes it as it comes, for a
-            run of the bundle has dropped specks before (`KeepComponents`).
+            run of the bundle has dropped specks before (`KeepComponentsd`).
         formats: of the mesh, out of stl, ply, vtp, obj, glb.
         cloud_formats: of the point clouds, out of ply, vtp.
         point_spacing_mm: least distance between points of the surface cloud.

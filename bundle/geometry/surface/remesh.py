@@ -85,7 +85,7 @@ def preview_surface(
         mask: (X, Y, Z), > 0 is lumen. affine: (4, 4) voxel to RAS mm.
         probability: (X, Y, Z) in 0..1, places the wall between voxels.
         min_part_mm3: parts of the mask that are smaller are dropped: an early prediction is full of specks,
-            and no `KeepComponents` stands before a dashboard.
+            and no `KeepComponentsd` stands before a dashboard.
 
     Returns:
         A mesh without points where the mask is empty or holds only specks.
