@@ -40,8 +40,7 @@ class CaseEvaluator(SupervisedEvaluator):
         except Exception as error:
             for case in batchdata["case"]:
                 self.data_loader.failures.note(case, error)
-            engine.state.batch = []
-            engine.state.output = []
+            engine.state.batch, engine.state.output = [], []
             return engine.state.output
 
     def _again_on_cpu(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> Any:

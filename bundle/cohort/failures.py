@@ -67,9 +67,6 @@ class FailureLog:
         failed = gathered(self.entries)
         if failed:
             total = max(len(self.images), len(failed))
-            cases = "case" if total == 1 else "cases"
+            counts = f"{len(failed)} of {total} {'case' if total == 1 else 'cases'} failed"
             see = "" if where is None else f"; see {where}"
-            raise InputError(
-                f"{len(failed)} of {total} {cases} failed, first '{failed[0]['case']}': "
-                f"{failed[0]['reason']}{see}"
-            )
+            raise InputError(f"{counts}, first '{failed[0]['case']}': {failed[0]['reason']}{see}")

@@ -79,9 +79,8 @@ class CaseLoader:
             report = self.records.kept(item["case"], item["image"])
             if report is not None:
                 self.kept[item["case"]] = report
-                logger.info(
-                    "case '%s' is kept: it was finished with this scan and these settings", item["case"]
-                )
+                why = "it was finished with this scan and these settings"
+                logger.info("case '%s' is kept: %s", item["case"], why)
                 return None
         return list_data_collate([self.dataset[index]])
 

@@ -85,8 +85,7 @@ class CaseRecords:
 
     def stamp(self, case: str, names: Iterable[str]) -> dict[str, Any]:
         """The ``record`` of a case whose files, by name, have all been written."""
-        folder = self.output_dir / case
-        sizes = {name: (folder / name).stat().st_size for name in sorted(names)}
+        sizes = {name: (self.output_dir / case / name).stat().st_size for name in sorted(names)}
         return {**self._begun[case], "file_bytes": sizes}
 
     def _fingerprint(self, image: str | os.PathLike) -> dict[str, str]:

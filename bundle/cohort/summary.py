@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,14 @@ class CaseSummary:
 
     Attach it behind the handlers that may add a failure to the evaluator's `CaseLoader`.
 
+    The figures are in the ``meta`` of the engine's output "pred" (`KeepComponentsd`, `AdaptiveThresholdd`).
+
     Args:
         output_dir: folder of the results.
-        pred_key: the mask, whose ``meta`` holds ``volume_mm3``, ``components``, ``threshold``, ``confidence``
-            (`KeepComponents`, `AdaptiveThreshold`).
     """
 
-    def __init__(self, output_dir: str | os.PathLike, pred_key: str = "pred") -> None:
+    def __init__(self, output_dir: str | os.PathLike) -> None:
         self.path = Path(output_dir) / "summary.csv"
-        self.pred_key = pred_key
         self._done: list[dict[str, Any]] = []
         self._last = 0.0
 
@@ -55,27 +55,22 @@ class CaseSummary:
         """Note the cases of this iteration."""
         now = time.perf_counter()
         for batch, output in zip(engine.state.batch, engine.state.output):
-            meta = output[self.pred_key].meta
-            self._done.append(
-                {
-                    "case": str(batch["case"]),
-                    "status": "ok" if meta["components"] else "empty",
-                    "seconds": (now - self._last) / len(engine.state.batch),
-                    "warnings": "; ".join(warnings_of(meta)),
-                    **{key: meta[key] for key in FIGURES},
-                }
-            )
+            meta, seconds = output["pred"].meta, (now - self._last) / len(engine.state.batch)
+            self._done.append(_row(str(batch["case"]), meta, warnings_of(meta)) | {"seconds": seconds})
         self._last = now
-        self._write()
+        write_csv(self.path, self.rows(), COLUMNS)
 
     def completed(self, _: Engine) -> None:
         """Write the last state of the table and print it."""
-        self._write()
-        if rows := self.rows():
-            print(to_text([row | {"warnings": _count(row.get("warnings"))} for row in rows], COLUMNS))
-            for row in rows:
-                for sentence in filter(None, row.get("warnings", "").split("; ")):
-                    print(f"warning, case '{row['case']}': {sentence}")
+        rows = self.rows()
+        write_csv(self.path, rows, COLUMNS)
+        warnings = [[text for text in row.get("warnings", "").split("; ") if text] for row in rows]
+        if rows:
+            shown = [row | {"warnings": len(own) or None} for row, own in zip(rows, warnings)]
+            print(to_text(shown, COLUMNS))
+        for row, own in zip(rows, warnings):
+            for sentence in own:
+                print(f"warning, case '{row['case']}': {sentence}")
         print(f"summary: {self.path}")
 
     def rows(self) -> list[dict[str, Any]]:
@@ -86,19 +81,12 @@ class CaseSummary:
         for case, reason in failed.items():
             rows.append(done.get(case, {"case": case}) | {"status": "failed", "reason": reason})
         # A copy at once: the loader's thread adds to it.
-        rows += [_row_of_kept(case, report) for case, report in self.loader.kept.copy().items()]
+        for case, report in self.loader.kept.copy().items():
+            rows.append(_row(case, report["scan"], report["scan"]["warnings"]) | {"kept": "yes"})
         order = {item["case"]: number for number, item in enumerate(self.loader.dataset.data)}
         return sorted(rows, key=lambda row: order[row["case"]])
 
-    def _write(self) -> None:
-        write_csv(self.path, self.rows(), COLUMNS)
 
-
-def _row_of_kept(case: str, report: dict[str, Any]) -> dict[str, Any]:
-    scan = report["scan"]
-    row = {"case": case, "status": "ok" if scan["components"] else "empty", "kept": "yes"}
-    return row | {"warnings": "; ".join(scan["warnings"])} | {key: scan[key] for key in FIGURES}
-
-
-def _count(warnings: str | None) -> int | None:
-    return len(warnings.split("; ")) if warnings else None
+def _row(case: str, figures: Mapping[str, Any], warnings: list[str]) -> dict[str, Any]:
+    row = {"case": case, "status": "ok" if figures["components"] else "empty"}
+    return row | {"warnings": "; ".join(warnings)} | {key: figures[key] for key in FIGURES}

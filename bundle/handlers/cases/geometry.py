@@ -14,13 +14,15 @@ from bundle.common.errors import InputError
 from bundle.geometry.case import ExportOptions
 from bundle.transforms import CaseGeometry, case_geometry, write_geometry
 
+WAITING = 2
+
 
 class GeometryExport:
     """Ignite handler that writes the geometry of each case into `output_dir/<case>/`.
 
     It reads the decollated items of `engine.state.batch` and `.output` after post-processing: a mask
     (1, X, Y, Z) and, if it is there, its probability on the same grid, both MetaTensors with a RAS affine.
-    One worker thread makes the files; at most `waiting` cases wait for it, each cropped to its vessels, and
+    One worker thread makes the files; at most `WAITING` cases wait for it, each cropped to its vessels, and
     the engine's end waits for them all. Beside the files of `bundle.geometry.case.export_case` it writes
     `<case>.json`: provenance, volumes, warnings, timings.
 
@@ -31,8 +33,6 @@ class GeometryExport:
         options: what is made of each mask.
         weights: path of the weights, for the reports.
         records: those of the loader; they go into the JSON, so that a rerun knows the finished cases.
-        pred_key, prob_key, case_key: keys of mask, probability and case name in the items.
-        waiting: cases in the queue before the engine waits.
 
     Attributes:
         results: report of every finished case by its name, in the order of the run.
@@ -45,19 +45,14 @@ class GeometryExport:
         options: ExportOptions | None = None,
         weights: str | os.PathLike | None = None,
         records: CaseRecords | None = None,
-        pred_key: str = "pred",
-        prob_key: str = "prob",
-        case_key: str = "case",
-        waiting: int = 2,
     ) -> None:
         self.output_dir = Path(output_dir)
         self.options = options or ExportOptions()
         self.provenance = {"weights": weights}
-        self.records = records
-        self.pred_key, self.prob_key, self.case_key = pred_key, prob_key, case_key
+        self.stamp = None if records is None else records.stamp
         self.results: dict[str, dict] = {}
         self.failures = FailureLog()
-        self._places = BoundedSemaphore(waiting + 1)
+        self._places = BoundedSemaphore(WAITING + 1)
         self._pool: ThreadPoolExecutor | None = None
 
     def attach(self, engine: Engine) -> None:
@@ -76,20 +71,14 @@ class GeometryExport:
     def __call__(self, engine: Engine) -> None:
         """Queue the cases of this iteration."""
         for batch, output in zip(engine.state.batch, engine.state.output):
-            self._submit({**batch, **output})
-
-    def _submit(self, item: dict) -> None:
-        case = str(item[self.case_key])
-        geometry = case_geometry(item[self.pred_key], item.get(self.prob_key))
-        self._places.acquire()
-        self._pool.submit(self._export, case, geometry)
+            geometry = case_geometry(output["pred"], output.get("prob"))
+            self._places.acquire()
+            self._pool.submit(self._export, str(batch["case"]), geometry)
 
     def _export(self, case: str, geometry: CaseGeometry) -> None:
         try:
-            stamp = None if self.records is None else self.records.stamp
-            self.results[case] = write_geometry(
-                geometry, self.output_dir, case, self.provenance, self.options, stamp
-            )
+            about = (self.provenance, self.options, self.stamp)
+            self.results[case] = write_geometry(geometry, self.output_dir, case, *about)
         except Exception as error:  # one broken case must not take the cohort with it
             is_sentence = isinstance(error, ValueError)  # the geometry's own, about the mask
             self.failures.note(case, InputError(str(error)) if is_sentence else error)

@@ -14,6 +14,7 @@ from monai.data import MetaTensor
 from monai.engines.utils import IterationEvents
 from monai.transforms import Orientation
 
+from bundle.common.coordinates import voxel_volume_mm3
 from bundle.common.files import write_json
 from bundle.common.processes import gathered
 from bundle.common.tables import to_text, write_csv
@@ -35,8 +36,7 @@ def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         values = np.array([row[metric] for row in rows], dtype=float)
         values = values[~np.isnan(values)]
         row: dict[str, Any] = {"metric": metric, "n": len(values)}
-        for name in ("mean", "sd", "median", "min", "max"):
-            row[name] = float("nan")
+        row |= dict.fromkeys(("mean", "sd", "median", "min", "max"), float("nan"))
         if len(values):
             row |= {name: float(getattr(np, name)(values)) for name in ("mean", "median", "min", "max")}
         if len(values) > 1:
@@ -56,17 +56,15 @@ class MetricsTable:
     Attach it on every process of a run on several. At the end each knows the figures and the failures of all,
     in the order of the data set; the first one writes and prints, and until then its own part.
 
+    The masks (1, X, Y, Z) on the scan's grid are those of "pred" and "label" in the engine's output; before
+    post-processing "pred" is the network's logits.
+
     Args:
         output_dir: folder of the results.
-        pred_key, label_key: masks (1, X, Y, Z) on the scan's grid; the network's logits are under
-            ``pred_key`` before post-processing.
     """
 
-    def __init__(
-        self, output_dir: str | os.PathLike, pred_key: str = "pred", label_key: str = "label"
-    ) -> None:
+    def __init__(self, output_dir: str | os.PathLike) -> None:
         self.output_dir = Path(output_dir)
-        self.pred_key, self.label_key = pred_key, label_key
         self.rows: list[dict[str, Any]] = []
         self.failed: list[dict[str, str]] = []
         self._logits: torch.Tensor | None = None
@@ -86,34 +84,35 @@ class MetricsTable:
 
     def keep_logits(self, engine: Engine) -> None:
         """What the network gave for this case, (1, 1, X, Y, Z) at its own grid."""
-        self._logits = engine.state.output[self.pred_key].detach().clone()
+        self._logits = engine.state.output["pred"].detach().clone()
 
     def __call__(self, engine: Engine) -> None:
         """Measure the cases of this iteration."""
         for batch, output in zip(engine.state.batch, engine.state.output):
             case = str(batch["case"])
             try:
-                self.rows.append({"case": case, **self._measure({**batch, **output})})
+                self.rows.append({"case": case, **self._measure(output["pred"], output["label"])})
             except Exception as error:  # one broken case must not take the cohort with it
                 self.loader.failures.note(case, error)
         if idist.get_rank() == 0:
             write_csv(self.output_dir / "metrics.csv", self.rows, COLUMNS)
 
-    def _measure(self, item: dict) -> dict[str, Any]:
-        prediction, label = item[self.pred_key], item[self.label_key]
+    def _measure(self, prediction: MetaTensor, label: MetaTensor) -> dict[str, Any]:
         affine = prediction.affine.cpu().numpy().astype(float)
         mask, truth = (volume[0].detach().cpu().numpy() > 0 for volume in (prediction, label))
-        voxel_volume_mm3 = abs(float(np.linalg.det(affine[:3, :3])))
+        voxel_mm3 = voxel_volume_mm3(affine)
         threshold = prediction.meta["threshold"]
         grid_mask = (torch.sigmoid(self._logits[0, 0].float()) >= threshold).cpu().numpy()
-        grid_truth = _at_grid(label, grid_mask.shape)
+        # Where at least half of a voxel of the network's grid is lumen.
+        oriented = Orientation(axcodes="RAS", labels=(("L", "R"), ("P", "A"), ("I", "S")))(label)
+        grid_truth = resize_volume(oriented.as_tensor(), grid_mask.shape, "area")[0].cpu().numpy() >= 0.5
         return {
             **case_metrics(mask, truth, affine),
             "grid_dice": dice(grid_mask, grid_truth),
             "grid_cldice": centerline_dice(grid_mask, grid_truth),
             "threshold": threshold,
-            "volume_mm3": np.count_nonzero(mask) * voxel_volume_mm3,
-            "true_volume_mm3": np.count_nonzero(truth) * voxel_volume_mm3,
+            "volume_mm3": np.count_nonzero(mask) * voxel_mm3,
+            "true_volume_mm3": np.count_nonzero(truth) * voxel_mm3,
         }
 
     def publish(self, engine: Engine) -> None:
@@ -128,21 +127,12 @@ class MetricsTable:
     def completed(self, _: Engine) -> None:
         """Write the summary and print it."""
         if idist.get_rank() == 0:
-            self._write_summary()
+            summary = summarise(self.rows)
+            columns = list(summary[0])
+            write_csv(self.output_dir / "metrics.csv", self.rows, COLUMNS)
+            write_csv(self.output_dir / "metrics_summary.csv", summary, columns)
+            report = {"cases": self.rows, "summary": summary, "failed": self.failed}
+            write_json(report, self.output_dir / "metrics.json")
+            print(to_text(self.rows, COLUMNS), to_text(summary, columns), sep="\n\n")
+            print(f"metrics: {self.output_dir / 'metrics.csv'}")
         idist.barrier()  # a process that ends with an error would take the first one with it
-
-    def _write_summary(self) -> None:
-        summary = summarise(self.rows)
-        columns = list(summary[0])
-        write_csv(self.output_dir / "metrics.csv", self.rows, COLUMNS)
-        write_csv(self.output_dir / "metrics_summary.csv", summary, columns)
-        report = {"cases": self.rows, "summary": summary, "failed": self.failed}
-        write_json(report, self.output_dir / "metrics.json")
-        print(to_text(self.rows, COLUMNS), to_text(summary, columns), sep="\n\n")
-        print(f"metrics: {self.output_dir / 'metrics.csv'}")
-
-
-def _at_grid(label: MetaTensor, shape: tuple[int, ...]) -> np.ndarray:
-    """Where at least half of a voxel of the network's grid is lumen of a label (1, X, Y, Z)."""
-    oriented = Orientation(axcodes="RAS", labels=(("L", "R"), ("P", "A"), ("I", "S")))(label)
-    return resize_volume(oriented.as_tensor(), shape, "area")[0].cpu().numpy() >= 0.5
