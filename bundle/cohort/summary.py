@@ -29,9 +29,6 @@ class CaseSummary:
     Attach it behind the handlers that may add a failure to the evaluator's `CaseLoader`.
 
     The figures are in the ``meta`` of the engine's output "pred" (`KeepComponentsd`, `AdaptiveThresholdd`).
-
-    Args:
-        output_dir: folder of the results.
     """
 
     def __init__(self, output_dir: str | os.PathLike) -> None:
@@ -40,7 +37,6 @@ class CaseSummary:
         self._last = 0.0
 
     def attach(self, engine: Engine) -> None:
-        """Register with an evaluator."""
         engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
         engine.add_event_handler(Events.COMPLETED, self.completed)

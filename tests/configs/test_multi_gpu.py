@@ -23,8 +23,8 @@ from tube_cases import tube_case, tube_volume, write_split
 
 from bundle.common.errors import find_input_error
 from bundle.handlers.training.dashboard.curves import read_curves
+from bundle.handlers.training.prepare import LAST_CHECKPOINT
 from bundle.handlers.training.reproducible import Reproducible
-from bundle.handlers.training.run_folder import LAST_CHECKPOINT
 from bundle.networks.weights import save_weights
 
 CONFIGS = ROOT / "configs"

@@ -14,9 +14,7 @@ from monai.handlers import from_engine
 from monai.losses import DeepSupervisionLoss, DiceCELoss
 from small_run import ROOT
 
-from bundle.handlers.training.dashboard.gradient_norm import GradientNorm
-from bundle.handlers.training.dashboard.listed_output import ListedOutput
-from bundle.handlers.training.dashboard.loss_parts import ValidationLoss, watch_parts
+from bundle.handlers.training.dashboard.dashboard import list_output
 from bundle.handlers.training.dashboard.overlays import (
     BOTH,
     FALSE,
@@ -28,6 +26,7 @@ from bundle.handlers.training.dashboard.overlays import (
 from bundle.handlers.training.dashboard.precision_recall import PrecisionRecall, precision_recall
 from bundle.handlers.training.dashboard.shown_cases import LEVEL, Case, is_shown, scene
 from bundle.handlers.training.dashboard.speed import peak_memory_gib
+from bundle.handlers.training.dashboard.step_figures import GradientNorm, ValidationLoss, watch_parts
 
 
 def test_projections_are_as_a_radiologist_sees_them():
@@ -183,7 +182,7 @@ def test_memory_is_that_of_the_process():
 def test_monais_handlers_find_the_loss_in_the_output():
     seen = []
     engine = Engine(lambda e, b: {"loss": b})
-    ListedOutput().attach(engine)
+    engine.add_event_handler(Events.ITERATION_COMPLETED, list_output)
     read = from_engine(["loss"], first=True)
     engine.add_event_handler(Events.ITERATION_COMPLETED, lambda e: seen.append(read(e.state.output)))
     engine.run([1.0, 2.0])

@@ -58,9 +58,6 @@ class MetricsTable:
 
     The masks (1, X, Y, Z) on the scan's grid are those of "pred" and "label" in the engine's output; before
     post-processing "pred" is the network's logits.
-
-    Args:
-        output_dir: folder of the results.
     """
 
     def __init__(self, output_dir: str | os.PathLike) -> None:

@@ -1,9 +1,8 @@
 """What a training run needs beside its trainer: checkpoints, seeds, its folder, reasons to stop."""
 
 from .checkpoint import TrainingCheckpoint
-from .prepare import prepare_network, set_seed
+from .prepare import CONFIG, LAST_CHECKPOINT, prepare_network, prepare_run, set_seed
 from .reproducible import AugmentedBatch, Reproducible
-from .run_folder import CONFIG, LAST_CHECKPOINT, prepare_run
 from .stop import EarlyStop, TimeLimit
 
 __all__ = [

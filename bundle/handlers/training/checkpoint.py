@@ -15,7 +15,7 @@ from bundle.common.errors import InputError
 from bundle.common.parsing import parse_bool
 from bundle.networks import read_checkpoint, restore, save_checkpoint, save_weights
 
-from .run_folder import LAST_CHECKPOINT
+from .prepare import LAST_CHECKPOINT
 
 __all__ = ["TrainingCheckpoint"]
 
@@ -105,11 +105,7 @@ class TrainingCheckpoint:
             "optimizer": engine.optimizer.state_dict(),
             "lr_scheduler": self.lr_scheduler.state_dict(),
             "scaler": {} if engine.scaler is None else engine.scaler.state_dict(),
-            "trainer": {
-                "epoch": engine.state.epoch,
-                "iteration": engine.state.iteration,
-                "epoch_length": engine.state.epoch_length,
-            },
+            "trainer": {name: getattr(engine.state, name) for name in ("epoch", "iteration", "epoch_length")},
             "best": {
                 "metric": float(self.validator.state.best_metric),
                 "epoch": int(self.validator.state.best_metric_epoch),

@@ -31,7 +31,6 @@ from bundle.phantom import SMALL, WHOLE, make_phantom
 from ..common import RESULTS, Out, table, write_results
 
 MODEL = ROOT / "models" / "model.pt"
-REPEATS = 20
 
 
 def milliseconds(work: Callable[[], object], repeats: int) -> float:
@@ -59,9 +58,7 @@ def predicted_case(
     return Case(str(seed), image, truth, probability, np.asarray(phantom.affine)), logits
 
 
-def main(
-    seed: int = 7, shape: tuple[int, int, int] = SMALL, repeats: int = REPEATS, out: Out = RESULTS
-) -> None:
+def main(seed: int = 7, shape: tuple[int, int, int] = SMALL, repeats: int = 20, out: Out = RESULTS) -> None:
     """Measure on the phantom of `seed`."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = load_weights(ResUNet3D(), MODEL).to(device)
@@ -71,13 +68,8 @@ def main(
     for parameter in network.parameters():
         parameter.grad = torch.ones_like(parameter)
     step = SimpleNamespace(scaler=None, state=SimpleNamespace(output={}))
-    validation = SimpleNamespace(
-        state=SimpleNamespace(
-            device=device,
-            metrics={},
-            output={"pred": logits.clone(), "label": torch.from_numpy(case.truth)[None, None].to(device)},
-        )
-    )
+    output = {"pred": logits.clone(), "label": torch.from_numpy(case.truth)[None, None].to(device)}
+    validation = SimpleNamespace(state=SimpleNamespace(device=device, metrics={}, output=output))
     norm, curve = GradientNorm(network), PrecisionRecall()
     curve.start(validation)
     with tempfile.TemporaryDirectory() as folder:
@@ -85,13 +77,13 @@ def main(
         writer.open(1)
         works = {
             "each step: gradient norm": lambda: norm(step),
-            "each step: four scalars": lambda: [writer.scalar(tag, 1.0, 1) for tag in "abcd"],
+            "each step: four scalars": lambda: [writer.events.add_scalar(tag, 1.0, 1) for tag in "abcd"],
             "each validation case: precision and recall": lambda: curve(validation),
             "each shown case: three overlays": lambda: overlay_pictures(case.image, *masks, spacing),
             "each shown case: mesh": lambda: scene(case),
         }
         rows = [{"what": what, "ms": milliseconds(work, repeats)} for what, work in works.items()]
-        writer.flush()
+        writer.events.flush()
         before = sum(path.stat().st_size for path in Path(folder).iterdir())
         for plane, rgb in overlay_pictures(case.image, *masks, spacing).items():
             writer.image(plane, rgb, 1)

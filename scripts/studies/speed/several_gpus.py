@@ -34,10 +34,10 @@ from bundle.phantom import make_pool
 from ..common import RESULTS, Out, table, write_results
 
 STEP_HANDLERS = ("Reproducible", "LrScheduleHandler")
-DASHBOARD = "bundle.handlers.training.dashboard"
+FIGURES = "bundle.handlers.training.dashboard.step_figures"
 DASHBOARD_PARTS = [
-    {"_target_": f"{DASHBOARD}.loss_parts.TrainingLossParts", "loss": "@loss"},
-    {"_target_": f"{DASHBOARD}.gradient_norm.GradientNorm", "network": "@network"},
+    {"_target_": f"{FIGURES}.TrainingLossParts", "loss": "@loss"},
+    {"_target_": f"{FIGURES}.GradientNorm", "network": "@network"},
 ]
 FIRST_SEED = 5_000_000
 REPEATS = 8  # of the phantoms in an epoch, whose end costs time too
@@ -71,19 +71,16 @@ def work(
     cases = f"{REPEATS} * pool_cases({str(pool_dir)!r})"
     handlers = ConfigParser.load_config_file(config_path("train.yaml"))["train"]["handlers"]
     handlers = [h for h in handlers if h["_target_"].split(".")[-1] in STEP_HANDLERS]
-    run = workflow(
-        *(name for name in CONFIGS if processes > 1 or name != "multi_gpu_train.yaml"),
-        run_id="training",
-        **{
-            "output_dir": result.parent / "run",
-            "batch_size": batch_size,
-            "cases": f"$dict.fromkeys(('train', 'validation'), {cases})",
-            "+imports": ["$from bundle.transforms.load_phantom import pool_cases"],
-            "max_epochs": 1 + warm_up + steps,
-            "train#handlers": handlers + DASHBOARD_PARTS,
-        }
-        | keys,
-    )
+    own = {
+        "output_dir": result.parent / "run",
+        "batch_size": batch_size,
+        "cases": f"$dict.fromkeys(('train', 'validation'), {cases})",
+        "+imports": ["$from bundle.transforms.load_phantom import pool_cases"],
+        "max_epochs": 1 + warm_up + steps,
+        "train#handlers": handlers + DASHBOARD_PARTS,
+    }
+    configs = [name for name in CONFIGS if processes > 1 or name != "multi_gpu_train.yaml"]
+    run = workflow(*configs, run_id="training", **(own | keys))
     trainer = run.parser.get_parsed_content("train#trainer")
     timer = StepTimer(warm_up, steps)
     trainer.add_event_handler(Events.ITERATION_COMPLETED, timer)
@@ -105,9 +102,8 @@ def measure(processes: int, words: list[str]) -> dict[str, Any]:
     """Start a run on so many processes, with the options in `words`, and return its figures."""
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
-        launcher = ["-m", "torch.distributed.run", "--standalone", "--nnodes=1"] if processes > 1 else []
-        launcher += [f"--nproc_per_node={processes}"] if processes > 1 else []
-        command = [sys.executable, *launcher, str(ROOT / "scripts" / "study.py")]
+        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
+        command = [sys.executable, *(launcher if processes > 1 else ()), str(ROOT / "scripts" / "study.py")]
         command += ["speed", "several_gpus", f"--worker={result}", f"--processes={processes}", *words]
         if subprocess.run(command).returncode:
             raise SystemExit(f"error: the run on {processes} processes failed, for the reason above")
@@ -125,7 +121,6 @@ def main(
     override: Set = None,
     worker: Annotated[Path | None, typer.Option(hidden=True)] = None,  # one of the processes; its result
 ) -> None:
-    """Make the phantoms that are missing, time each number of processes, and write the table."""
     keys = settings(override, *CONFIGS)
     if worker is not None:
         work(processes[0], batch_size, steps, warm_up, pool_dir, worker, keys)
@@ -133,8 +128,7 @@ def main(
     pool_dir = pool_dir.resolve()
     make_pool(phantoms, FIRST_SEED, pool_dir)
     words = [f"--batch-size={batch_size}", f"--steps={steps}", f"--warm-up={warm_up}"]
-    words += [f"--pool-dir={pool_dir}"]
-    words += [f"--set={pair}" for pair in override or ()]
+    words += [f"--pool-dir={pool_dir}", *(f"--set={pair}" for pair in override or ())]
     rows = [measure(number, words) for number in processes or (1, 2)]
     alone = rows[0]["samples_per_second"] / rows[0]["processes"]
     for row in rows:

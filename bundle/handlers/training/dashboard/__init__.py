@@ -8,10 +8,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "curves": ["read_curves"],
         "dashboard": ["TrainingDashboard"],
-        "gradient_norm": ["GradientNorm"],
         "overlays": ["overlay_pictures"],
         "precision_recall": ["PrecisionRecall"],
         "shown_cases": ["Case", "scene"],
+        "step_figures": ["GradientNorm"],
         "writer": ["RunWriter"],
     },
 )

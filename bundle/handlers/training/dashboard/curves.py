@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import logging
 import math
 import os
@@ -19,7 +18,8 @@ from .writer import RunWriter
 
 __all__ = ["Curves", "read_curves"]
 
-COLUMNS = ("epoch", "iteration", "train_loss", "learning_rate", "val_mean_dice", "seconds")
+KEY_METRIC = "val_mean_dice"
+COLUMNS = ("epoch", "iteration", "train_loss", "learning_rate", KEY_METRIC, "seconds")
 logger = logging.getLogger(__name__)
 
 
@@ -51,7 +51,6 @@ class Curves:
         optimizer: for the learning rate of its first group.
         validator: the evaluator; its metrics count where it ran in this epoch.
         every: iterations from one reading to the next.
-        key_metric: name of the validator's metric.
 
     Raises:
         RuntimeError: at the end of an epoch in which no loss was finite.
@@ -64,14 +63,12 @@ class Curves:
         optimizer: torch.optim.Optimizer,
         validator: Engine,
         every: int = 20,
-        key_metric: str = "val_mean_dice",
     ) -> None:
         self.path = Path(output_dir) / "curves.csv"
         self.writer = writer
         self.optimizer = optimizer
         self.validator = validator
         self.every = int(every)
-        self.key_metric = key_metric
         self._waiting: list[dict[str, torch.Tensor]] = []
         self._epoch_losses: list[float] = []
         self._epoch_start = 0.0
@@ -106,33 +103,24 @@ class Curves:
             logger.warning("%d losses were not finite", len(self._epoch_losses) - len(finite))
         step, loss = engine.state.iteration, sum(finite) / len(finite)
         lr = self.optimizer.param_groups[0]["lr"]
-        dice = self._validation(engine).get(self.key_metric)
+        state = self.validator.state  # of an earlier epoch where the validation did not run in this one
+        validation = state.metrics if state.epoch == engine.state.epoch else {}
+        validation = {name: float(value) for name, value in validation.items()}
+        dice = validation.get(KEY_METRIC)
         seconds = time.monotonic() - self._epoch_start
-        self.writer.scalar("train/loss_epoch", loss, step)
-        for name, value in self._validation(engine).items():
-            self.writer.scalar(f"val/{name.removeprefix('val_')}", value, step)
+        self.writer.events.add_scalar("train/loss_epoch", loss, step)
+        for name, value in validation.items():
+            self.writer.events.add_scalar(f"val/{name.removeprefix('val_')}", value, step)
         if dice is not None:
-            best = f"val/best_{self.key_metric.removeprefix('val_')}"
-            self.writer.scalar(best, float(self.validator.state.best_metric), step)
-        self.writer.flush()
+            name = f"val/best_{KEY_METRIC.removeprefix('val_')}"
+            self.writer.events.add_scalar(name, float(state.best_metric), step)
+        self.writer.events.flush()
         cells = [engine.state.epoch, step, repr(loss), repr(lr), "" if dice is None else repr(dice)]
         with open(self.path, "a") as file:
             file.write(",".join([*map(str, cells), f"{seconds:.3f}"]) + "\n")
-        logger.info(
-            "epoch %d/%d: loss %.4f%s, %.1f s",
-            engine.state.epoch,
-            engine.state.max_epochs,
-            loss,
-            "" if dice is None else f", validation Dice {dice:.4f}",
-            seconds,
-        )
-
-    def _validation(self, engine: Engine) -> dict[str, float]:
-        """The metrics of this epoch's validation; none where it did not run."""
-        state = self.validator.state
-        if state.epoch != engine.state.epoch:
-            return {}
-        return {name: float(value) for name, value in state.metrics.items()}
+        epochs = f"{engine.state.epoch}/{engine.state.max_epochs}"
+        validated = "" if dice is None else f", validation Dice {dice:.4f}"
+        logger.info("epoch %s: loss %.4f%s, %.1f s", epochs, loss, validated, seconds)
 
     def _read(self, engine: Engine) -> None:
         """Fetch the waiting numbers from the device, in one go."""
@@ -145,20 +133,18 @@ class Curves:
                 if name == "loss":
                     self._epoch_losses.append(value)
                 if name == "loss" or math.isfinite(value):
-                    self.writer.scalar(f"train/{name}", value, step)
+                    self.writer.events.add_scalar(f"train/{name}", value, step)
         self._waiting = []
-        self.writer.scalar(
-            "train/learning_rate", self.optimizer.param_groups[0]["lr"], engine.state.iteration
-        )
+        lr = self.optimizer.param_groups[0]["lr"]
+        self.writer.events.add_scalar("train/learning_rate", lr, engine.state.iteration)
         engine.state.metrics["loss"] = self._epoch_losses[-1]  # for the progress bar
 
     def _keep_rows(self, before_epoch: int) -> None:
         """Begin the table, or cut it back to the epochs before ``before_epoch``."""
-        text = io.StringIO()
-        text.write(",".join(COLUMNS) + "\n")
+        lines = [",".join(COLUMNS)]
         if before_epoch > 1 and self.path.is_file():
             for line in self.path.read_text().splitlines()[1:]:
                 cells = line.split(",")
                 if len(cells) == len(COLUMNS) and int(cells[0]) < before_epoch:
-                    text.write(line + "\n")
-        write_text(self.path, text.getvalue())
+                    lines.append(line)
+        write_text(self.path, "\n".join(lines) + "\n")

@@ -9,19 +9,17 @@ from typing import Any
 import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
+from ignite.handlers import ProgressBar
 from monai.engines import SupervisedTrainer
 
 from .curves import Curves
-from .gradient_norm import GradientNorm
-from .listed_output import ListedOutput
-from .loss_parts import TrainingLossParts, ValidationLoss
 from .notes import RunNotes
-from .precision_recall import PrecisionRecall, PrecisionRecallCurve
-from .progress import TrainingProgress
+from .precision_recall import PrecisionRecall
 from .speed import SpeedLog
+from .step_figures import GradientNorm, TrainingLossParts, ValidationLoss
 from .writer import RunWriter
 
-__all__ = ["TrainingDashboard"]
+__all__ = ["TrainingDashboard", "list_output"]
 
 
 class TrainingDashboard:
@@ -76,7 +74,6 @@ class TrainingDashboard:
                 Curves(self.output_dir, writer, self.optimizer, self.validator, self.log_interval),
                 RunNotes(writer, self.output_dir),
                 SpeedLog(writer),
-                PrecisionRecallCurve(writer, precision_recall, self.validator),
             ]
             if int(self.shown["count"]) > 0 and int(self.shown["every"]) > 0:
                 from .shown_cases import ShownCases  # brings VTK with it
@@ -84,11 +81,25 @@ class TrainingDashboard:
                 shown = ShownCases(writer, trainer, **self.shown, extent_mm=self.extent_mm)
                 measuring.append(shown)
                 trainer.add_event_handler(Events.EPOCH_COMPLETED, shown.write)
-            parts.append(TrainingProgress())
         trainer.add_event_handler(Events.STARTED, self._attach_to_validator, measuring)
-        for part in [*parts, ListedOutput()]:
+        for part in parts:
             part.attach(trainer)
+        if idist.get_rank() == 0:
+            trainer.add_event_handler(Events.EPOCH_COMPLETED, precision_recall.write, self.validator, writer)
+            # With the loss that Curves has read; on a terminal only, which is tqdm's meaning of disable=None.
+            ProgressBar(persist=False, disable=None).attach(trainer, metric_names="all")
+        trainer.add_event_handler(Events.ITERATION_COMPLETED, list_output)
 
     def _attach_to_validator(self, _: Engine, measuring: list) -> None:
         while measuring:  # once, though the trainer may be run again
             measuring.pop(0).attach(self.validator)
+
+
+def list_output(engine: Engine) -> None:
+    """Make the output of a training step a list of one dict, as decollating would, without its cost.
+
+    Handlers that read ``from_engine(["loss"], first=True)``, such as the one that ``--tracking mlflow`` adds,
+    take a list. Decollating would give a dict a case, and read the loss from the GPU at every step. Register
+    it after the handlers that read the dict, and before those that read the list.
+    """
+    engine.state.output = [engine.state.output]

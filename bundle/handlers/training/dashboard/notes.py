@@ -85,7 +85,7 @@ class RunNotes:
         config = json.loads(self.config.read_text()) if self.config.is_file() else {}
         config.pop("_meta_", None)  # metadata.json, which is the bundle's and not the run's
         self.writer.hyperparameters(hyperparameters(trainer, config), METRICS)
-        self.writer.text("run/versions", versions_table(trainer.state.device), step)
+        self.writer.events.add_text("run/versions", versions_table(trainer.state.device), step)
         if config:
             text = json.dumps(config, indent=2)
-            self.writer.text("run/config", f"```json\n{text}\n```", step)
+            self.writer.events.add_text("run/config", f"```json\n{text}\n```", step)

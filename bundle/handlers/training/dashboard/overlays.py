@@ -30,11 +30,7 @@ def projection(volume: np.ndarray, axis: int) -> np.ndarray:
 
 
 def overlay_pictures(
-    image: np.ndarray,
-    truth: np.ndarray,
-    prediction: np.ndarray,
-    spacing_mm: Sequence[float],
-    title: str = "",
+    image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, spacing_mm: Sequence[float], title: str = ""
 ) -> dict[str, np.ndarray]:
     """Maximum-intensity projections in three planes, in true proportions, each with a legend and a scale.
 

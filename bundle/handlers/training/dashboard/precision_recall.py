@@ -10,7 +10,7 @@ from monai.engines.utils import IterationEvents
 
 from .writer import RunWriter
 
-__all__ = ["PrecisionRecall", "PrecisionRecallCurve", "precision_recall"]
+__all__ = ["PrecisionRecall", "precision_recall"]
 
 THRESHOLDS = 127  # as many as TensorBoard's plugin takes
 
@@ -70,24 +70,7 @@ class PrecisionRecall:
         gain = -np.diff(self.curve["recall"], append=0.0)
         engine.state.metrics["val_average_precision"] = float((gain * self.curve["precision"]).sum())
 
-
-class PrecisionRecallCurve:
-    """Trainer handler that writes the curve of each validation as ``val/precision_recall``.
-
-    Args:
-        writer: shared with `Curves`.
-        source: counts during the validation.
-        validator: the evaluator that ``source`` is attached to.
-    """
-
-    def __init__(self, writer: RunWriter, source: PrecisionRecall, validator: Engine) -> None:
-        self.writer = writer
-        self.source = source
-        self.validator = validator
-
-    def attach(self, engine: Engine) -> None:
-        engine.add_event_handler(Events.EPOCH_COMPLETED, self)
-
-    def __call__(self, engine: Engine) -> None:
-        if self.validator.state.epoch == engine.state.epoch and self.source.curve is not None:
-            self.writer.pr_curve("val/precision_recall", self.source.curve, engine.state.iteration)
+    def write(self, trainer: Engine, validator: Engine, writer: RunWriter) -> None:
+        """Trainer handler: the curve of this epoch's validation by `validator`, ``val/precision_recall``."""
+        if validator.state.epoch == trainer.state.epoch and self.curve is not None:
+            writer.pr_curve("val/precision_recall", self.curve, trainer.state.iteration)

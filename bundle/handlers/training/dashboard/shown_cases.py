@@ -156,8 +156,9 @@ class ShownCases:
         batch, output = validator.state.batch, validator.state.output
         image = batch["image"]
         names = batch.get("case", [f"case {number + 1}" for number in range(len(image))])
+        typical = np.diag([*np.divide(self.extent_mm, image.shape[2:]), 1.0])
         for number in range(min(self.count, len(image))):
-            affine = image.affine[number] if isinstance(image, MetaTensor) else self._affine(image.shape[2:])
+            affine = image.affine[number] if isinstance(image, MetaTensor) else typical
             volumes = (output["image"], output["label"], torch.sigmoid(output["pred"].float()))
             self._kept.append((str(names[number]), *(v[number, 0].detach().clone() for v in volumes), affine))
 
@@ -166,16 +167,11 @@ class ShownCases:
         for number, (name, *volumes, affine) in enumerate(kept, start=1):
             arrays = (volume.float().cpu().numpy() for volume in volumes)
             case = Case(name, *arrays, np.asarray(affine, dtype=float))
-            self._write(case, f"val/case_{number}", trainer.state.iteration)
-
-    def _write(self, case: Case, tag: str, step: int) -> None:
-        masks = (case.truth >= THRESHOLD, case.probability >= THRESHOLD)
-        pictures = overlay_pictures(case.image, *masks, voxel_size_mm(case.affine), case.name)
-        for plane, rgb in pictures.items():
-            self.writer.image(f"{tag}/{plane}", rgb, step)
-        mesh = scene(case)
-        if mesh is not None:
-            self.writer.mesh(tag, *mesh, step)
-
-    def _affine(self, shape: Sequence[int]) -> np.ndarray:
-        return np.diag([*(mm / size for mm, size in zip(self.extent_mm, shape)), 1.0])
+            tag, step = f"val/case_{number}", trainer.state.iteration
+            masks = (case.truth >= THRESHOLD, case.probability >= THRESHOLD)
+            pictures = overlay_pictures(case.image, *masks, voxel_size_mm(case.affine), case.name)
+            for plane, rgb in pictures.items():
+                self.writer.image(f"{tag}/{plane}", rgb, step)
+            mesh = scene(case)
+            if mesh is not None:
+                self.writer.mesh(tag, *mesh, step)

@@ -30,9 +30,6 @@ class SpeedLog:
     The time runs from the start of the epoch to the end of its last training step, without validation, and
     with the waiting for data; the samples are those of all processes. Attach it after `Curves`, which
     opens the writer.
-
-    Args:
-        writer: shared with `Curves`.
     """
 
     def __init__(self, writer: RunWriter) -> None:
@@ -60,5 +57,5 @@ class SpeedLog:
 
     def epoch_completed(self, engine: Engine) -> None:
         step = engine.state.iteration
-        self.writer.scalar("speed/samples_per_second", self._speed, step)
-        self.writer.scalar("speed/peak_memory_gib", peak_memory_gib(engine.state.device), step)
+        self.writer.events.add_scalar("speed/samples_per_second", self._speed, step)
+        self.writer.events.add_scalar("speed/peak_memory_gib", peak_memory_gib(engine.state.device), step)

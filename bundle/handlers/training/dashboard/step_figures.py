@@ -1,4 +1,4 @@
-"""The parts of a composite loss, such as Dice and cross-entropy, in training and in validation."""
+"""Figures of every step beside its loss: the parts of a composite one, the length of the gradient."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 
-__all__ = ["TrainingLossParts", "ValidationLoss", "watch_parts"]
+__all__ = ["GradientNorm", "TrainingLossParts", "ValidationLoss", "watch_parts"]
 
 
 def watch_parts(loss: Any) -> dict[str, torch.Tensor]:
@@ -37,11 +37,7 @@ def _keep(parts: dict[str, torch.Tensor], name: str):
 
 
 class TrainingLossParts:
-    """Put the parts of the training loss into the trainer's output as ``loss_<part>``, for `Curves`.
-
-    Args:
-        loss: the trainer's loss function.
-    """
+    """Put the parts of the training loss into the trainer's output as ``loss_<part>``, for `Curves`."""
 
     def __init__(self, loss: Any) -> None:
         self._parts = watch_parts(loss)
@@ -60,9 +56,6 @@ class ValidationLoss:
     MONAI's `LossMetric` in an `IgniteMetricHandler` sees the output after post-processing, and not the parts.
 
     Attach it on every process of a run on several: at the end of the validation it sums over them.
-
-    Args:
-        loss: the trainer's loss function.
     """
 
     def __init__(self, loss: Any) -> None:
@@ -93,3 +86,26 @@ class ValidationLoss:
         cases = torch.tensor(float(self._cases), device=engine.state.device)
         *sums, total = idist.all_reduce(torch.stack([*self._sums.values(), cases])).tolist()
         engine.state.metrics |= {name: value / total for name, value in zip(self._sums, sums)}
+
+
+class GradientNorm:
+    """Put the norm of all gradients into the trainer's output as ``gradient_norm``, for `Curves`.
+
+    The Euclidean one, left on the device, so no step waits for it. With fp16 the gradients are scaled, and
+    the norm is divided by the same factor; it is infinite at a step that fp16 skips. A handler that unscales
+    or clips the gradients belongs after this one. Ignite's ``GradsScalarHandler`` reads each parameter's norm
+    from the device, one by one.
+    """
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        self.network = network
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(IterationEvents.BACKWARD_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if engine.scaler is not None:
+            norm = norm / engine.scaler.scale(torch.ones_like(norm))
+        engine.state.output["gradient_norm"] = norm

@@ -6,11 +6,11 @@ import pytest
 from monai.bundle import ConfigParser
 
 from bundle.common.errors import InputError
-from bundle.handlers.training.run_folder import prepare_run
+from bundle.handlers.training.prepare import prepare_run
 
 
 def test_the_config_in_use_is_written_with_what_the_command_line_changed(tmp_path):
-    config = {"imports": ["$from bundle.handlers.training.run_folder import prepare_run"], "rate": 1}
+    config = {"imports": ["$from bundle.handlers.training.prepare import prepare_run"], "rate": 1}
     config["output_dir"] = str(tmp_path / "run")
     parser = ConfigParser(config | {"start": "$prepare_run(@output_dir)"})
     parser.update({"rate": 2})
