@@ -65,6 +65,7 @@ def check_overrides(
     """
     files = config_file if not isinstance(config_file, str) else config_file.split(",")
     config = ConfigParser.load_config_files([str(file) for file in files])
+    named = " and ".join(str(file) for file in files)
     keys = set(_keys(config))
     if "inference_config" in config:  # evaluate.yaml hands its keys on
         inference = ConfigParser.load_config_file(Path(files[-1]).parent / "inference.yaml")
@@ -72,7 +73,7 @@ def check_overrides(
         keys |= set(_keys(inference))
     if run_id is not None and not _are_steps(config.get(run_id)):
         ids = [key for key, value in config.items() if _are_steps(value) and key not in _NOT_RUN]
-        raise InputError(f"there are no steps called {run_id!r} to run; {_in_config(files)} has {_or(ids)}.")
+        raise InputError(f"there are no steps called {run_id!r} to run; {named} has {' or '.join(ids)}.")
     for typed, value in overrides.items():
         key = ReferenceResolver.normalize_id(typed.removeprefix("+"))
         if key in keys:
@@ -80,7 +81,7 @@ def check_overrides(
         elif not _is_argument(config, key):
             near = _nearest(key, keys | _arguments_beside(config, key))
             hint = f"; did you mean {near}?" if near else ""
-            raise InputError(f"there is no key {typed!r} in {_in_config(files)}{hint}")
+            raise InputError(f"there is no key {typed!r} in {named}{hint}")
 
 
 _NOT_RUN = ("initialize", "finalize", "imports")
@@ -173,11 +174,3 @@ def _nearest(key: str, keys: set[str]) -> str | None:
     near = [last_parts[key]] if key in last_parts else difflib.get_close_matches(key, keys, n=1, cutoff=0.6)
     near = near or [last_parts[k] for k in difflib.get_close_matches(last, last_parts, n=1, cutoff=0.75)]
     return near[0].replace(_SEPARATOR, "#") if near else None
-
-
-def _in_config(files: Sequence[str]) -> str:
-    return " and ".join(str(file) for file in files)
-
-
-def _or(words: Sequence[str]) -> str:
-    return " or ".join(words)

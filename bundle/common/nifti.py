@@ -9,13 +9,7 @@ import numpy as np
 
 from bundle.common.files import replacing
 
-__all__ = ["is_sheared", "write_nifti"]
-
-
-def is_sheared(affine: np.ndarray) -> bool:
-    """Whether the voxel axes are not at right angles, which a NIfTI qform cannot say."""
-    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    return not np.allclose(axes.T @ axes, np.eye(3), atol=1e-4)
+__all__ = ["write_nifti"]
 
 
 def write_nifti(
@@ -33,7 +27,9 @@ def write_nifti(
     image = nib.Nifti1Image(volume, affine)
     image.header.set_xyzt_units("mm")
     image.set_sform(affine, code)
-    image.set_qform(affine, 0 if is_sheared(affine) else code)
+    axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    has_right_angles = np.allclose(axes.T @ axes, np.eye(3), atol=1e-4)  # all that a qform can say
+    image.set_qform(affine, code if has_right_angles else 0)
     if slope is not None:
         image.header.set_slope_inter(slope, 0.0)
     with replacing(path) as unfinished:

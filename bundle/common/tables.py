@@ -11,7 +11,7 @@ from typing import Any
 
 from bundle.common.files import write_text
 
-__all__ = ["cell", "exact", "to_csv", "to_text", "write_csv"]
+__all__ = ["cell", "exact", "to_text", "write_csv"]
 
 
 def cell(value: Any) -> str:
@@ -28,25 +28,21 @@ def exact(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def to_csv(
-    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: Callable[[Any], str] = cell
-) -> str:
-    """Rows as CSV with a header; a column that a row lacks stays empty. ``form`` is `cell` or `exact`."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([form(row.get(column)) for column in columns] for row in rows)
-    return out.getvalue()
-
-
 def write_csv(
     path: str | os.PathLike,
     rows: Sequence[Mapping[str, Any]],
     columns: Sequence[str],
     form: Callable[[Any], str] = cell,
 ) -> None:
-    """`to_csv` into a file that appears whole or not at all."""
-    write_text(path, to_csv(rows, columns, form))
+    """Rows under a header, in a file that appears whole or not at all; what a row lacks stays empty.
+
+    ``form`` is `cell` or `exact`.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([form(row.get(column)) for column in columns] for row in rows)
+    write_text(path, out.getvalue())
 
 
 def to_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:

@@ -39,9 +39,8 @@ def centerline_dice(prediction: np.ndarray, truth: np.ndarray) -> float:
         return 0.0
     precision = _fraction_inside(prediction, truth)
     sensitivity = _fraction_inside(truth, prediction)
-    if precision + sensitivity == 0:
-        return 0.0
-    return float(2 * precision * sensitivity / (precision + sensitivity))
+    total = precision + sensitivity
+    return float(2 * precision * sensitivity / total) if total else 0.0
 
 
 def _fraction_inside(mask: np.ndarray, other: np.ndarray) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
+from bundle.common.coordinates import voxel_to_world
 from bundle.common.crop import region_of
 
 __all__ = ["surface_distances", "surface_points"]
@@ -24,14 +25,10 @@ def surface_points(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
         for step in (-1, 1):
             # The box has an empty margin, so what rolls around is background.
             core &= np.roll(inside, step, axis)
-    index = np.argwhere(inside & ~core)
-    box_affine = region.affine(affine)
-    return index @ box_affine[:3, :3].T + box_affine[:3, 3]
+    return voxel_to_world(np.argwhere(inside & ~core), region.affine(affine))
 
 
-def surface_distances(
-    prediction: np.ndarray, truth: np.ndarray, affine: np.ndarray, percentile: float = 95.0
-) -> dict[str, float]:
+def surface_distances(prediction: np.ndarray, truth: np.ndarray, affine: np.ndarray) -> dict[str, float]:
     """``{"hd95_mm", "assd_mm"}`` of two masks of shape (X, Y, Z) on one grid; > 0 is foreground.
 
     Definitions as in `monai.metrics`: surface voxels have a face neighbour outside; ``hd95_mm`` is the larger
@@ -56,6 +53,6 @@ def surface_distances(
         return {"hd95_mm": diagonal_mm, "assd_mm": diagonal_mm}
     there, back = cKDTree(theirs).query(ours)[0], cKDTree(ours).query(theirs)[0]
     return {
-        "hd95_mm": float(max(np.percentile(there, percentile), np.percentile(back, percentile))),
+        "hd95_mm": float(max(np.percentile(there, 95.0), np.percentile(back, 95.0))),
         "assd_mm": float(np.concatenate([there, back]).mean()),
     }

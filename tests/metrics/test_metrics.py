@@ -7,9 +7,8 @@ import pytest
 import torch
 from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
 
-from bundle.metrics.betti import betti0_error, count_components
 from bundle.metrics.cldice import centerline_dice
-from bundle.metrics.one_case import case_metrics, dice
+from bundle.metrics.one_case import betti0_error, case_metrics, count_components, dice
 from bundle.metrics.surface_distance import surface_distances
 
 SHAPE = (32, 32, 32)
