@@ -105,7 +105,6 @@ def _size(path: Path) -> str:
 
 
 def main(seed: Annotated[int, typer.Option(help="of the patient")] = 12) -> None:
-    """Make the scan, segment it, show the table."""
     console = Console(highlight=False, soft_wrap=True)
     OUT.mkdir(parents=True, exist_ok=True)
 

@@ -15,7 +15,6 @@ import json
 import math
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -28,15 +27,6 @@ from bundle.common.files import write_json
 
 CONFIGS = ("train.yaml", "modes/phantom_pool.yaml")
 POOL_CHUNK = 256
-
-
-@dataclass
-class Places:
-    """Folders: results; checkpoints and logs; phantoms."""
-
-    out: Path
-    run_dir: Path
-    pool_dir: Path
 
 
 def make_pools(folder: Path, counts: dict[str, int], processes: int | None, end: float) -> bool:
@@ -84,22 +74,22 @@ def spread(values: list[float]) -> dict[str, float]:
 
 
 def write_results(
-    places: Places, counts: dict[str, int], finished: bool, half: bool, training, seconds: float
+    out: Path, counts: dict[str, int], finished: bool, half: bool, training, seconds: float
 ) -> None:
-    """card.json, curves.csv and model.pt in `places.out`."""
+    """card.json, curves.csv and model.pt of a `training` in `out`."""
     import torch
 
     from bundle.handlers.training.dashboard import read_curves
     from bundle.networks import load_weights, save_weights
 
     get = training.parser.get_parsed_content
-    network, trainer = get("network"), get("train#trainer")
+    network, trainer, run_dir = get("network"), get("train#trainer"), Path(get("output_dir"))
     device = torch.device(get("device"))
-    load_weights(network, places.run_dir / "model.pt")
-    places.out.mkdir(parents=True, exist_ok=True)
-    save_weights(network, places.out / "model.pt", half=half)
-    shutil.copyfile(places.run_dir / "curves.csv", places.out / "curves.csv")
-    curves = read_curves(places.run_dir / "curves.csv")
+    load_weights(network, run_dir / "model.pt")
+    out.mkdir(parents=True, exist_ok=True)
+    save_weights(network, out / "model.pt", half=half)
+    shutil.copyfile(run_dir / "curves.csv", out / "curves.csv")
+    curves = read_curves(run_dir / "curves.csv")
     validated = [row for row in curves if row["val_mean_dice"] is not None]
     best = max(validated, key=lambda row: row["val_mean_dice"]) if validated else None
     shown = ("channels", "norm", "hu_range", "learning_rate", "warmup_steps", "batch_size", "seed")
@@ -116,11 +106,11 @@ def write_results(
         "data": {part: {"phantoms": n, "first_seed": SEEDS[part]} for part, n in counts.items()},
         "real_labelled_scans": 0,
         "best_validation": best,
-        "test_at_network_grid": measure(network, places.pool_dir / "test", device, get("hu_range")),
+        "test_at_network_grid": measure(network, Path(get("pool_dir")) / "test", device, get("hu_range")),
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "CPU",
         "torch": torch.__version__,
     }
-    write_json(card, places.out / "card.json")
+    write_json(card, out / "card.json")
     print(json.dumps({k: v for k, v in card.items() if k != "test_at_network_grid"}, indent=2))
     print({k: v for k, v in card["test_at_network_grid"].items() if k != "cases"})
 
@@ -168,16 +158,16 @@ def main(
     steps_an_epoch = count // config["batch_size"]
     if steps_an_epoch == 0:
         raise typer.BadParameter(f"--count {count} does not fill a batch of {config['batch_size']}")
-    places = Places(out.resolve(), run_dir.resolve(), pool_dir.resolve())
+    run_dir, pool_dir = run_dir.resolve(), pool_dir.resolve()
     counts = {"train": count, "validation": validation, "test": test}
     end = started + 60 * minutes if minutes else math.inf
-    if not make_pools(places.pool_dir, counts, processes, end):
+    if not make_pools(pool_dir, counts, processes, end):
         print("the time ended while phantoms were made; the same command goes on")
         return
     keys = {
-        "pool_dir": places.pool_dir,
-        "output_dir": places.run_dir,
-        "resume": (places.run_dir / LAST_CHECKPOINT).is_file(),
+        "pool_dir": pool_dir,
+        "output_dir": run_dir,
+        "resume": (run_dir / LAST_CHECKPOINT).is_file(),
         "max_minutes": max((end - time.monotonic()) / 60, 0.01) if minutes else 0,
         "max_epochs": math.ceil(steps / steps_an_epoch),
     } | own
@@ -187,7 +177,7 @@ def main(
     state = training.parser.get_parsed_content("train#trainer").state
     finished = state.epoch >= keys["max_epochs"]
     if finished or evaluate:
-        write_results(places, counts, finished, half, training, time.monotonic() - started)
+        write_results(out, counts, finished, half, training, time.monotonic() - started)
     if not finished:
         print(f"stopped after {state.iteration} steps; the same command goes on")
 

@@ -88,7 +88,6 @@ def main(
     processes: Processes = None,
     override: Set = None,
 ) -> None:
-    """Make the phantoms that are missing, evaluate, and write the page."""
     keys = {"dataset_dir": data, "output_dir": output_dir, "part": "all", "write_geometry": False}
     keys |= settings(override, "evaluate.yaml")
     items = held_out("test", count, data, processes)

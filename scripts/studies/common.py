@@ -18,8 +18,7 @@ from shared import ROOT, SEEDS
 from bundle.common.files import sha256_of, write_text
 from bundle.common.tables import cell, exact, write_csv
 
-__all__ = ["RESULTS", "Out", "held_out", "machine", "peak_gib", "stamp", "table", "weights_line",
-           "write_results"]  # fmt: skip
+__all__ = ["RESULTS", "Out", "held_out", "peak_gib", "stamp", "table", "weights_line", "write_results"]
 
 RESULTS = ROOT / "docs" / "results"
 Out = Annotated[Path, typer.Option(help="folder of the page and its CSV")]
@@ -37,8 +36,8 @@ def held_out(part: str, count: int, folder: str | Path, processes: int | None = 
     return part_of(find_cases(folder), "all")
 
 
-def machine() -> str:
-    """The processor, its cores in use and the versions that matter, in one line."""
+def stamp() -> str:
+    """The date, the processor, its threads in use, versions, and what else the machine does."""
     import torch
 
     name = platform.processor() or platform.machine()
@@ -47,12 +46,8 @@ def machine() -> str:
         name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), name)
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     versions = f"Python {platform.python_version()}, torch {torch.__version__}"
-    return f"{name}, {torch.get_num_threads()} threads{gpu}; {versions}"
-
-
-def stamp() -> str:
-    """The date, the machine and what else it does."""
-    return f"{datetime.date.today()}, {machine()}, load average {os.getloadavg()[0]:.1f}"
+    machine = f"{name}, {torch.get_num_threads()} threads{gpu}; {versions}"
+    return f"{datetime.date.today()}, {machine}, load average {os.getloadavg()[0]:.1f}"
 
 
 def weights_line(path: str | Path) -> str:

@@ -67,10 +67,9 @@ def true_tubes(seed: int) -> list[Tube]:
             continue
         total = arc_length(points)[-1]
         where = np.linspace(0, total, int(total / FINE_MM) + 2)
-        lines = [
-            at_length(points, np.asarray(branch[k]), where) for k in ("radius_mm", "reference_radius_mm")
-        ]
-        found.append(Tube(branch["name"], at_length(points, points, where), *lines, branch["lesions"]))
+        values = (points, *(np.asarray(branch[k]) for k in ("radius_mm", "reference_radius_mm")))
+        lines = [at_length(points, value, where) for value in values]
+        found.append(Tube(branch["name"], *lines, branch["lesions"]))
     return found
 
 
@@ -200,12 +199,6 @@ def lesion_scores(tree: Tree, tubes: list[Tube], voxel_mm: float) -> dict:
     return row
 
 
-def drawn(seed: int, kind: str, field: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Mask and probability of a "mask" or a "probability" input, (X, Y, Z)."""
-    probability = noisy_probability(field, seed) if kind == "probability" else None
-    return field > 0 if probability is None else probability >= 0.5, probability
-
-
 def measure(
     seed: int,
     kind: str,
@@ -219,9 +212,9 @@ def measure(
     begin = time.perf_counter()
     vessels = find_vessels(mask, affine, probability)
     mesh, _ = smooth_surface(vessel_surface(vessels))
-    seconds_mesh = time.perf_counter() - begin
+    meshed = time.perf_counter()
     tree = name_branches(vessel_tree(vessels, mesh))
-    seconds = time.perf_counter() - begin
+    end = time.perf_counter()
     off = np.abs(wall_distance(tubes, np.asarray(mesh.points)))
     return {
         "seed": seed,
@@ -232,8 +225,8 @@ def measure(
         "volume_percent": 100 * (volume_mm3(mesh) / volume - 1),
         **line_scores(tree, tubes),
         **lesion_scores(tree, tubes, float(voxel_size_mm(affine).mean())),
-        "mesh_s": seconds_mesh,
-        "tree_s": seconds - seconds_mesh,
+        "mesh_s": meshed - begin,
+        "tree_s": end - meshed,
     }
 
 
@@ -303,13 +296,14 @@ def main(
     kind: Annotated[list[Kind] | None, typer.Option(help="by default both")] = None,
     out: Out = RESULTS,
 ) -> None:
-    """Measure, print a table, write a page."""
     rows = []
     for seed in range(first_seed, first_seed + count):
         tubes = true_tubes(seed)
         field, affine, volume = rasterise(tubes)
         for name in [chosen.value for chosen in kind or Kind]:
-            rows.append(measure(seed, name, tubes, *drawn(seed, name, field), affine, volume))
+            probability = noisy_probability(field, seed) if name == "probability" else None
+            mask = field > 0 if probability is None else probability >= 0.5
+            rows.append(measure(seed, name, tubes, mask, probability, affine, volume))
             print(to_text(rows[-1:], COLUMNS).splitlines()[-1], flush=True)
     seeds = f"{count} phantoms, seeds {first_seed} to {first_seed + count - 1}, drawn at {SPACING_MM} mm."
     text = f"{seeds}\n\n{comparison(rows)}\n\nMissed and false lesions:\n\n{lesions(rows) or 'None.'}"

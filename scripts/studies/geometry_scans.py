@@ -31,7 +31,6 @@ def main(
     processes: Processes = None,
     override: Set = None,
 ) -> None:
-    """Make the phantoms that are missing, segment, measure, write a page."""
     keys = {"dataset_dir": data, "output_dir": output_dir, "geometry#pictures": False}
     keys |= settings(override, "inference.yaml")
     items = held_out("test", count, data, processes)

@@ -49,7 +49,6 @@ def main(
     extension: Annotated[str, typer.Option(help=".nii.gz or .nrrd")] = ".nii.gz",
     pid: Annotated[int | None, typer.Option(help="of the server here, for its peak memory")] = None,
 ) -> None:
-    """Ask, save the answer, print what it took."""
     start = time.perf_counter()
     params = {"params": json.dumps({"result_extension": extension})}
     body, kind = call(f"{url}/infer/{MODEL}?image={urllib.parse.quote(case)}", params)

@@ -37,8 +37,9 @@ ORDERS, MODES = ("probability", "logit"), ("linear", "spline")
 THRESHOLDS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6)
 VOLUMES_MM3 = (0, 10, 30, 60, 100)
 VOLUME_ERROR, PIECES = 0.1, 0.4
-COLUMNS = ("case", "order", "mode", "threshold", "min_mm3", "dice", "cldice", "volume_ratio", "betti0_error",
-           "inverse_s", "confidence")  # fmt: skip
+SETTING = ("order", "mode", "threshold", "min_mm3")
+FIGURES = ("dice", "cldice", "volume_ratio", "betti0_error", "inverse_s")
+COLUMNS = ("case", *SETTING, *FIGURES, "confidence")
 
 HEADS = {"order": "inverse on", "mode": "interpolation", "threshold": "threshold",
          "min_mm3": "smallest part, mm³", "dice_and_sd": "Dice (sd)", "cldice": "clDice",
@@ -56,14 +57,9 @@ def sweep_components(
     """
     labels, count = cc3d.connected_components(mask, connectivity=26, return_N=True)
     thin = skeleton(mask)
-    per_part = {
-        "voxels": labels[mask],
-        "shared": labels[mask & truth],
-        "line": labels[thin],
-        "line_shared": labels[thin & truth],
-        "truth_line_shared": labels[thin_truth & mask],
-    }
-    per_part = {name: np.bincount(of, minlength=count + 1) for name, of in per_part.items()}
+    sets = {"voxels": mask, "shared": mask & truth, "line": thin, "line_shared": thin & truth,
+            "truth_line_shared": thin_truth & mask}  # fmt: skip
+    per_part = {name: np.bincount(labels[of], minlength=count + 1) for name, of in sets.items()}
     true_parts = cc3d.connected_components(truth, connectivity=26, return_N=True)[1]
     rows = []
     for smallest in VOLUMES_MM3:
@@ -120,12 +116,11 @@ def mean_over_cases(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A row a setting: the means over the cases, with the sample's sd of the Dice."""
     groups = defaultdict(list)
     for row in rows:
-        groups[tuple(row[key] for key in ("order", "mode", "threshold", "min_mm3"))].append(row)
+        groups[tuple(row[key] for key in SETTING)].append(row)
     means = []
     for key, of in groups.items():
-        mean = dict(zip(("order", "mode", "threshold", "min_mm3"), key))
-        for name in ("dice", "cldice", "volume_ratio", "betti0_error", "inverse_s"):
-            mean[name] = float(np.mean([row[name] for row in of]))
+        mean = dict(zip(SETTING, key))
+        mean |= {name: float(np.mean([row[name] for row in of])) for name in FIGURES}
         mean["dice_sd"] = float(np.std([row["dice"] for row in of], ddof=1)) if len(of) > 1 else float("nan")
         means.append(mean)
     return means
@@ -159,8 +154,7 @@ def tables(means: list[dict[str, Any]], rows: list[dict[str, Any]], weights: str
     confidences = [row["confidence"] for row in rows if row["order"] == best["order"]]
 
     def beside(*free: str) -> str:
-        fixed = {"order", "mode", "threshold", "min_mm3"} - set(free)
-        return rows_of([m for m in means if all(m[key] == best[key] for key in fixed)])
+        return rows_of([m for m in means if all(m[key] == best[key] for key in set(SETTING) - set(free))])
 
     return f"""\
 Weights {weights}; {count} validation phantoms at the scanner's matrix, seeds {first} to {first + count - 1}.
@@ -193,7 +187,6 @@ def main(
     processes: Processes = None,
     override: Set = None,
 ) -> None:
-    """Make the phantoms that are missing, sweep, and write the tables."""
     keys = {"dataset_dir": data} | settings(override, "inference.yaml")
     items = held_out("validation", count, data, processes)
     runs = {mode: workflow("inference.yaml", **(keys | {"inverse_mode": mode})) for mode in MODES}

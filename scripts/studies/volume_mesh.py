@@ -39,7 +39,7 @@ def measure(case: str, vessels: Vessels, extension_diameters: float, meshes: Pat
     wall = smooth_surface(vessel_surface(vessels))[0]
     model = solver_model(wall, name_branches(vessel_tree(vessels, wall)), extension_diameters)
     kinds = [patch.kind for patch in model.patches]
-    row = dict.fromkeys(COLUMNS, "") | {
+    row = {
         "case": case,
         "surface_triangles": model.mesh.n_cells,
         "surface_volume_mm3": volume_mm3(model.mesh),
@@ -67,7 +67,6 @@ def main(
     meshes: Annotated[Path | None, typer.Option(help="folder for the meshes")] = None,
     out: Out = RESULTS,
 ) -> None:
-    """Measure, print a table, write a page."""
     if why_no_mesher() is not None:
         raise InputError(why_no_mesher())
     rows = []

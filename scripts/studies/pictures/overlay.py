@@ -46,7 +46,6 @@ def main(
     margin: Annotated[float, typer.Option(help="mm shown around the segmentation")] = 45.0,
     window: Annotated[tuple[float, float], typer.Option(help="HU", metavar="LOW HIGH")] = (-200, 700),
 ) -> None:
-    """Draw the picture."""
     image, spacing = to_ras(scan)
     mask = to_ras(segmentation)[0] > 0
     if image.shape != mask.shape:

@@ -10,21 +10,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
-import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from shared import ROOT
+from tensorboard.program import TensorBoard
 
 from bundle.common.errors import InputError
 
@@ -45,38 +41,28 @@ def find_browser() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
-@contextmanager
-def serving(logdir: Path) -> Iterator[str]:
-    """TensorBoard on `logdir`; yields its address once it answers.
+def serve(logdir: Path) -> str:
+    """Address of a TensorBoard on `logdir`, in a thread of this process, once it has found a run.
 
     Raises:
-        InputError: it ended, or did not answer within two minutes.
+        InputError: it found none within two minutes.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{probe.getsockname()[1]}/"
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logdir), "--host", "127.0.0.1"]
-    command += ["--port", address.rstrip("/").rsplit(":", 1)[1], "--samples_per_plugin", "images=1000"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 120
-        while not _has_runs(address):
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise InputError(f"TensorBoard did not find a run in {logdir}")
-            time.sleep(0.5)
-        time.sleep(3.0)  # until every event of the runs is read
-        yield address
-    finally:
-        server.terminate()
-        server.wait()
+    server = TensorBoard()
+    words = ["--host", "127.0.0.1", "--port", "0", "--samples_per_plugin", "images=1000"]
+    server.configure(["tensorboard", "--logdir", str(logdir), *words])
+    address = server.launch()
+    deadline = time.monotonic() + 120
+    while not _has_runs(address):
+        if time.monotonic() > deadline:
+            raise InputError(f"TensorBoard did not find a run in {logdir}")
+        time.sleep(0.5)
+    time.sleep(3.0)  # until every event of the runs is read
+    return address
 
 
 def _has_runs(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address + "data/runs", timeout=10) as answer:
-            return answer.read().strip() not in (b"", b"[]")
-    except (urllib.error.URLError, ConnectionError):
-        return False
+    with urllib.request.urlopen(address + "data/runs", timeout=10) as answer:
+        return answer.read().strip() not in (b"", b"[]")
 
 
 def picture(browser: str, address: str, path: Path, width: int, height: int) -> None:
@@ -100,16 +86,15 @@ def main(
     out: Path = ROOT / "docs" / "images",
     page: Annotated[list[Page] | None, typer.Option(help="by default all")] = None,
 ) -> None:
-    """Take the pictures."""
     browser = find_browser()
     if browser is None:
         raise typer.BadParameter(
             f"no browser: none of {', '.join(BROWSERS)} is installed (Debian: apt-get install chromium)"
         )
     out.mkdir(parents=True, exist_ok=True)
-    with serving(logdir) as address:
-        for name in [chosen.value for chosen in page or Page]:
-            place, width, height = PAGES[name]
-            path = out.resolve() / f"tensorboard_{name}.png"
-            picture(browser, address + place, path, width, height)
-            print(path)
+    address = serve(logdir)
+    for name in [chosen.value for chosen in page or Page]:
+        place, width, height = PAGES[name]
+        path = out.resolve() / f"tensorboard_{name}.png"
+        picture(browser, address + place, path, width, height)
+        print(path)

@@ -50,14 +50,10 @@ FLOATS = [0.0, -1.0, 1e-40, 1e38, float("nan"), float("inf"), float("-inf"), 352
 LIMIT_GIB, LIMIT_S = 6, 120
 
 
-def scan(seed: int = 0) -> np.ndarray:
-    """A volume in HU."""
-    return np.random.default_rng(seed).integers(-1000, 700, SHAPE).astype(np.int16)
-
-
 def write_seeds(folder: Path) -> dict[str, list[bytes]]:
     """Whole files of each kind, raw and compressed."""
-    volume = itk.image_from_array(scan().T.copy())
+    scan = np.random.default_rng(0).integers(-1000, 700, SHAPE).astype(np.int16)  # HU
+    volume = itk.image_from_array(scan.T.copy())
     volume.SetSpacing([0.4, 0.5, 0.6])
     made: dict[str, list[bytes]] = {suffix: [] for suffix in SUFFIXES}
     for suffix in SUFFIXES:
@@ -65,7 +61,7 @@ def write_seeds(folder: Path) -> dict[str, list[bytes]]:
         for compressed in (False, True):
             if suffix.startswith(".nii"):
                 kind = nib.Nifti2Image if compressed else nib.Nifti1Image
-                nib.save(kind(scan(), np.diag([0.4, 0.5, 0.6, 1])), path)
+                nib.save(kind(scan, np.diag([0.4, 0.5, 0.6, 1])), path)
             else:
                 itk.imwrite(volume, path, compression=compressed)
             made[suffix].append(path.read_bytes())

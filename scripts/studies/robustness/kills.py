@@ -78,7 +78,6 @@ def count_files(out: Path) -> int:
 
 
 def main(kills: int = 20, cases: int = 5, seed: int = 0, out: Out = RESULTS) -> None:
-    """Run the trial and count."""
     moments = random.Random(seed)
     torch.set_num_threads(1)  # threads do not survive a fork
     with tempfile.TemporaryDirectory() as temporary:

@@ -41,7 +41,6 @@ def export(folder: str, options: dict) -> tuple[dict[str, float], int]:
 
 
 def main(seed: int = SEED, shape: tuple[int, int, int] = SHAPE, out: Out = RESULTS) -> None:
-    """Draw the phantom, export its geometry twice, and say where the time went."""
     columns = {"default": {}, "everything": EVERYTHING}
     with tempfile.TemporaryDirectory() as folder:
         phantom = make_phantom(seed, shape, workers=2)

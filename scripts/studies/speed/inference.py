@@ -84,7 +84,6 @@ def main(
     out: Out = RESULTS,
     override: Set = None,
 ) -> None:
-    """Run inference on one scan and say where the time went."""
     stages = Stages()
     stages.add("import", time.perf_counter() - START, time.process_time() - CPU_START)
     configs = [path.resolve() for path in config_file or ()] or ["inference.yaml"]

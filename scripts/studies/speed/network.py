@@ -5,11 +5,10 @@ python scripts/study.py speed network
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from contextlib import nullcontext
 
 import torch
+from torch.utils.benchmark import Timer
 
 from bundle.common.errors import InputError
 from bundle.networks import ResUNet3D
@@ -17,17 +16,6 @@ from bundle.networks import ResUNet3D
 from ..common import RESULTS, Out, table, write_results
 
 REPEATS = 30
-
-
-def milliseconds(call: Callable[[], object]) -> float:
-    for _ in range(5):
-        call()
-    torch.cuda.synchronize()
-    start = time.perf_counter()
-    for _ in range(REPEATS):
-        call()
-    torch.cuda.synchronize()
-    return (time.perf_counter() - start) / REPEATS * 1e3
 
 
 def main(out: Out = RESULTS) -> None:
@@ -45,8 +33,9 @@ def main(out: Out = RESULTS) -> None:
             network, image = network.to(memory_format=layout), image.to(memory_format=layout)
             for precision, context in precisions.items():
                 torch.cuda.reset_peak_memory_stats()
-                with context:
-                    spent = milliseconds(lambda: network(image))  # noqa: B023
+                timer = Timer("network(image)", globals={"network": network, "image": image})
+                with context:  # the timer warms up, and waits for the GPU
+                    spent = timer.timeit(REPEATS).mean * 1e3
                 peak = torch.cuda.max_memory_allocated() / 2**30
                 rows.append({"layout": name, "precision": precision, "ms": spent, "peak_gib": peak})
     columns = {"layout": "memory", "precision": "precision", "ms": "ms", "peak_gib": "peak GiB"}
