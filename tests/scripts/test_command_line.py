@@ -13,12 +13,12 @@ from shared import ROOT, settings
 
 from bundle.common.errors import InputError
 
-SCRIPTS = ("demo", "make_phantoms", "train_default", "reconstruct", "label")
-ALONE = ("accuracy", "geometry", "geometry_scans", "label", "postprocessing", "volume_mesh")
+SCRIPTS = ("demo", "make_phantoms", "train_default", "train_native", "reconstruct", "label")
+ALONE = ("accuracy", "geometry", "geometry_scans", "label", "native", "postprocessing", "volume_mesh")
 PARTS = {
     "pictures": ("overlay", "tensorboard"),
     "robustness": ("fuzz", "kills", "memory", "orientations"),
-    "speed": ("dashboard", "geometry", "inference", "network", "phantoms", "several_gpus"),
+    "speed": ("crops", "dashboard", "geometry", "inference", "network", "phantoms", "several_gpus"),
 }
 STUDIES = [(name,) for name in ALONE] + [(group, part) for group, parts in PARTS.items() for part in parts]
 

@@ -8,9 +8,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from monai.data import MetaTensor
 from PIL import Image
 from script_call import study
-from shared import SEEDS
+from shared import ROOT, SEEDS
 from studies.common import table, write_results
 
 from bundle.geometry.solver.tetrahedra import why_no_mesher
@@ -90,6 +91,45 @@ def test_the_choice_is_the_best_of_those_that_keep_the_rule():
     assert "**Chosen:** inverse on the logit, spline, threshold 0.35, parts from 60 mm³: Dice 0.8000" in page
 
 
+def test_native(phantoms, tmp_path):
+    """What is set of the windows is for the native network alone: the default one has none."""
+    small = ("--set", "resize#spacing_mm=4", "--set", "inferer#roi_size=[32,32,32]", *SMALL)
+    words = ("--count", 1, "--data", phantoms / "test", "--out", tmp_path)
+    assert study("native", *words, *small) == 0
+    rows = rows_of(tmp_path / "native.csv")
+    assert [row["method"] for row in rows] == ["default", *(f"native, {level}" for level in (0.3, 0.4, 0.5))]
+    assert {row["case"] for row in rows} == {str(SEEDS["test"])}
+    assert all(0 <= float(row["dice"]) <= 1 and int(row["parts"]) <= int(row["parts_before"]) for row in rows)
+    assert "phantoms at the scanner's matrix" in (tmp_path / "native.md").read_text()
+
+
+def test_a_mask_that_is_the_truth_sees_all_of_the_line():
+    from studies.native import measure
+
+    affine = np.diag([-0.5, 0.5, 0.5, 1.0])
+    volume = torch.zeros(1, 20, 20, 60)
+    volume[:, 8:12, 8:12, 5:55] = 1
+    volume[:, 2, 2, 2] = 1  # a speck
+    mask = MetaTensor(volume, affine=affine)
+    points = [[-5.0, 5.0, z] for z in np.arange(3, 27, 0.5)]
+    branch = {"points_ras_mm": points, "radius_mm": [1.0] * len(points)}
+    empty = {"points_ras_mm": [], "radius_mm": []}  # of which the scan shows nothing
+    row = measure(mask, mask, {"branches": [branch, empty]}, smallest_mm3=1)
+    assert row["parts"] == 1 and row["parts_before"] == 2
+    assert row["precision"] == row["recall"] == row["seen_middle"] == 1 and np.isnan(row["seen_thin"])
+    far = {"branches": [branch | {"points_ras_mm": [[p[0] - 9, *p[1:]] for p in points]}]}
+    assert measure(mask, mask, far, smallest_mm3=1)["f1"] == 0
+    assert measure(MetaTensor(0 * volume, affine=affine), mask, far, smallest_mm3=1)["dice"] == 0
+
+
+def test_the_page_of_the_native_network_has_the_figures_of_its_rows():
+    from studies.native import figures
+
+    results = ROOT / "docs" / "results"
+    tables = figures(rows_of(results / "native.csv"), []).split("\n\n")[1]
+    assert tables in (results / "native.md").read_text()
+
+
 @pytest.mark.slow
 def test_geometry(tmp_path):
     assert study("geometry", "--first-seed", 100, "--count", 1, "--kind", "mask", "--out", tmp_path) == 0
@@ -110,6 +150,14 @@ def test_volume_mesh(tmp_path):
 def test_volume_mesh_without_gmsh_is_a_sentence(tmp_path, capsys):
     assert study("volume_mesh", "--out", tmp_path) == 1
     assert "[mesher]" in capsys.readouterr().err
+
+
+def test_speed_of_crops(tmp_path):
+    words = ("--size", 16, "--size", 24, "--patients", 1, "--batches", 2, "--batch-size", 1)
+    assert study("speed", "crops", *words, "--out", tmp_path) == 0
+    rows = rows_of(tmp_path / "speed_crops.csv")
+    assert [row["size"] for row in rows] == ["16³", "24³"]
+    assert all(float(row["plan_ms"]) > 0 and float(row["crops_a_second"]) > 0 for row in rows)
 
 
 def test_speed_of_an_inference(phantoms, tmp_path):
