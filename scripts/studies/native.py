@@ -4,10 +4,10 @@
     python scripts/study.py native --native runs/native/weights.pt     # as scripts/train_native.py leaves it
     python scripts/study.py native --set inferer#overlap=0.25          # of the windows
 
-On held-out phantoms. Each runs as configs/inference.yaml has it, the native one with configs/modes/native.yaml
-on top and fixed thresholds; both drop specks by the config's rule. Measured on the scan's own grid: Dice, clDice,
-parts, and against the phantom's true centreline the precision, recall and F1 of the predicted one within
-1.5 mm, and what is seen of the true one by its radius.
+On held-out phantoms. Each runs as configs/inference.yaml has it, the native one with
+configs/modes/native.yaml on top and fixed thresholds; both drop specks by the config's rule. Measured on the
+scan's own grid: Dice, clDice, parts, and against the phantom's true centreline the precision, recall and F1
+of the predicted one within 1.5 mm, and what is seen of the true one by its radius.
 """
 
 from __future__ import annotations
