@@ -67,23 +67,24 @@ def network_keys(weights: Path) -> dict[str, Any]:
 def predict(image: str, name: str, run: ConfigWorkflow) -> tuple[dict[str, MetaTensor], float]:
     """Masks (1, X, Y, Z) on the scan's grid by method, and the seconds from the loaded scan to them."""
     get = run.parser.get_parsed_content
-    device, lower = torch.device(get("device")), get("threshold_lower")
+    device = torch.device(get("device"))
     load, *steps = get("preprocessing").transforms
     data = load({"image": image})
     data["image"] = data["image"].to(device)
     began = time.perf_counter()
     data = Compose(steps)(data)
-    with torch.inference_mode(), torch.autocast(device.type, torch.float16, enabled=get("amp")):
-        pred = get("inferer")(data["image"].as_tensor()[None], get("network").eval())[0].float()
+    with torch.inference_mode():
+        with torch.autocast(device.type, torch.float16, enabled=get("amp")):
+            pred = get("inferer")(data["image"].as_tensor()[None], get("network").eval())[0].float()
         data["pred"] = MetaTensor(pred).copy_meta_from(data["image"])
         data = Compose([get("inverse"), get("activation")])(data)
-        levels = {f"native, {level}": (level, level) for level in THRESHOLDS}
-        if name == "default":
-            levels = {"default": (get("threshold_upper"), lower)}
-        masks = {
-            method: AdaptiveThresholdd("pred", *bounds, get("threshold_confident"))(data)["pred"].cpu()
-            for method, bounds in levels.items()
-        }
+    levels = {f"native, {level}": (level, level) for level in THRESHOLDS}
+    if name == "default":
+        levels = {"default": (get("threshold_upper"), get("threshold_lower"))}
+    masks = {
+        method: AdaptiveThresholdd("pred", *bounds, get("threshold_confident"))(data)["pred"].cpu()
+        for method, bounds in levels.items()
+    }
     return masks, time.perf_counter() - began
 
 
