@@ -2,8 +2,8 @@
 
     python scripts/study.py paper
 
-Runs configs/evaluate.yaml over held-out phantoms with the bundle's defaults and with configs/modes/paper.yaml,
-the same weights in both. Of the masks it takes the metrics, of the meshes the volume: what opening, keeping the
+Runs configs/evaluate.yaml over held-out phantoms with the bundle's defaults and with the paper's mode, the
+same weights in both. Of the masks it takes the metrics, of the meshes the volume: what opening, keeping the
 largest part and Laplacian smoothing leave of it.
 """
 
@@ -53,8 +53,8 @@ def main(
     cases = held_out("test", count, data, processes)
     rows = []
     for mode, configs in MODES.items():
-        keys = {"dataset_dir": data, "output_dir": output_dir / mode, "part": "all", "geometry#pictures": False}
-        run = workflow(*configs, **keys)
+        keys = {"dataset_dir": data, "output_dir": output_dir / mode, "part": "all"}
+        run = workflow(*configs, **keys, **{"geometry#pictures": False})
         run.dataset_data = cases  # a folder may hold more
         run.initialize()
         run.run()
@@ -63,8 +63,10 @@ def main(
     means = []
     for mode in MODES:
         own = [row for row in rows if row["mode"] == mode]
-        mean = {name: float(np.mean([row[name] for row in own])) for name in (*MASK, *MESH) if name in own[0]}
-        means.append({"mode": mode, "least_ratio": min(row["mesh_ratio"] for row in own)} | mean)
+        names = [name for name in (*MASK, *MESH) if name in own[0]]
+        mean = {name: float(np.mean([row[name] for row in own])) for name in names}
+        least = min(row["mesh_ratio"] for row in own)
+        means.append({"mode": mode, "least_ratio": least} | mean)
     text = f"""\
 Weights {weights}; {count} phantoms at the scanner's matrix, seeds {SEEDS["test"]} to
 {SEEDS["test"] + count - 1}. Means over the cases, on the scan's own grid; "least" is the case whose mesh keeps
