@@ -63,7 +63,7 @@ def warp_batch(
 
     Args:
         image: (B, C, X, Y, Z) float, interpolated linearly.
-        label: (B, D, X, Y, Z) float, the share of each voxel that is lumen; interpolated linearly too,
+        label: (B, D, X, Y, Z) float, the fraction of each voxel that is lumen; interpolated linearly too,
             so that image and label blur alike.
         matrices: (B, 3, 3) from `affine_matrices`, about the centre of the volume, in millimetres.
         shift_mm: (B, 3) along X, Y, Z.

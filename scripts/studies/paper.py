@@ -69,7 +69,7 @@ def main(
         means.append({"mode": mode, "least_ratio": least} | mean)
     text = f"""\
 Weights {weights}; {count} phantoms at the scanner's matrix, seeds {SEEDS["test"]} to
-{SEEDS["test"] + count - 1}. Means over the cases, on the scan's own grid; "least" is the case whose mesh keeps
+{SEEDS["test"] + count - 1}. Means over the cases, at the scan grid; "least" is the case whose mesh keeps
 least of the true volume.
 
 {table(means, {"mode": "", **MASK})}

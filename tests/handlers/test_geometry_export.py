@@ -7,7 +7,7 @@ from ignite.engine import Engine
 from monai.data import MetaTensor
 
 from bundle.geometry.case.options import ExportOptions
-from bundle.handlers.cases.geometry import GeometryExport
+from bundle.handlers.cases.geometry_export import GeometryExport
 
 
 def item(case, radius, affine=None):

@@ -10,7 +10,7 @@ from monai.data import MetaTensor
 from monai.transforms import Invertd, SaveImaged
 
 from bundle.geometry.case.options import ExportOptions
-from bundle.handlers.cases.geometry import GeometryExport
+from bundle.handlers.cases.geometry_export import GeometryExport
 from bundle.transforms.export_geometry import ExportGeometryd
 
 

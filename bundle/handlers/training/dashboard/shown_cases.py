@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 class Case:
     """A case of the validation, axes RAS.
 
-    image, truth, probability: (X, Y, Z) in 0..1; the truth is the share of lumen. affine: (4, 4) voxel to
+    image, truth, probability: (X, Y, Z) in 0..1; the truth is the volume fraction of lumen. affine: (4, 4) voxel to
     RAS mm.
     """
 
@@ -91,12 +91,12 @@ def scene(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     return np.stack([-x, z, y], axis=1), faces, rgb.astype(np.uint8)
 
 
-def _lumen(share: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, pv.PolyData]:
+def _lumen(fraction: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, pv.PolyData]:
     """Voxel centres (N, 3) mm and wall of what is at least `LEVEL` on a grid twice as fine."""
-    region = region_of(share >= LEVEL)
+    region = region_of(fraction >= LEVEL)
     if region is None:
         return np.zeros((0, 3)), pv.PolyData()
-    volume, affine = region.take(share), region.affine(affine)
+    volume, affine = region.take(fraction), region.affine(affine)
     size = [2 * n for n in volume.shape]
     fine = resize_volume(torch.from_numpy(volume)[None], size, "spline")[0].numpy()
     affine = affine @ scale_affine(volume.shape, size)
