@@ -58,7 +58,8 @@ class BatchAugment:
             brought back.
 
     Shapes: image (B, C, X, Y, Z) float in [0, 1], label (B, D, X, Y, Z) float, the
-    fraction of each voxel that is lumen, which geometry blurs as it does the image; both keep shape and dtype.
+    fraction of each voxel that is lumen, which geometry blurs as it does the image; both keep
+    shape and dtype.
     """
 
     def __init__(

@@ -37,8 +37,8 @@ logger = logging.getLogger(__name__)
 class Case:
     """A case of the validation, axes RAS.
 
-    image, truth, probability: (X, Y, Z) in 0..1; the truth is the volume fraction of lumen. affine: (4, 4) voxel to
-    RAS mm.
+    image, truth, probability: (X, Y, Z) in 0..1; the truth is the volume fraction of lumen.
+    affine: (4, 4) voxel to RAS mm.
     """
 
     name: str
