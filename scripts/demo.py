@@ -4,8 +4,6 @@ python scripts/demo.py               # a second run only shows what is there
 python scripts/demo.py --seed 3      # another patient
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -6,8 +6,6 @@ The app (MONAI Label's own `monaibundle`) is laid out in `label/monaibundle`; a 
 weights to the app, not over the bundle's.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import sys

@@ -5,8 +5,6 @@ python scripts/make_phantoms.py --count 200 --small --out data/small  # 128 x 12
 python scripts/make_phantoms.py --shape 160 160 120                   # any other matrix
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -7,8 +7,6 @@ NIfTI, NRRD, MHA. Each file becomes a folder DIR/<name>/ with mesh, point cloud,
 and <name>.json; a file that fails is reported at the end and does not stop the others.
 """
 
-from __future__ import annotations
-
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path

@@ -7,8 +7,6 @@
 A study writes docs/results/<study>.md and <study>.csv; one of several parts writes its part of the page.
 """
 
-from __future__ import annotations
-
 import ast
 import importlib
 import sys

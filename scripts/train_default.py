@@ -9,8 +9,6 @@ again continue the same run; a killed one loses no more than an epoch. Training 
 configs/modes/phantom_pool.yaml on top.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import shutil

@@ -13,8 +13,6 @@ alone. --init models/native_checkpoint.pt starts a new run from there, with othe
 --seed.
 """
 
-from __future__ import annotations
-
 import csv
 import os
 import time

@@ -6,8 +6,6 @@ Makes the phantoms that are missing (test seeds, scanner's matrix), runs configs
 and measures what the network's grid would cost a perfect network. Rerun it after new weights.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

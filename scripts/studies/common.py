@@ -1,7 +1,5 @@
 """What the studies share: held-out phantoms, where and with what it was measured, pages and rows."""
 
-from __future__ import annotations
-
 import datetime
 import os
 import platform

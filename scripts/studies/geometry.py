@@ -13,8 +13,6 @@ of 0.4 mm around the tree, not on the scanner's matrix: no image is needed, and 
 Seeds from 300 are for the figures that are reported; thresholds were chosen on seeds from 100 and 200.
 """
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from enum import Enum

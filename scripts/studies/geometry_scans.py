@@ -8,8 +8,6 @@ configs/inference.yaml. Surface, centreline, names and lesions are then measured
 analytic vessels: from the phantom's own mask, and from what the network wrote.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -7,8 +7,6 @@ CASE is the name of a scan among the studies. Writes mask, mesh, picture and the
 prints the seconds of each stage and the peak memory.
 """
 
-from __future__ import annotations
-
 import email
 import json
 import time

@@ -7,8 +7,6 @@ same weights in both. Of the masks it takes the metrics, of the meshes the volum
 largest part and Laplacian smoothing leave of it.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 from pathlib import Path

@@ -6,8 +6,6 @@ The phantoms are those of the study geometry, drawn as masks at 0.4 mm. NARCO_11
 docs/results/narco119.md, its mask at 0.5 mm without the aorta. Every open end gets a straight extension.
 """
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Annotated

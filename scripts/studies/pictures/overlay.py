@@ -3,8 +3,6 @@
 python scripts/study.py pictures overlay scan.nii.gz eval/scan/scan_seg.nii.gz --out overlay.png
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -6,8 +6,6 @@ Starts TensorBoard on a free port, lets Chromium without a window open each dash
 `tensorboard_<dashboard>.png`. Chromium comes with the system (Debian: apt-get install chromium).
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

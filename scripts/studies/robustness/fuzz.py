@@ -9,8 +9,6 @@ its own with a limit on memory and time: a crash or a hang is then found, counte
 kept.
 """
 
-from __future__ import annotations
-
 import gzip
 import logging
 import multiprocessing

@@ -8,8 +8,6 @@ every case must then have the bytes of the undisturbed run (the JSON without its
 beside it; in between, whatever bears a final name must be whole. Ends with an error where it is not so.
 """
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 import os

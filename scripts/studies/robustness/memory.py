@@ -5,8 +5,6 @@
 The cases are small, so that what is left behind by each stands out from what one case needs.
 """
 
-from __future__ import annotations
-
 import os
 import tempfile
 from pathlib import Path

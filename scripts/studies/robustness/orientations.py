@@ -7,8 +7,6 @@ network sees brightness alone. Of each order the mask (turned back), the mesh an
 against those of the first.
 """
 
-from __future__ import annotations
-
 import itertools
 import tempfile
 from pathlib import Path

@@ -4,8 +4,6 @@
     python scripts/study.py speed crops --size 128 --size 160
 """
 
-from __future__ import annotations
-
 import time
 from typing import Annotated, Any
 

@@ -3,8 +3,6 @@
 python scripts/study.py speed dashboard
 """
 
-from __future__ import annotations
-
 import statistics
 import tempfile
 import time

@@ -6,8 +6,6 @@ A phantom's own mask, in a process of its own for each measurement, as scripts/r
 default files, and again with every mesh format, voxel cloud and solver model as well.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import tempfile
 import time

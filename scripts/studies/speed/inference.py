@@ -6,8 +6,6 @@
 The run is that of configs/inference.yaml itself; every transform in it is timed where it stands.
 """
 
-from __future__ import annotations
-
 import time
 
 START, CPU_START = time.perf_counter(), time.process_time()

@@ -3,8 +3,6 @@
 python scripts/study.py speed network
 """
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 
 import torch

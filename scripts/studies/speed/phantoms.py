@@ -3,8 +3,6 @@
 python scripts/study.py speed phantoms      # the small form on one core, the scanner's matrix on two
 """
 
-from __future__ import annotations
-
 import os
 
 # One BLAS thread: the small form is made one a core.

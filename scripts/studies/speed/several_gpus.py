@@ -11,8 +11,6 @@ Logging, validation and checkpoints are left out. Without a GPU it runs on the C
     python scripts/study.py speed several_gpus --set channels=[4,8] --batch-size 1 --steps 6 --phantoms 4
 """
 
-from __future__ import annotations
-
 import json
 import math
 import subprocess
