@@ -1,7 +1,9 @@
-"""How fast crops are drawn to train on: patients and plans on one core, rendering on the device there is.
+"""How fast crops are drawn to train on.
 
     python scripts/study.py speed crops
     python scripts/study.py speed crops --size 128 --size 160
+
+Patients and plans on one core, rendering on the device there is.
 """
 
 import time
