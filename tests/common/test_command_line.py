@@ -81,13 +81,17 @@ def test_steps_that_are_none_are_named_with_those_there_are():
     check_overrides(TRAIN, {}, run_id="training")
 
 
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["training", "--config_file", TRAIN, "--max_epoch", "3"], "did you mean max_epochs?"),
-        (["inference", "--config_file", INFERENCE, "--outptu_dir", "x"], "did you mean output_dir?"),
-        (["evaluating", "--config_file", EVALUATE, "--prat", "all"], "did you mean part?"),
-        (["train", "--config_file", TRAIN], "training or run"),
+        slow(["inference", "--config_file", INFERENCE, "--outptu_dir", "x"], "did you mean output_dir?"),
+        slow(["evaluating", "--config_file", EVALUATE, "--prat", "all"], "did you mean part?"),
+        slow(["train", "--config_file", TRAIN], "training or run"),
     ],
     ids=["training", "inference", "evaluating", "run id"],
 )
