@@ -1,11 +1,12 @@
 # make demo    a synthetic CT angiogram through the whole chain
 # make test    the quick tests
 # make label   MONAI Label with this bundle, e.g. make label STUDIES=/data/scans PORT=8001
-# Each makes .venv on its first run. Another interpreter: make demo PYTHON=python3.12
+# Each makes .venv on its first run. Another interpreter: make demo PYTHON=python3.12; more cores: make test JOBS=8
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 TESTS ?= tests
+JOBS ?= 2
 LABEL_VENV := .venv-label
 STUDIES ?= label/studies
 PORT ?= 8000
@@ -28,7 +29,7 @@ demo: $(VENV)/installed
 	@$(RUN) scripts/demo.py
 
 test: $(VENV)/installed-test
-	$(RUN) -m pytest -m "$(QUICK)" $(TESTS)
+	$(RUN) -m pytest -m "$(QUICK)" -n $(JOBS) --dist loadfile $(TESTS)
 
 label: $(LABEL_VENV)/installed
 	@$(LABEL_VENV)/bin/python scripts/label.py --studies "$(STUDIES)" --port $(PORT)
