@@ -86,10 +86,9 @@ def main(
     processes: Processes = None,
     override: Set = None,
 ) -> None:
-    keys = {"dataset_dir": data, "output_dir": output_dir, "part": "all", "write_geometry": False}
-    keys |= settings(override, "evaluate.yaml")
+    keys = {"output_dir": output_dir, "write_geometry": False} | settings(override, "evaluate.yaml")
     items = held_out("test", count, data, processes)
-    run = workflow("evaluate.yaml", **keys)
+    run = workflow("evaluate.yaml", **{"dataset#data": items} | keys)
     get = run.parser.get_parsed_content
     run.run()
     cases = json.loads((Path(get("output_dir")) / "metrics.json").read_text())["cases"]

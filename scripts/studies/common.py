@@ -25,13 +25,13 @@ Out = Annotated[Path, typer.Option(help="folder of the page and its CSV")]
 def held_out(part: str, count: int, folder: str | Path, processes: int | None = None) -> list[dict[str, str]]:
     """Phantoms at the scanner's matrix of the seeds of a part, as ``{"case", "image", "label"}``.
 
-    Those that are in `folder` already are kept.
+    Those that are in `folder` already are kept; further ones there are left out.
     """
     from bundle.data import find_cases, part_of
     from bundle.phantom import write_imagecas
 
     write_imagecas(range(SEEDS[part], SEEDS[part] + count), folder, processes=processes)
-    return part_of(find_cases(folder), "all")
+    return part_of(find_cases(folder), "all")[:count]
 
 
 def stamp() -> str:

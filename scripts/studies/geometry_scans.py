@@ -29,12 +29,11 @@ def main(
     processes: Processes = None,
     override: Set = None,
 ) -> None:
-    keys = {"dataset_dir": data, "output_dir": output_dir, "geometry#pictures": False}
-    keys |= settings(override, "inference.yaml")
+    keys = {"output_dir": output_dir, "geometry#pictures": False} | settings(override, "inference.yaml")
     items = held_out("test", count, data, processes)
-    workflow("inference.yaml", **keys).run()
+    workflow("inference.yaml", **{"dataset#data": items} | keys).run()
     rows: list[dict[str, Any]] = []
-    for item in items[:count]:
+    for item in items:
         case, seed = item["case"], SEEDS["test"] + int(item["case"]) - 1
         tubes = true_tubes(seed)
         volume = rasterise(tubes)[2]

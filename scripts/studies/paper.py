@@ -51,10 +51,8 @@ def main(
     cases = held_out("test", count, data, processes)
     rows = []
     for mode, configs in MODES.items():
-        keys = {"dataset_dir": data, "output_dir": output_dir / mode, "part": "all"}
-        run = workflow(*configs, **keys, **{"geometry#pictures": False})
-        run.dataset_data = cases  # a folder may hold more
-        run.initialize()
+        keys = {"dataset#data": cases, "output_dir": output_dir / mode, "geometry#pictures": False}
+        run = workflow(*configs, **keys)
         run.run()
         rows += rows_of(mode, output_dir / mode)
     weights = weights_line(run.parser.get_parsed_content("ckpt_path"))

@@ -14,6 +14,7 @@ import numpy as np
 import pyvista as pv
 from scipy.spatial import cKDTree
 
+import bundle
 from bundle.common.coordinates import ras_to_lps
 from bundle.common.files import replacing
 from bundle.geometry.core import part_of_vertices, triangles, volume_mm3
@@ -28,7 +29,7 @@ __all__ = [
 
 POOR = 0.1  # scaled Jacobian below which an element is counted as poor
 _SIDES = np.array([[0, 1, 2], [0, 1, 3], [0, 2, 3], [1, 2, 3]])  # of a tetrahedron
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(bundle.__file__).resolve().parents[1]
 
 
 class NoVolumeMesh(ValueError):

@@ -48,6 +48,17 @@ def two_vessels():
     return model_of(lambda p: np.maximum(tube(p, TRUNK + up, 1.4), tube(p, TRUNK - up, 1.2)), (48, 36, 18))
 
 
+def test_the_worker_finds_the_bundle_from_any_folder(tmp_path, monkeypatch):
+    """Without its installation too: -S leaves out what pip has put there."""
+    children = []
+    done = subprocess.CompletedProcess([], 0)
+    monkeypatch.setattr(made_by.subprocess, "run", lambda *words, **how: children.append(how) or done)
+    made_by._run_worker([], 1.0)
+    monkeypatch.undo()
+    code = "import importlib.util as u; assert u.find_spec('bundle').origin and not u.find_spec('metrics')"
+    subprocess.run([sys.executable, "-S", "-c", code], cwd=tmp_path, env=children[0]["env"], check=True)
+
+
 @can_mesh
 @pytest.mark.parametrize(
     ("make", "ends", "parts"),
