@@ -8,7 +8,7 @@ import numpy as np
 from nibabel import orientations
 
 from bundle.phantom.anatomy import draw_chest
-from bundle.phantom.core import Grid, draw_contrast
+from bundle.phantom.core import draw_contrast
 from bundle.phantom.scanner import acquire, draw_protocol, paint_organs, paint_vessels, shift_slabs, streaks
 from bundle.phantom.vessels import add_disease, draw_coronaries
 
@@ -77,9 +77,7 @@ def make_phantom(
     place = machine.normal(0, [20, 60, 150])  # where the table stood: scanner coordinates have any offset
     contrast = draw_contrast(patient)
     grid = protocol.grid(shape)
-    # Anatomy is drawn on the acquisition's extent, not on its voxels: every shape shows one patient.
-    extent = Grid(np.zeros(3), np.array(protocol.grid((2, 2, 2)).spacing) * 2, (2, 2, 2))
-    chest = draw_chest(patient, extent, contrast)
+    chest = draw_chest(patient, protocol.extent(), contrast)
     tree = draw_coronaries(patient, chest)
     deposits = add_disease(patient, tree, contrast)
 

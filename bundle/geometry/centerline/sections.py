@@ -31,11 +31,10 @@ class Lumen:
 
 @dataclass(frozen=True)
 class Sections:
-    """One row a section: centroid (N, 3) RAS mm, area (N,) mm2, rays (N, R): distance to the wall, mm."""
+    """One row a section: centroid (N, 3) RAS mm, area (N,) mm2."""
 
     centroid: np.ndarray
     area: np.ndarray
-    rays: np.ndarray
 
     @property
     def radius(self) -> np.ndarray:
@@ -85,4 +84,4 @@ def cross_sections(
     square = (rays**2).sum(axis=1)
     moment = np.einsum("nr,nrd->nd", rays**3, direction) * (2.0 / 3.0)
     centroid = points + moment / np.where(square > 0, square, 1.0)[:, None]
-    return Sections(centroid, square * np.pi / _RAYS, rays)
+    return Sections(centroid, square * np.pi / _RAYS)

@@ -1,13 +1,12 @@
 """Masks as they are handed in; meshes, clouds and trees on disk, in LPS mm."""
 
-from .masks import as_volume, read_mask
+from .masks import read_mask
 from .meshes import write_cloud_ply, write_cloud_vtp, write_glb, write_obj, write_ply, write_stl, write_vtp
 from .trees import BRANCH_COLUMNS, STENOSIS_COLUMNS, read_branches, write_tree
 
 __all__ = [
     "BRANCH_COLUMNS",  # of the table of branches
     "STENOSIS_COLUMNS",  # of the table of narrowings
-    "as_volume",  # an array with three axes
     "read_branches",  # what write_tree wrote
     "read_mask",  # labels or a probability, from any array
     "write_cloud_ply",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["as_volume", "read_mask"]
+__all__ = ["read_mask"]
 
 
-def as_volume(array: np.ndarray) -> np.ndarray:
+def _as_volume(array: np.ndarray) -> np.ndarray:
     """The array with three axes; trailing axes of one are dropped.
 
     Raises:
@@ -46,7 +46,7 @@ def read_mask(
         >>> read_mask(np.array([[[0.1, 0.7]]]))[0].tolist()
         [[[False, True]]]
     """
-    array = as_volume(array)
+    array = _as_volume(array)
     whole = array.dtype.kind in "biu" or bool((array == np.rint(array)).all())
     if not whole:
         low, high = float(array.min()), float(array.max())

@@ -13,7 +13,7 @@ import numpy as np
 
 from bundle.common.files import replacing
 from bundle.phantom.anatomy import draw_chest
-from bundle.phantom.core import Grid, draw_contrast
+from bundle.phantom.core import draw_contrast
 from bundle.phantom.scanner import draw_protocol
 from bundle.phantom.vessels import STEP, add_disease, draw_coronaries, draw_lookalikes
 
@@ -93,7 +93,7 @@ def draw_patient(seed: int, *, extra_veins: bool = True) -> Patient:
     stream, machine = (np.random.default_rng([seed, k]) for k in range(2))
     protocol = draw_protocol(machine)
     contrast = draw_contrast(stream)
-    extent = Grid(np.zeros(3), np.array(protocol.grid((2, 2, 2)).spacing) * 2, (2, 2, 2))
+    extent = protocol.extent()
     chest = draw_chest(stream, extent, contrast)
     tree = draw_coronaries(stream, chest)
     symbols = symbolic_contrast()

@@ -60,10 +60,8 @@ KINDS = ("absolute", "pulmonary", "left_atrium", "aorta", "vein", "vena_cava", "
 "wall" (1 where the wall is plaque) and "coronary" (mm of path from the ostium)."""
 
 _SYMBOLIC = KINDS[1:7]
-_FIRST, _STEP = (
-    6,
-    3,
-)  # a symbol is 10 ** (6 + 3 k): no metal is as bright, and factors stay within 10 ** +-1.5
+# A symbol is 10 ** (6 + 3 k): no metal is as bright, and factors stay within 10 ** +-1.5.
+_FIRST, _STEP = 6, 3
 
 
 def symbolic_contrast() -> Contrast:

@@ -34,10 +34,17 @@ class Protocol:
 
     def grid(self, shape: tuple[int, int, int] | None) -> Grid:
         """The scan's grid with its first corner at the origin; `shape` (x, y, z) keeps the field of view."""
-        extent = np.array([self.field_of_view_mm, self.field_of_view_mm, self.slice_mm * self.slices])
         shape = (512, 512, self.slices) if shape is None else tuple(map(int, shape))
-        spacing = extent / shape
+        spacing = self._size_mm / shape
         return Grid(spacing / 2, spacing, shape)
+
+    def extent(self) -> Grid:
+        """The corners of the field of view, on which anatomy is drawn: every shape shows one patient."""
+        return Grid(np.zeros(3), self._size_mm, (2, 2, 2))
+
+    @property
+    def _size_mm(self) -> np.ndarray:
+        return np.array([self.field_of_view_mm, self.field_of_view_mm, self.slice_mm * self.slices])
 
     def rotation(self) -> np.ndarray:
         """(3, 3), from the scanner's frame to the world (RAS): the tilt of patient or gantry."""

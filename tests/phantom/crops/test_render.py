@@ -42,8 +42,7 @@ def numpy_patient():
     stream, machine = (np.random.default_rng([SEED, k]) for k in range(2))
     protocol = draw_protocol(machine)
     contrast = draw_contrast(stream)
-    extent = Grid(np.zeros(3), np.array(protocol.grid((2, 2, 2)).spacing) * 2, (2, 2, 2))
-    chest = draw_chest(stream, extent, contrast)
+    chest = draw_chest(stream, protocol.extent(), contrast)
     tree = draw_coronaries(stream, chest)
     deposits = add_disease(stream, tree, contrast)
     for organ in chest.organs:
