@@ -121,9 +121,10 @@ class Run:
 
 
 def targets_of(crops: Crops) -> torch.Tensor:
-    """Volume fractions of lumen, cardiac vein and aorta: (B, 3, X, Y, Z) in [0, 1]."""
+    """Volume fractions of lumen, cardiac vein and aorta, then the centreline: (B, 4, X, Y, Z) in [0, 1]."""
     aorta = (crops.classes == CLASSES.index("aorta")).float()
-    return torch.cat([crops.share, crops.vein * (1 - crops.share), aorta], dim=1)
+    vein = crops.vein * (1 - crops.share)
+    return torch.cat([crops.share, vein, aorta, crops.centreline.float()], dim=1)
 
 
 @dataclass
@@ -152,7 +153,7 @@ class Trainer:
     hu_range: tuple[float, float]
 
     def step(self, batch: dict[str, torch.Tensor], rate: float) -> torch.Tensor:
-        """One step on a batch of plans; the loss of each output."""
+        """One step on a batch of plans; the loss of each output, and the part of the centreline missed."""
         run, (low, high) = self.run, self.hu_range
         crops = render(batch, run.device)
         for group in run.optimizer.param_groups:
@@ -210,7 +211,7 @@ def report(path: Path, step: int, losses: list[float], rate: float, speed: float
     with open(path, "a", newline="") as file:
         writer = csv.writer(file)
         if fresh:
-            writer.writerow(["step", *OUTPUTS, "learning_rate", "crops_per_second"])
+            writer.writerow(["step", *OUTPUTS, "centreline", "learning_rate", "crops_per_second"])
         writer.writerow(row)
     print(*row, flush=True)
 
@@ -234,6 +235,7 @@ def main(
     learning_rate: float = 4e-4,
     warmup: Annotated[int, typer.Option(help="steps")] = 300,
     neighbours: Annotated[float, typer.Option(help="weight of vein and aorta in the loss")] = 0.3,
+    recall: Annotated[float, typer.Option(help="weight of the centreline's recall in the loss")] = 0.3,
     seed: int = 0,
     check_steps: Annotated[int, typer.Option(help="between looks at the clock and losses")] = 25,
     save_minutes: float = 1.5,
@@ -280,7 +282,7 @@ def main(
     end = began + 60 * minutes if minutes else float("inf")
     schedule = Schedule(steps, learning_rate, warmup, check_steps, save_minutes, end)
     first = state.step
-    trainer = Trainer(state, module, LumenAndNeighbours(neighbours), hu_range)
+    trainer = Trainer(state, module, LumenAndNeighbours(neighbours, recall), hu_range)
     train(trainer, stream, workers, schedule, run_dir)
     if rank == 0:
         state.save(run_dir / "state.pt")

@@ -30,6 +30,27 @@ def test_without_weight_only_the_lumen_counts():
     assert len(loss.parts) == 3
 
 
+def test_a_missed_thin_vessel_costs_as_much_centreline_as_a_wide_one():
+    targets = torch.zeros(1, 2, 32, 32, 32)
+    targets[:, 0, :, 4:12, 4:12] = 1  # a wide and a thin vessel of the same length
+    targets[:, 0, :, 24, 24] = 1
+    targets[:, 1, :, 8, 8] = targets[:, 1, :, 24, 24] = 1
+    full = 20 * targets[:, :1] - 10
+    wide, thin = full.clone(), full.clone()
+    wide[:, :, :, :16, :16] = -10
+    thin[:, :, :, 16:, 16:] = -10
+    loss = LumenAndNeighbours(recall_weight=0.5)
+    costs = {}
+    for name, logits in (("full", full), ("wide missed", wide), ("thin missed", thin)):
+        loss(logits, targets)
+        costs[name] = float(loss.parts[-1])
+    assert costs["full"] < 1e-3
+    assert costs["wide missed"] == pytest.approx(0.5, abs=0.02)
+    assert costs["thin missed"] == pytest.approx(0.5, abs=0.02)
+    without = LumenAndNeighbours()(thin, targets)
+    assert float(loss(thin, targets) - without) == pytest.approx(0.25, abs=0.01)
+
+
 def test_shapes_that_differ_are_named():
     with pytest.raises(ValueError, match="differ"):
         LumenAndNeighbours()(torch.zeros(1, 3, 4, 4, 4), torch.zeros(1, 1, 4, 4, 4))

@@ -15,9 +15,10 @@ from bundle.common.files import replacing
 from bundle.phantom.anatomy import draw_chest
 from bundle.phantom.core import draw_contrast
 from bundle.phantom.scanner import draw_protocol
-from bundle.phantom.vessels import STEP, add_disease, draw_coronaries, draw_lookalikes
+from bundle.phantom.vessels import STEP, Branch, add_disease, draw_coronaries, draw_lookalikes
 
 from .tissue import KINDS, SLOT, decode, symbolic_contrast
+from .variants import more_branches, occluded
 from .veins import more_veins
 
 QUANTUM_MM = 0.05
@@ -26,7 +27,7 @@ QUANTUM_MM = 0.05
 GROUPS = ("look-alike", "vein", "wall", "lumen", "calcium", "metal")
 """Sets of tubes in painting order; within a set overlaps count once."""
 
-_CLOSE, _EXTRA = 2, 3  # random streams of look-alikes and of additional veins
+_CLOSE, _EXTRA, _VARIANT = 2, 3, 4  # random streams of look-alikes, additional veins, variants of the tree
 
 
 @dataclass
@@ -82,11 +83,13 @@ class Patient:
         return cls(**values | {"seed": int(values["seed"]), "step": float(values["step"])})
 
 
-def draw_patient(seed: int, *, extra_veins: bool = True) -> Patient:
+def draw_patient(seed: int, *, variants: bool = True, extra_veins: bool = True) -> Patient:
     """Draw a patient: heart, tree and lesions are those of `make_phantom(seed)`, the look-alikes others.
 
     Args:
         seed: non-negative integer.
+        variants: half of the patients have more branches than the whole phantom, and then lesions of their
+            own; one in eight has an occlusion.
         extra_veins: up to four more cardiac veins over the ventricles, and an anterior one that crosses the
             right coronary, as real scans show beside the few of a whole phantom.
     """
@@ -96,6 +99,9 @@ def draw_patient(seed: int, *, extra_veins: bool = True) -> Patient:
     extent = protocol.extent()
     chest = draw_chest(stream, extent, contrast)
     tree = draw_coronaries(stream, chest)
+    variant = np.random.default_rng([seed, _VARIANT])
+    if variants:
+        more_branches(variant, chest, tree)
     symbols = symbolic_contrast()
     deposits = add_disease(stream, tree, symbols)
 
@@ -106,12 +112,9 @@ def draw_patient(seed: int, *, extra_veins: bool = True) -> Patient:
     more = more_veins(np.random.default_rng([seed, _EXTRA]), chest) if extra_veins else []
     for points, radius in tree.veins + more:
         tubes.add("vein", points, radius, KINDS.index("vein"), close.uniform(0.85, 1.1))
+    closed = occluded(variant, tree) if variants else {}
     for branch in tree.branches:
-        begin = 0 if branch.parent else 6
-        plaque = (branch.outer - branch.radius > 0.9).astype(float)
-        tubes.add("wall", branch.vessel[begin:], branch.outer[begin:], KINDS.index("wall"), plaque[begin:])
-        from_ostium = np.arange(len(branch.points)) * STEP + tree.distance_to_origin(branch)
-        tubes.add("lumen", branch.points, branch.radius, KINDS.index("coronary"), from_ostium)
+        tubes.add_branch(branch, tree.distance_to_origin(branch), closed.get(branch.name))
     for group in ("calcium", "metal"):
         for points, radius, value in getattr(deposits, group):
             tubes.add(group, points, radius, *decode(value))
@@ -150,6 +153,21 @@ class _Tubes:
         self.nodes.append(np.column_stack([points, *columns]).astype(np.float32))
         self.kinds.append(np.full(len(points), kind, np.uint8))
         self.groups.append(GROUPS.index(group))
+
+    def add_branch(self, branch: Branch, from_ostium: float, closed: slice | None) -> None:
+        """Wall and lumen of a branch that begins `from_ostium` mm along the path; no lumen where `closed`."""
+        begin, count = 0 if branch.parent else 6, len(branch.points)
+        plaque = branch.outer - branch.radius > 0.9
+        runs = [slice(0, count)]
+        if closed:
+            plaque[closed] = True
+            runs = [slice(0, closed.start), slice(closed.stop, count)]
+        wall = (branch.vessel, branch.outer, plaque.astype(float))
+        points, radius, note = (x[begin:] for x in wall)
+        self.add("wall", points, radius, KINDS.index("wall"), note)
+        path = np.arange(count) * STEP + from_ostium
+        for run in runs:
+            self.add("lumen", branch.points[run], branch.radius[run], KINDS.index("coronary"), path[run])
 
     def packed(self) -> dict[str, np.ndarray]:
         return {

@@ -11,6 +11,9 @@ from .patient import GROUPS, Patient
 TILE = 8
 """Edge (voxels) of the cubes in which vessels are rendered."""
 
+THINNEST = 0.4
+"""Radius (mm) under which no factor makes a vessel: nobody sees it, so nobody labels it."""
+
 
 def segments_near(
     patient: Patient, grid: Grid, values: np.ndarray, widen: dict[str, float]
@@ -25,7 +28,9 @@ def segments_near(
     nodes[:, :3] -= grid.origin
     group = np.repeat(patient.tube_group, np.diff(patient.tube_start))
     for name, names in (("coronary", ("wall", "lumen")), ("vein", ("vein",))):
-        nodes[np.isin(group, [GROUPS.index(n) for n in names]), 3] *= widen.get(name, 1.0)
+        of = np.isin(group, [GROUPS.index(n) for n in names])
+        radius = nodes[of, 3]
+        nodes[of, 3] = np.maximum(radius * widen.get(name, 1.0), np.minimum(radius, THINNEST))
     edge = float(np.prod(grid.spacing) ** (1 / 3))
     # As in TubeRaster: the ramp adds edge^2 / 12 to a round section's squared radius, so take it off first.
     radius = nodes[:, 3]

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from bundle.phantom import make_phantom
-from bundle.phantom.crops import CropStream, Patient, draw_patient, render
+from bundle.phantom.crops import CropStream, Patient, draw_patient, render, variants
+from bundle.phantom.crops.patient import GROUPS
 
 SEED = 5_000_002
 
@@ -32,7 +33,8 @@ def test_a_patient_survives_the_disk_in_two_megabytes(patient, tmp_path):
     assert loaded.step == patient.step and [p.name for p in tmp_path.iterdir()] == ["1.npz"]
 
 
-def test_the_tree_is_that_of_the_whole_phantom(patient):
+def test_the_tree_is_that_of_the_whole_phantom():
+    patient = draw_patient(SEED, variants=False)
     phantom = make_phantom(SEED, (32, 32, 32))
     inside = patient.tube_nodes("lumen")
     radius = np.concatenate([b["radius_mm"] for b in phantom.tree["branches"]])
@@ -46,6 +48,38 @@ def test_more_veins_leave_arteries_and_organs_as_they_are(patient):
         a, b = (p.nodes[p.tube_nodes(group)] for p in (plain, patient))
         np.testing.assert_array_equal(a, b)
     assert patient.tube_nodes("vein").sum() > plain.tube_nodes("vein").sum()
+
+
+def lumen_tubes(patient):
+    """The lumen's tubes as arrays of nodes."""
+    tubes = np.split(patient.nodes, patient.tube_start[1:-1])
+    return [tube for tube, group in zip(tubes, patient.tube_group) if GROUPS[group] == "lumen"]
+
+
+def test_variants_have_more_branches_that_stand_on_the_tree():
+    seeds = range(SEED, SEED + 6)
+    pairs = [(draw_patient(s, variants=False), draw_patient(s)) for s in seeds]
+    more = [len(lumen_tubes(variant)) - len(lumen_tubes(plain)) for plain, variant in pairs]
+    assert max(more) > 1 and min(more) >= 0
+    for _, patient in pairs:
+        tubes = lumen_tubes(patient)
+        for k, tube in enumerate(tubes):
+            others = np.concatenate([t for j, t in enumerate(tubes) if j != k])
+            first = np.linalg.norm(others[:, :3] - tube[0, :3], axis=1).min()
+            ostium = np.linalg.norm(patient.ostia - tube[0, :3], axis=1).min()
+            assert min(first, ostium) < 25  # on another vessel, at an ostium, or behind an occlusion
+
+
+def test_an_occlusion_is_a_piece_of_wall_without_lumen(monkeypatch):
+    monkeypatch.setattr(variants, "OCCLUDED", 1.0)
+    monkeypatch.setattr(variants, "RICH", 0.0)
+    plain, closed = draw_patient(SEED, variants=False), draw_patient(SEED)
+    assert len(lumen_tubes(closed)) == len(lumen_tubes(plain)) + 1
+    missing = plain.tube_nodes("lumen").sum() - closed.tube_nodes("lumen").sum()
+    assert 4 / 0.5 - 1 <= missing <= 20 / 0.5
+    walls = [p.nodes[p.tube_nodes("wall")] for p in (plain, closed)]
+    np.testing.assert_array_equal(walls[0][:, :4], walls[1][:, :4])
+    assert walls[1][:, 4].sum() >= walls[0][:, 4].sum()
 
 
 def test_the_stream_is_endless_repeatable_and_never_the_same():

@@ -11,6 +11,7 @@ from bundle.phantom.core import Grid, draw_contrast
 from bundle.phantom.crops import draw_patient, draw_plan, make_plan, render, stack_plans
 from bundle.phantom.crops.patient import GROUPS, Patient
 from bundle.phantom.crops.scan import scan_of
+from bundle.phantom.crops.segments import segments_near
 from bundle.phantom.crops.tissue import KINDS, ORGANS, SLOT, node_hu, physical
 from bundle.phantom.scanner import acquire, draw_protocol, paint_organs, paint_vessels
 from bundle.phantom.vessels import add_disease, draw_coronaries
@@ -21,7 +22,7 @@ SHAPE = (64, 56, 48)
 
 @pytest.fixture(scope="module")
 def patient():
-    return draw_patient(SEED, extra_veins=False)
+    return draw_patient(SEED, variants=False, extra_veins=False)
 
 
 def quiet(**changes):
@@ -112,6 +113,16 @@ def drawn(patient, grid, value=400.0):
     zero = np.zeros(1)
     plan = make_plan(patient, grid, zero, zero, np.full(len(patient.nodes), value), scan=sharp_scan(grid))
     return render(stack_plans([plan]))
+
+
+@pytest.mark.parametrize(("radius", "factor", "drawn_radius"), [(1.0, 0.7, 0.7), (0.5, 0.62, 0.4), (0.3, 0.62, 0.3)])
+def test_a_narrower_vessel_stays_visible(radius, factor, drawn_radius):
+    grid = Grid(np.zeros(3), np.full(3, 0.5), (32, 32, 32))
+    nodes = a_tube(np.linspace([2, 8, 8], [14, 8, 8], 20), radius)
+    values = np.full(20, 400.0)
+    segments, _ = segments_near(nodes, grid, values, {"coronary": factor})
+    plain, _ = segments_near(a_tube(nodes.nodes[:, :3], drawn_radius), grid, values, {})
+    np.testing.assert_allclose(segments[:, 3], plain[:, 3], rtol=1e-5)
 
 
 @pytest.mark.parametrize("radius", [0.5, 1.0, 2.5])
