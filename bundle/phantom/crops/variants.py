@@ -1,0 +1,41 @@
+"""What some patients have beyond a whole phantom's tree: many more thin branches, and occluded vessels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bundle.phantom.anatomy import Chest
+from bundle.phantom.vessels import STEP, Branch, Coronaries, TreeMaker
+
+RICH, OCCLUDED = 0.5, 0.12
+"""Part of the patients with more branches, and with an occlusion."""
+
+_COURSE = np.array([(10, 10), (24, 24), (40, 34)])  # steps along the heart's axis (mm) and around it (degrees)
+
+
+def more_branches(rng: np.random.Generator, chest: Chest, tree: Coronaries) -> None:
+    """Add up to eight side branches to `tree` in place, in half of the patients, to any vessel that has room.
+
+    Must come before the disease is drawn: a branch narrows its parent behind it.
+    """
+    if rng.random() > RICH:
+        return
+    maker = TreeMaker(rng, chest)
+    maker.branches = tree.branches
+    for k in range(int(rng.integers(2, 9))):
+        wide = [b for b in tree.branches if b.length > 20 and b.radius[len(b.radius) // 2] > 0.5]
+        parent = wide[int(rng.integers(len(wide)))]
+        course = _COURSE * rng.choice([-1, 1], 2) * rng.uniform(0.4, 1.3, 2)
+        at, length = rng.uniform(0.15, 0.85) * parent.length, rng.uniform(14, 55)
+        maker.side_branch(f"X{k}", parent, at, course, length, rng.uniform(0.4, 0.75))
+
+
+def occluded(rng: np.random.Generator, tree: Coronaries) -> dict[str, slice]:
+    """The points of a vessel where it is closed, by the vessel's name; of most patients none."""
+    long = [b for b in tree.branches if b.length > 40]
+    if not long or rng.random() > OCCLUDED:
+        return {}
+    branch: Branch = long[int(rng.integers(len(long)))]
+    length = rng.uniform(4, 20)
+    first = int(rng.uniform(12, branch.length - length - 10) / STEP)
+    return {branch.name: slice(first, first + int(length / STEP))}
