@@ -1,4 +1,4 @@
-"""Dice + BCE of the lumen, its centreline's recall, and with less weight what is taken for it: veins, aorta."""
+"""Dice + BCE of the lumen, its centreline's recall, and with less weight cardiac veins and the aorta."""
 
 from __future__ import annotations
 

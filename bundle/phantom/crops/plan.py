@@ -75,8 +75,8 @@ def draw_plan(
 ) -> CropPlan:
     """Draw where to look and how it was scanned.
 
-    Six in ten crops are centred near a coronary (one in twelve of these at an ostium, half of the others on
-    a vessel chosen by length, half by length over radius, which is far out), a quarter anywhere in the heart's
+    Six in ten crops are centred near a coronary: some at an ostium, half of the others on a vessel chosen by
+    its length, half by its length over its radius, which is far out. A quarter lie anywhere in the heart's
     box, the others anywhere in the scan; all lie within the scan where it is large enough.
 
     Args:

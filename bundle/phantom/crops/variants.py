@@ -10,7 +10,7 @@ from bundle.phantom.vessels import STEP, Branch, Coronaries, TreeMaker
 RICH, OCCLUDED = 0.5, 0.12
 """Part of the patients with more branches, and with an occlusion."""
 
-_COURSE = np.array([(10, 10), (24, 24), (40, 34)])  # steps along the heart's axis (mm) and around it (degrees)
+_COURSE = np.array([(10, 10), (24, 24), (40, 34)])  # along the heart's axis (mm) and around it (degrees)
 
 
 def more_branches(rng: np.random.Generator, chest: Chest, tree: Coronaries) -> None:

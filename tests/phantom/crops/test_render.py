@@ -115,7 +115,10 @@ def drawn(patient, grid, value=400.0):
     return render(stack_plans([plan]))
 
 
-@pytest.mark.parametrize(("radius", "factor", "drawn_radius"), [(1.0, 0.7, 0.7), (0.5, 0.62, 0.4), (0.3, 0.62, 0.3)])
+NARROWER = [(1, 0.7, 0.7), (0.5, 0.62, 0.4), (0.3, 0.62, 0.3)]
+
+
+@pytest.mark.parametrize(("radius", "factor", "drawn_radius"), NARROWER)
 def test_a_narrower_vessel_stays_visible(radius, factor, drawn_radius):
     grid = Grid(np.zeros(3), np.full(3, 0.5), (32, 32, 32))
     nodes = a_tube(np.linspace([2, 8, 8], [14, 8, 8], 20), radius)
