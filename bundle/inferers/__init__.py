@@ -1,6 +1,7 @@
 """How a network is applied to a volume."""
 
+from .lumen import LumenInferer
 from .memory_safe import MemorySafeInferer
 from .windows import ProbabilityWindows
 
-__all__ = ["MemorySafeInferer", "ProbabilityWindows"]
+__all__ = ["LumenInferer", "MemorySafeInferer", "ProbabilityWindows"]

@@ -1,53 +1,87 @@
-"""Dice + BCE of the lumen, its centreline's recall, and with less weight cardiac veins and the aorta."""
+"""Dice + BCE of the lumen and, with weights, of its neighbours; and what else is asked of the lumen."""
 
 from __future__ import annotations
 
 import torch
-from monai.losses import DiceCELoss
+from monai.losses import DiceCELoss, SoftclDiceLoss
 from torch import nn
+
+from .boundary import BoundaryLoss
+from .centerline_recall import CenterlineRecall
 
 
 class LumenAndNeighbours(nn.Module):
-    """The lumen's loss plus `weight` times the mean loss of the other channels, each a sigmoid of its own.
+    """A weighted sum of losses of the lumen's logit, and of those of the cardiac veins and the aorta.
 
-    Each channel has Dice + binary cross-entropy, as configs/train.yaml has it for the lumen alone; Dice is
-    taken over the batch, for a crop may hold no vessel at all. The network learns to say what a vein is
-    (Wang et al., AVDNet, 2023, learn arteries and veins jointly); only channel 0 is used afterwards.
-
-    With targets of one channel more than the logits, the last one marks the voxels of the lumen's centreline,
-    and the part of them that the lumen's probability leaves out is added (skeleton recall, Kirchhoff et al.,
-    ECCV 2024). A millimetre of a thin vessel then weighs as much as one of a wide vessel. The phantom knows
-    its centreline, so nothing is thinned.
+    Each channel is a sigmoid of its own. Dice + binary cross-entropy is as configs/train.yaml has it for the
+    lumen alone; Dice is taken over the batch, for a crop may hold no vessel at all. The network learns to say
+    what a vein is (Wang et al., AVDNet, 2023, learn arteries and veins jointly). A term of weight 0 is not
+    computed. The terms are the modules `lumen`, `neighbours`, `centerline`, `cldice` and `boundary`, which
+    TensorBoard shows beside their sum.
 
     Args:
-        weight: of the mean loss of the channels past the first; 0 leaves them out.
-        recall_weight: of the centreline's part that is missed.
+        cross_entropy: weight of BCE beside Dice; 0 leaves Dice alone.
+        neighbours: of the mean Dice + BCE of the channels past the first.
+        recall: of `CenterlineRecall`; the targets then have the centreline's voxels as one more channel.
+        cldice: of soft clDice (Shit et al., CVPR 2021), MONAI's, with three rounds of soft thinning.
+        boundary: of `BoundaryLoss`.
 
     Shapes:
-        logits (B, C, X, Y, Z), targets (B, C or C + 1, X, Y, Z) in [0, 1]; returns a scalar. ``parts`` holds
-        the last loss of each channel, and of the centreline where it is given, detached.
+        logits (B, C, X, Y, Z), targets (B, C or C + 1, X, Y, Z) in [0, 1]; returns a scalar.
 
     Raises:
         ValueError: shapes that do not go together.
     """
 
-    def __init__(self, weight: float = 0.3, recall_weight: float = 0.0) -> None:
+    def __init__(
+        self,
+        cross_entropy: float = 1.0,
+        neighbours: float = 0.3,
+        recall: float = 0.0,
+        cldice: float = 0.0,
+        boundary: float = 0.0,
+    ) -> None:
         super().__init__()
-        self.weight, self.recall_weight = weight, recall_weight
-        self.loss = DiceCELoss(sigmoid=True, squared_pred=True, batch=True)
-        self.parts: list[torch.Tensor] = []
+        dice = {"sigmoid": True, "squared_pred": True, "batch": True, "lambda_ce": cross_entropy}
+        self.weights = {"neighbours": neighbours, "centerline": recall}
+        self.weights |= {"cldice": cldice, "boundary": boundary}
+        self.lumen = DiceCELoss(**dice)
+        self.neighbours = _MeanOfChannels(DiceCELoss(**dice))
+        self.centerline = CenterlineRecall()
+        self.cldice = _SoftclDice()
+        self.boundary = BoundaryLoss()
 
     def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        count, further = logits.shape[1], targets.shape[1] - logits.shape[1]
-        if further not in (0, 1) or logits[:, 0].shape != targets[:, 0].shape:
+        count = logits.shape[1]
+        if targets.shape[1] - count not in (0, 1) or logits[:, 0].shape != targets[:, 0].shape:
             raise ValueError(f"logits {tuple(logits.shape)} and targets {tuple(targets.shape)} differ.")
-        losses = [self.loss(logits[:, k : k + 1], targets[:, k : k + 1]) for k in range(count)]
-        total = losses[0]
-        if self.weight and count > 1:
-            total = total + self.weight * torch.stack(losses[1:]).mean()
-        if further:
-            line = targets[:, -1]
-            losses.append(1 - ((logits[:, 0].sigmoid() * line).sum() + 1) / (line.sum() + 1))
-            total = total + self.recall_weight * losses[-1]
-        self.parts = [loss.detach() for loss in losses]
+        lumen, true_lumen = logits[:, :1], targets[:, :1]
+        given = {"cldice": (lumen, true_lumen), "boundary": (lumen, true_lumen)}
+        if count > 1:
+            given["neighbours"] = (logits[:, 1:], targets[:, 1:count])
+        if targets.shape[1] > count:
+            given["centerline"] = (lumen, targets[:, count:])
+        total = self.lumen(lumen, true_lumen)
+        for name, pair in given.items():
+            if self.weights[name]:
+                total = total + self.weights[name] * getattr(self, name)(*pair)
         return total
+
+
+class _MeanOfChannels(nn.Module):
+    def __init__(self, loss: nn.Module) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        pairs = zip(logits.split(1, dim=1), targets.split(1, dim=1))
+        return torch.stack([self.loss(*pair) for pair in pairs]).mean()
+
+
+class _SoftclDice(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.loss = SoftclDiceLoss(iter_=3)
+
+    def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return self.loss(targets, logits.sigmoid())

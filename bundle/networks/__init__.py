@@ -1,11 +1,9 @@
 """Networks, one architecture a file, and their weights on disk."""
 
-from .averaged import AveragedWeights
 from .resunet3d import ResUNet3D
 from .weights import load_weights, read_checkpoint, restore, save_checkpoint, save_weights
 
 __all__ = [
-    "AveragedWeights",
     "ResUNet3D",
     "load_weights",
     "read_checkpoint",

@@ -1,8 +1,7 @@
-"""A training run on drawn crops that stops, goes on, travels and is installed."""
+"""A training run on drawn crops that stops, goes on with new patients, and is installed."""
 
 from __future__ import annotations
 
-import csv
 import shutil
 
 import pytest
@@ -10,69 +9,75 @@ import torch
 import train_native
 from script_call import call
 
-from bundle.networks import ResUNet3D, load_weights, read_checkpoint
+from bundle.handlers.training import LAST_CHECKPOINT
+from bundle.handlers.training.dashboard import read_curves
+from bundle.networks import ResUNet3D, load_weights, read_checkpoint, save_weights
+from bundle.phantom.crops import stream
 
-TINY = ("--crop=16", "--batch-size=1", "--workers=0", "--channels=2", "--channels=4", "--check-steps=1")
-IMAGE = torch.rand(1, 1, 16, 16, 16, generator=torch.Generator().manual_seed(0))
+TINY = {"crop": [16, 16, 16], "batch_size": 1, "num_workers": 0, "channels": [2, 4], "epoch_steps": 2}
+TINY |= {"val_batches": 1, "device": "cpu", "warmup_steps": 1, "average_momentum": 0.5}
 
 
-def train(run_dir, *arguments) -> int:
-    return call(train_native.main, *TINY, "--warmup=1", f"--run-dir={run_dir}", *arguments)
-
-
-def answer(path, logits):
-    return load_weights(ResUNet3D(out_channels=logits, channels=[2, 4]), path).eval()(IMAGE)
+def train(run_dir, *arguments, **keys) -> int:
+    pairs = [word for key, value in (TINY | keys).items() for word in ("--set", f"{key}={value}")]
+    return call(train_native.main, *pairs, f"--run-dir={run_dir}", *arguments)
 
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory):
-    """A run of two steps in two calls."""
-    folder = tmp_path_factory.mktemp("run")
-    assert train(folder, "--steps=2", "--minutes=0.0001") == 0
-    shutil.copy(folder / "state.pt", folder / "first.pt")
-    assert train(folder, "--steps=2") == 0
+    """A run of two epochs in two calls."""
+    folder = tmp_path_factory.mktemp("run") / "native"
+    assert train(folder, "--steps=4", "--minutes=0.0001") == 0
+    shutil.copy(folder / LAST_CHECKPOINT, folder.parent / "first.pt")
+    assert train(folder, "--steps=4") == 0
     return folder
 
 
-def test_a_stopped_run_goes_on_with_new_patients(run_dir):
-    first, last = (read_checkpoint(run_dir / name) for name in ("first.pt", "state.pt"))
-    assert (first["step"], last["step"]) == (1, 2) and last["patients"] > first["patients"] > 0
-    assert last["averaged"]["updates"] == 2
-    with open(run_dir / "curves.csv") as file:
-        assert [row["step"] for row in csv.DictReader(file)] == ["1", "2"]
+def test_a_stopped_run_goes_on(run_dir):
+    first, last = (read_checkpoint(p) for p in (run_dir.parent / "first.pt", run_dir / LAST_CHECKPOINT))
+    assert [x["trainer"]["iteration"] for x in (first, last)] == [2, 4]
+    assert [row["iteration"] for row in read_curves(run_dir / "curves.csv")] == [2, 4]
+    assert not torch.equal(first["averaged"]["head.weight"], last["averaged"]["head.weight"])
 
 
-def test_the_parts_for_transport_hold_the_run(run_dir, tmp_path):
-    assert train(tmp_path, "--steps=2", f"--unpack={run_dir}") == 0
-    here, there = (read_checkpoint(folder / "state.pt") for folder in (run_dir, tmp_path))
-    assert there["step"] == 2 and there["patients"] == here["patients"]
-    for name, value in there["network"].items():
-        torch.testing.assert_close(value, here["network"][name], atol=1e-3, rtol=1e-2)
-    for number, saved in here["optimizer"]["state"].items():
-        moved = there["optimizer"]["state"][number]["exp_avg_sq"]
-        torch.testing.assert_close(moved, saved["exp_avg_sq"], atol=1e-8, rtol=2e-2)
+def test_the_weights_are_the_moving_average(run_dir):
+    first, last = (read_checkpoint(p) for p in (run_dir.parent / "first.pt", run_dir / LAST_CHECKPOINT))
+    weights = load_weights(ResUNet3D(out_channels=3, channels=[2, 4]), run_dir / "model.pt").state_dict()
+    assert any(torch.equal(x["averaged"]["head.weight"], weights["head.weight"]) for x in (first, last))
+    assert not torch.equal(last["model"]["head.weight"], last["averaged"]["head.weight"])
 
 
-def test_installed_weights_give_the_first_logit_and_start_a_run(run_dir, tmp_path):
-    train_native.install(run_dir / "weights.pt", tmp_path / "one.pt")
-    one = answer(tmp_path / "one.pt", 1)
-    torch.testing.assert_close(one, answer(run_dir / "weights.pt", 3)[:, :1])
-    assert train(tmp_path / "new", "--steps=0", f"--init={tmp_path / 'one.pt'}") == 0
-    torch.testing.assert_close(answer(tmp_path / "new" / "weights.pt", 3)[:, :1], one)
+def test_a_run_that_goes_on_sees_other_patients(tmp_path, monkeypatch):
+    drawn = []
+    draw = stream.draw_patient
+    monkeypatch.setattr(stream, "draw_patient", lambda seed: drawn.append(seed) or draw(seed))
+    assert train(tmp_path / "run", "--steps=4", "--minutes=0.0001", val_batches=0) == 0
+    before = set(drawn)
+    drawn.clear()
+    assert train(tmp_path / "run", "--steps=4", val_batches=0) == 0
+    new = set(drawn)
+    assert before and new and not before & new
+
+
+def test_installed_weights_keep_every_logit_and_start_a_run(tmp_path):
+    network = ResUNet3D(out_channels=3)
+    save_weights(network, tmp_path / "model.pt")
+    train_native.install(tmp_path / "model.pt", tmp_path / "installed.pt")
+    installed = load_weights(ResUNet3D(out_channels=3), tmp_path / "installed.pt")
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(installed.state_dict()[name], value, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "sentence"),
+    ("arguments", "sentence"),
     [
-        (["--init=none.pt"], 1, "none.pt does not exist"),
-        (["--install={run}/state.pt"], 1, "holds no weights of this network"),
-        (["--init={run}/weights.pt", "--channels=8"], 1, "weights of another architecture"),
-        (["--unpack={run}/none"], 1, "does not exist"),
-        (["--crop=15"], 2, "no multiple of 2"),
+        (["--init=none.pt"], "none.pt does not exist"),
+        (["--install={run}/checkpoint_last.pt"], "weights of another architecture"),
+        (["--init={run}/model.pt", "--set=channels=[8,16]"], "weights of another architecture"),
+        (["--set=epoch_step=3"], "did you mean"),
     ],
 )
-def test_what_cannot_be_is_a_sentence(run_dir, tmp_path, capsys, arguments, code, sentence):
+def test_what_cannot_be_is_a_sentence(run_dir, tmp_path, capsys, arguments, sentence):
     words = [word.format(run=run_dir) for word in arguments]
-    assert train(tmp_path / "new", *words) == code
+    assert train(tmp_path / "new", *words) == 1
     assert sentence in " ".join(capsys.readouterr().err.split())
-    assert not (tmp_path / "new").exists()

@@ -1,6 +1,7 @@
 """What a training run needs beside its trainer: checkpoints, seeds, its folder, reasons to stop."""
 
 from .checkpoint import TrainingCheckpoint
+from .crops import NewPatients, RenderedCrops
 from .prepare import CONFIG, LAST_CHECKPOINT, prepare_network, prepare_run, set_seed
 from .reproducible import AugmentedBatch, Reproducible
 from .stop import EarlyStop, TimeLimit
@@ -10,6 +11,8 @@ __all__ = [
     "LAST_CHECKPOINT",
     "AugmentedBatch",
     "EarlyStop",
+    "NewPatients",
+    "RenderedCrops",
     "Reproducible",
     "TimeLimit",
     "TrainingCheckpoint",

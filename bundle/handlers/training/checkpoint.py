@@ -49,6 +49,8 @@ class TrainingCheckpoint:
         bundle_root: under MONAI Label the weights are exported to its ``models/model.pt`` instead, where
             MONAI Label reads them.
         resume: start from ``checkpoint_last.pt``.
+        averaged: a network that holds the moving average of the weights; it is saved too, and is what
+            ``model.pt`` gets.
         save_interval: epochs from one ``checkpoint_last.pt`` to the next; the end of a run always gets one.
 
     Raises:
@@ -62,6 +64,7 @@ class TrainingCheckpoint:
         validator: Engine,
         bundle_root: str | os.PathLike = ".",
         resume: bool | str = False,
+        averaged: torch.nn.Module | None = None,
         save_interval: int = 1,
     ) -> None:
         self.ckpt_dir = Path(ckpt_dir)
@@ -70,6 +73,7 @@ class TrainingCheckpoint:
         self.lr_scheduler = lr_scheduler
         self.validator = validator
         self.resume = parse_bool(resume, "resume")
+        self.averaged = averaged
         self.save_interval = int(save_interval)
         self._saved_epoch = 0
 
@@ -83,7 +87,7 @@ class TrainingCheckpoint:
     def epoch_completed(self, engine: Engine) -> None:
         if self.validator.state.best_metric_epoch == engine.state.epoch:
             save_checkpoint(self.state(engine), self.ckpt_dir / BEST_CHECKPOINT)
-            save_weights(_bare(engine.network), self.export_path)
+            save_weights(self.exported(engine), self.export_path)
         if engine.state.epoch % self.save_interval == 0:
             self.save_last(engine)
 
@@ -91,8 +95,12 @@ class TrainingCheckpoint:
         if self._saved_epoch != engine.state.epoch:
             self.save_last(engine)
         if self.validator.state.best_metric_epoch < 1:
-            save_weights(_bare(engine.network), self.export_path)
+            save_weights(self.exported(engine), self.export_path)
         logger.info("the weights are in %s", self.export_path)
+
+    def exported(self, engine: Engine) -> torch.nn.Module:
+        """The network whose weights are of use: the average where there is one."""
+        return _bare(engine.network) if self.averaged is None else self.averaged
 
     def save_last(self, engine: Engine) -> None:
         save_checkpoint(self.state(engine), self.ckpt_dir / LAST_CHECKPOINT)
@@ -100,7 +108,8 @@ class TrainingCheckpoint:
 
     def state(self, engine: Engine) -> dict[str, Any]:
         """Everything that the next epoch depends on, as tensors and plain values."""
-        return {
+        averaged = {} if self.averaged is None else {"averaged": self.averaged.state_dict()}
+        return averaged | {
             "model": _bare(engine.network).state_dict(),
             "optimizer": engine.optimizer.state_dict(),
             "lr_scheduler": self.lr_scheduler.state_dict(),
@@ -115,7 +124,9 @@ class TrainingCheckpoint:
     def restore(self, engine: Engine) -> None:
         path = self.ckpt_dir / LAST_CHECKPOINT
         content = read_checkpoint(path)
-        missing = {"model", "optimizer", "lr_scheduler", "scaler", "trainer", "best"} - set(content)
+        needed = {"model", "optimizer", "lr_scheduler", "scaler", "trainer", "best"}
+        needed |= set() if self.averaged is None else {"averaged"}
+        missing = needed - set(content)
         if missing:
             raise InputError(f"{path} has no {min(missing)!r}; resuming needs a checkpoint of this bundle.")
         counters = content["trainer"]
@@ -126,6 +137,8 @@ class TrainingCheckpoint:
                 "on as many processes."
             )
         restore(_bare(engine.network), content["model"], path)
+        if self.averaged is not None:
+            restore(self.averaged, content["averaged"], path)
         engine.optimizer.load_state_dict(content["optimizer"])
         self.lr_scheduler.load_state_dict(content["lr_scheduler"])
         if engine.scaler is not None and content["scaler"]:

@@ -48,6 +48,17 @@ class CropStream(IterableDataset):
         self.crops_a_patient, self.kept = crops_a_patient, kept
         self.rank, self.ranks, self.skip, self.options = rank, ranks, skip, options
 
+    def drawn_after(self, batches: int, workers: int, ready: int = 4) -> int:
+        """The most patients that were drawn when each process of a run from the start has seen `batches`.
+
+        Args:
+            workers: that load for a process.
+            ready: batches that a worker may have waiting.
+        """
+        workers = max(workers, 1)
+        crops = (batches + ready * workers) * self.batch_size
+        return self.ranks * (crops // self.crops_a_patient + workers * self.kept)
+
     def __iter__(self) -> Iterator[Batch]:
         worker = get_worker_info()
         torch.set_num_threads(1)

@@ -52,9 +52,14 @@ def hyperparameters(trainer: SupervisedTrainer, config: dict[str, Any]) -> dict[
     return found | {
         "processes": idist.get_world_size(),
         "max_epochs": trainer.state.max_epochs,
-        "training_cases": len(trainer.data_loader.dataset),
+        "training_cases": _count(trainer.data_loader.dataset),
         "amp": dtype if trainer.amp else "off",
     }
+
+
+def _count(dataset: Any) -> int | str:
+    """Cases of a data set; a stream has no number."""
+    return len(dataset) if hasattr(dataset, "__len__") else "drawn while it trains"
 
 
 class RunNotes:
