@@ -238,3 +238,17 @@ def test_an_overlay_shows_the_outline(tmp_path, capsys):
 def test_without_a_server_the_label_study_says_so(tmp_path, capsys):
     assert study("label", "scan", "--url", "http://127.0.0.1:9", "--out", tmp_path) == 1
     assert "start it with make label" in capsys.readouterr().err
+
+
+def test_ablation_trains_each_loss_once_and_measures_all(tmp_path):
+    tiny = {"crop": [32, 32, 32], "batch_size": 1, "num_workers": 0, "channels": [2, 4], "device": "cpu"}
+    words = [word for key, value in tiny.items() for word in ("--set", f"{key}={value}")]
+    words += ["--steps", 2, "--count", 4, "--only", "dice", "--only", "recall", "--run-dir", tmp_path / "runs"]
+    assert study("ablation", *words, "--no-measure") == 0
+    first = (tmp_path / "runs" / "dice" / "model.pt").stat().st_mtime_ns
+    assert study("ablation", *words, "--out", tmp_path) == 0
+    assert (tmp_path / "runs" / "dice" / "model.pt").stat().st_mtime_ns == first
+    rows = rows_of(tmp_path / "ablation.csv")
+    assert {row["loss"] for row in rows} == {"truth", "dice", "recall"}
+    truth = [row for row in rows if row["loss"] == "truth"]
+    assert all(float(row["dice"]) == 1 and float(row["betti0_error"]) == 0 for row in truth)
