@@ -34,7 +34,8 @@ FIRST_SEED = 2_950_000
 SPACING_MM = 0.5
 FIGURES = ("dice", "cldice", "recall", "betti0_error", "unsure", "roughness_mm")
 HEADS = {"loss": "loss", "dice": "Dice", "cldice": "clDice", "recall": "centreline marked",
-         "betti0_error": "parts, error", "unsure": "unsure, % of lumen", "roughness_mm": "roughness, mm"}  # fmt: skip
+         "betti0_error": "parts, error", "unsure": "unsure, % of lumen",
+         "roughness_mm": "roughness, mm"}  # fmt: skip
 
 
 def overlay(name: str) -> str:
@@ -57,7 +58,7 @@ def train(name: str, run_dir: Path, steps: int, init: Path | None, own: dict[str
 
 
 def surface_roughness(values: np.ndarray) -> float:
-    """Root mean square distance (mm) by which Taubin's smoothing moves the surface at 0.5; nan without one."""
+    """Root mean square distance (mm) by which smoothing (Taubin's) moves the surface at 0.5; or nan."""
     import pyvista as pv
 
     image = pv.ImageData(dimensions=values.shape, spacing=(SPACING_MM,) * 3)
@@ -144,8 +145,10 @@ def main(
         of = [row for row in rows if row["loss"] == name]
         means.append({"loss": name} | {f: float(np.nanmean([row[f] for row in of])) for f in FIGURES})
     start = f" from {weights_line(init)}" if init else " from nothing"
+    forms = dict.fromkeys(FIGURES[:3], ".3f")
+    forms |= {"betti0_error": ".2f", "unsure": ".1f", "roughness_mm": ".4f"}
     text = f"""\
 {steps} steps each{start}; {len(rows) // len(means)} crops with lumen of patients from seed {FIRST_SEED}.
 
-{table(means, HEADS, **dict.fromkeys(FIGURES[:3], ".3f"), betti0_error=".2f", unsure=".1f", roughness_mm=".4f")}"""
+{table(means, HEADS, **forms)}"""
     write_results(out, "ablation", text, rows, ("crop", "loss", *FIGURES))

@@ -243,7 +243,8 @@ def test_without_a_server_the_label_study_says_so(tmp_path, capsys):
 def test_ablation_trains_each_loss_once_and_measures_all(tmp_path):
     tiny = {"crop": [32, 32, 32], "batch_size": 1, "num_workers": 0, "channels": [2, 4], "device": "cpu"}
     words = [word for key, value in tiny.items() for word in ("--set", f"{key}={value}")]
-    words += ["--steps", 2, "--count", 4, "--only", "dice", "--only", "recall", "--run-dir", tmp_path / "runs"]
+    words += ["--only", "dice", "--only", "recall"]
+    words += ["--steps", 2, "--count", 4, "--run-dir", tmp_path / "runs"]
     assert study("ablation", *words, "--no-measure") == 0
     first = (tmp_path / "runs" / "dice" / "model.pt").stat().st_mtime_ns
     assert study("ablation", *words, "--out", tmp_path) == 0
