@@ -59,15 +59,16 @@ def train(name: str, run_dir: Path, steps: int, init: Path | None, own: dict[str
 
 def surface_roughness(values: np.ndarray) -> float:
     """Root mean square distance (mm) by which smoothing (Taubin's) moves the surface at 0.5; or nan."""
-    import pyvista as pv
+    import trimesh
+    from skimage.measure import marching_cubes
 
-    image = pv.ImageData(dimensions=values.shape, spacing=(SPACING_MM,) * 3)
-    image.point_data["p"] = np.pad(values[1:-1, 1:-1, 1:-1], 1).ravel(order="F")
-    surface = image.contour([0.5], scalars="p")
-    if not surface.n_points:
+    values = np.pad(values[1:-1, 1:-1, 1:-1], 1)
+    if values.max() <= 0.5:
         return float("nan")
-    smooth = surface.smooth_taubin(n_iter=30, pass_band=0.05)
-    return float(np.sqrt(((smooth.points - surface.points) ** 2).sum(1).mean()))
+    points, faces, *_ = marching_cubes(values, 0.5, spacing=(SPACING_MM,) * 3)
+    surface = trimesh.Trimesh(points, faces, process=False)
+    smooth = trimesh.smoothing.filter_taubin(surface.copy(), iterations=30)
+    return float(np.sqrt(((smooth.vertices - surface.vertices) ** 2).sum(1).mean()))
 
 
 def measure(probability: np.ndarray, lumen: np.ndarray, line: np.ndarray) -> dict[str, float] | None:

@@ -61,7 +61,7 @@ def network_keys(weights: Path) -> dict[str, Any]:
     first = re.compile(r"(encoders\.\d+|bottleneck)\.conv1\.weight")
     channels = [len(value) for name, value in state.items() if first.fullmatch(name)]
     head = len(state.get("head.weight", " "))  # of another network: the workflow says what is wrong with it
-    return {"ckpt_path": weights, "network_def#channels": channels, "network_def#out_channels": head}
+    return {"ckpt_path": weights, "channels": channels, "out_channels": head}
 
 
 def predict(image: str, name: str, run: ConfigWorkflow) -> tuple[dict[str, MetaTensor], float]:

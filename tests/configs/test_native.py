@@ -35,4 +35,4 @@ def test_it_lies_over_the_evaluation(imagecas_dir, tmp_path, weights):
 
 
 def test_the_shipped_native_weights_fit_the_network_of_the_config():
-    load_weights(ResUNet3D(), ROOT / "models" / "native_checkpoint.pt")
+    load_weights(ResUNet3D(out_channels=3), ROOT / "models" / "native_checkpoint.pt")
