@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from bundle.common.coordinates import voxels_of
 from bundle.common.crop import region_of
 from bundle.common.thinning import skeleton
 
-__all__ = ["centerline_dice"]
+__all__ = ["centerline_dice", "cldice_of_lines"]
 
 
 def centerline_dice(prediction: np.ndarray, truth: np.ndarray) -> float:
@@ -32,19 +33,25 @@ def centerline_dice(prediction: np.ndarray, truth: np.ndarray) -> float:
     """
     if prediction.shape != truth.shape:
         raise ValueError(f"prediction {prediction.shape} and truth {truth.shape} differ in shape.")
-    prediction, truth = prediction > 0, truth > 0
-    if not prediction.any() and not truth.any():
+    return cldice_of_lines(_skeleton_of(prediction), _skeleton_of(truth), prediction, truth)
+
+
+def cldice_of_lines(
+    predicted_line: np.ndarray, true_line: np.ndarray, prediction: np.ndarray, truth: np.ndarray
+) -> float:
+    """clDice, given the voxels (N, 3) of both skeletons."""
+    if len(predicted_line) == 0 and len(true_line) == 0:
         return float("nan")
-    if not prediction.any() or not truth.any():
+    if len(predicted_line) == 0 or len(true_line) == 0:
         return 0.0
-    precision = _fraction_inside(prediction, truth)
-    sensitivity = _fraction_inside(truth, prediction)
+    precision = np.count_nonzero(truth[tuple(predicted_line.T)]) / len(predicted_line)
+    sensitivity = np.count_nonzero(prediction[tuple(true_line.T)]) / len(true_line)
     total = precision + sensitivity
     return float(2 * precision * sensitivity / total) if total else 0.0
 
 
-def _fraction_inside(mask: np.ndarray, other: np.ndarray) -> float:
-    """The fraction of ``mask``'s skeleton that lies in ``other``."""
+def _skeleton_of(mask: np.ndarray) -> np.ndarray:
     region = region_of(mask, margin=1)
-    line = skeleton(region.take(mask))
-    return np.count_nonzero(line & region.take(other)) / np.count_nonzero(line)
+    if region is None:
+        return np.zeros((0, 3), int)
+    return voxels_of(skeleton(region.take(mask) > 0)) + region.low

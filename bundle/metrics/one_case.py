@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import cc3d
 import numpy as np
 import torch
 from monai.metrics import compute_dice
 
-from bundle.common.crop import region_of
+from bundle.common.crop import Region, region_of
 
-from .cldice import centerline_dice
+from .cldice import cldice_of_lines
+from .lines import Line, line_of_mask
 from .surface_distance import surface_distances
+from .topology import betti_numbers
+from .tree import false_length_by_tissue, tree_metrics
 
-__all__ = ["betti0_error", "case_metrics", "count_components", "dice"]
+__all__ = ["case_metrics", "dice"]
 
 
 def dice(prediction: np.ndarray, truth: np.ndarray) -> float:
@@ -25,36 +27,53 @@ def dice(prediction: np.ndarray, truth: np.ndarray) -> float:
     return float(compute_dice(first, second, include_background=True, ignore_empty=False))
 
 
-def count_components(mask: np.ndarray) -> int:
-    """Number of 26-connected components of the voxels > 0 of ``mask`` (X, Y, Z): its Betti number 0."""
-    region = region_of(mask, margin=0)
-    if region is None:
-        return 0
-    return int(cc3d.connected_components(region.take(mask) > 0, connectivity=26, return_N=True)[1])
+def case_metrics(
+    prediction: np.ndarray,
+    truth: np.ndarray,
+    affine: np.ndarray,
+    true_line: Line | None = None,
+    tissue: np.ndarray | None = None,
+) -> dict[str, float]:
+    """The figures of two masks (X, Y, Z) on one grid, those of the centreline first.
 
-
-def betti0_error(prediction: np.ndarray, truth: np.ndarray) -> int:
-    """``|b0(prediction) - b0(truth)|``: always finite; an empty mask has no component."""
-    return abs(count_components(prediction) - count_components(truth))
-
-
-def case_metrics(prediction: np.ndarray, truth: np.ndarray, affine: np.ndarray) -> dict[str, float]:
-    """``dice, cldice, hd95_mm, assd_mm, betti0_error`` of two masks (X, Y, Z) on one grid.
+    Dice and the distances of walls depend on how wide the label was drawn; the centreline and the number of
+    parts and loops do not. ``cldice``, those of `tree_metrics`, ``parts, betti0_error, betti1_error`` (the
+    predicted number of 26-connected parts; how far it and the number of loops are from the truth's),
+    ``dice, hd95_mm, assd_mm``; with a tissue map those of `false_length_by_tissue`.
 
     Args:
         prediction, truth: > 0 is foreground.
         affine: 4x4, RAS mm, of both.
+        true_line: an analytic centreline of the truth; by default the skeleton of its mask, with radii from
+            its distance to the wall.
+        tissue: (X, Y, Z), the codes of `false_length_by_tissue`.
 
-    Both masks empty: NaN, and a Betti-0 error of 0. Exactly one empty: Dice and clDice 0, the distances the
+    Both masks empty: NaN, and no Betti error. Exactly one empty: Dice, clDice and F1 0, the distances the
     diagonal of the scan. Each function says so for itself.
+
+    Raises:
+        ValueError: where the shapes differ.
 
     Example:
         >>> case_metrics(mask, mask, affine)["dice"]
         1.0
     """
-    return {
+    distances = surface_distances(prediction, truth, affine)
+    region = region_of((prediction > 0) | (truth > 0), margin=2) or Region((0, 0, 0), (1, 1, 1))
+    prediction, truth = (region.take(mask) > 0 for mask in (prediction, truth))
+    affine = region.affine(affine)
+    lines = [line_of_mask(mask, affine) for mask in (prediction, truth)]
+    found, true = lines[0], lines[1] if true_line is None else true_line
+    betti, true_betti = betti_numbers(prediction), betti_numbers(truth)
+    figures = {
+        "cldice": cldice_of_lines(*(line.voxels for line in lines), prediction, truth),
+        **tree_metrics(found, true),
+        "parts": betti[0],
+        "betti0_error": abs(betti[0] - true_betti[0]),
+        "betti1_error": abs(betti[1] - true_betti[1]),
         "dice": dice(prediction, truth),
-        "cldice": centerline_dice(prediction, truth),
-        **surface_distances(prediction, truth, affine),
-        "betti0_error": betti0_error(prediction, truth),
+        **distances,
     }
+    if tissue is not None:
+        figures |= false_length_by_tissue(found, true, region.take(tissue), affine)
+    return figures

@@ -15,7 +15,7 @@ import torch
 from shared import ROOT, SEEDS, Processes, Set, settings, workflow
 
 from bundle.common.crop import region_of
-from bundle.handlers.cases import SCAN_METRICS, summarise
+from bundle.handlers.cases import summarise
 from bundle.metrics import centerline_dice, dice
 from bundle.transforms import LoadCTAd, resize_volume
 
@@ -24,7 +24,8 @@ from .common import RESULTS, Out, held_out, table, weights_line, write_results
 FIRST, CEILING_LEVEL = SEEDS["test"], 0.4
 UNITS = {"hd95_mm": "HD95, mm", "assd_mm": "ASSD, mm", "dice": "Dice", "cldice": "clDice",
          "betti0_error": "Betti-0 error", "grid_dice": "Dice", "grid_cldice": "clDice"}  # fmt: skip
-COLUMNS = ("case", *SCAN_METRICS, "grid_dice", "grid_cldice", "volume_mm3", "true_volume_mm3")
+METRICS = ("dice", "cldice", "hd95_mm", "assd_mm", "betti0_error")
+COLUMNS = ("case", *METRICS, "grid_dice", "grid_cldice", "volume_mm3", "true_volume_mm3")
 PERFECT = {"kind": "a perfect answer at the network's grid", "dice": "Dice, mean (sd)",
            "cldice": "clDice, mean (sd)"}  # fmt: skip
 
@@ -48,7 +49,7 @@ def ceiling(item: dict[str, str], spatial_size: list[int], mode: str) -> list[di
 
 
 def metric_table(summary: list[dict[str, Any]], wanted) -> str:
-    rows = [row | {"metric": UNITS[row["metric"]]} for row in summary if row["metric"] in wanted]
+    rows = [row | {"metric": UNITS[name]} for name in wanted for row in summary if row["metric"] == name]
     return table(rows, {"metric": "", **{name: name for name in ("mean", "sd", "median", "min", "max")}})
 
 
@@ -66,7 +67,7 @@ Weights {weights}; {len(cases)} phantoms at the scanner's matrix, seeds {FIRST} 
 
 On the scan's own grid:
 
-{metric_table(summary, SCAN_METRICS)}
+{metric_table(summary, METRICS)}
 
 At the network's grid, with the threshold and the component rule of the scan's grid:
 

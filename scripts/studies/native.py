@@ -3,55 +3,69 @@
     python scripts/study.py native
     python scripts/study.py native --native runs/native/weights.pt     # as scripts/train_native.py leaves it
     python scripts/study.py native --set inferer#overlap=0.25          # of the windows
+    python scripts/study.py native --predict runs/said                 # on a GPU: probabilities alone
+    python scripts/study.py native --from runs/said                    # on any machine: the figures
 
-On held-out phantoms. Each runs as configs/inference.yaml has it, the native one with
-configs/modes/native.yaml on top and fixed thresholds; both drop specks by the config's rule. Measured on the
-scan's own grid: Dice, clDice, parts, and against the phantom's true centreline the precision, recall and F1
-of the predicted one within 1.5 mm, and what is seen of the true one by its radius.
+On sets of scans that no network was trained on. Each network runs as configs/inference.yaml has it, the
+native one with configs/modes/native.yaml on top and fixed thresholds; both drop parts by the config's rule.
+What is measured is on the scan's own grid, centrelines against the phantom's true one: precision, recall and
+F1 of lengths within 1.5 mm, what is seen of the true one by its radius, and the length that is false by what
+lies beside it.
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import re
-import time
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import nibabel as nib
 import numpy as np
 import torch
 import typer
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
-from monai.transforms import Compose, Orientation
-from scipy.spatial import cKDTree
 from shared import ROOT, Processes, Set, config_path, settings, workflow
 from tqdm import tqdm
 
-from bundle.common.coordinates import voxel_to_world, voxels_of
-from bundle.common.crop import region_of
-from bundle.common.thinning import skeleton
-from bundle.metrics import centerline_dice, dice
+from bundle.common.errors import InputError
+from bundle.common.files import sha256_of
+from bundle.metrics import TISSUES, TREE_METRICS, case_metrics, line_of_branches
 from bundle.networks import read_checkpoint
 from bundle.transforms import AdaptiveThresholdd, KeepComponentsd, LoadCTAd
 
 from .common import RESULTS, Out, held_out, table, weights_line, write_results
+from .predictions import Prediction, predict, read_prediction, to_ras, weights_of, write_prediction
 
-if TYPE_CHECKING:
-    from monai.bundle import ConfigWorkflow
+CONFIGS = {"default": ("inference.yaml",), "native": ("inference.yaml", "modes/native.yaml")}
+SETS = ("held-out", "shifted", "foreign")
+THRESHOLDS = (0.3, 0.4, 0.5)
+MASK = ("dice", "hd95_mm", "assd_mm", "betti0_error", "betti1_error", "parts")
+FALSE = tuple(f"false_{name}_mm" for name in TISSUES)
+COLUMNS = ("set", "case", "method", "seconds", "parts_before", "cldice", *TREE_METRICS, *MASK, *FALSE)
+HEADS = {"set": "set", "method": "", "dice": "Dice", "cldice": "clDice", "tree_f1": "F1 at 1.5 mm",
+         "tree_precision": "precision", "tree_recall": "recall", "rooted_f1": "rooted F1",
+         "seen_thin": "seen r < 0.8", "seen_middle": "0.8 to 1.5", "seen_wide": "> 1.5 mm",
+         "hd95_mm": "HD95, mm", "betti0_error": "Betti-0 error", "betti1_error": "Betti-1 error",
+         "parts_before": "parts before", "parts": "parts after", "seconds": "s a scan"}  # fmt: skip
+BESIDE = {"set": "set", "method": "false centreline, mm a scan:", "false_mm": "all",
+          **{column: name for column, name in zip(FALSE, TISSUES)}}  # fmt: skip
 
-CONFIGS = ("inference.yaml", "modes/native.yaml")
-THRESHOLDS, NEAR_MM = (0.3, 0.4, 0.5), 1.5
-RADII_MM = {"thin": (0, 0.8), "middle": (0.8, 1.5), "wide": (1.5, np.inf)}
-LINE = ("precision", "recall", "f1", *(f"seen_{width}" for width in RADII_MM))
-COLUMNS = ("case", "method", "seconds", "parts", "parts_before", "dice", "cldice", *LINE)
-HEADS = {"method": "", "dice": "Dice", "cldice": "clDice", "f1": "F1 at 1.5 mm", "precision": "precision",
-         "recall": "recall", "seen_thin": "seen r < 0.8", "seen_middle": "0.8 to 1.5",
-         "seen_wide": "> 1.5 mm", "parts": "parts", "seconds": "s a scan"}  # fmt: skip
 
-# In which the phantoms are drawn: where a skeleton runs depends a little on the order of the axes.
-to_ras = Orientation("RAS", labels=(("L", "R"), ("P", "A"), ("I", "S")))
+@dataclass
+class Rules:
+    """What makes masks of probabilities: keys of the configs, the same in every process."""
+
+    threshold: tuple[float, float, float]
+    inverse: dict[str, str]
+    smallest_mm3: float
+    native_threshold: float
 
 
 def network_keys(weights: Path) -> dict[str, Any]:
@@ -64,103 +78,221 @@ def network_keys(weights: Path) -> dict[str, Any]:
     return {"ckpt_path": weights, "channels": channels, "out_channels": head}
 
 
-def predict(image: str, name: str, run: ConfigWorkflow) -> tuple[dict[str, MetaTensor], float]:
-    """Masks (1, X, Y, Z) on the scan's grid by method, and the seconds from the loaded scan to them."""
-    get = run.parser.get_parsed_content
-    device = torch.device(get("device"))
-    load, *steps = get("preprocessing").transforms
-    data = load({"image": image})
-    data["image"] = data["image"].to(device)
-    began = time.perf_counter()
-    data = Compose(steps)(data)
-    with torch.inference_mode():
-        with torch.autocast(device.type, torch.float16, enabled=get("amp")):
-            pred = get("inferer")(data["image"].as_tensor()[None], get("network").eval())[0].float()
-        data["pred"] = MetaTensor(pred).copy_meta_from(data["image"])
-        data = Compose([get("inverse"), get("activation")])(data)
-    levels = {f"native, {level}": (level, level) for level in THRESHOLDS}
-    if name == "default":
-        levels = {"default": (get("threshold_upper"), get("threshold_lower"))}
-    masks = {
-        method: AdaptiveThresholdd("pred", *bounds, get("threshold_confident"))(data)["pred"].cpu()
+def scans_of(name: str, count: int, data: Path, processes: int | None) -> list[dict[str, str]]:
+    """The first scans of a set, as ``{"case", "image", "label"}``; those that are missing are made."""
+    if name == "held-out":
+        return held_out("test", count, data, processes)
+    from .sets import study_set
+
+    return study_set(name, count, data.parent / name, processes)
+
+
+def beside(image: str, ending: str) -> Path:
+    """Another file of the scan, such as its ``truth.json``."""
+    return Path(image.replace(".img.nii.gz", f".{ending}"))
+
+
+def measure(
+    mask: MetaTensor, label: MetaTensor, tree: Mapping, smallest_mm3: float, tissue: np.ndarray | None = None
+) -> dict[str, Any]:
+    """The figures of one mask.
+
+    Args:
+        mask, label: (1, X, Y, Z) on one grid.
+        tree: the phantom's, as its truth file has it.
+        tissue: of `bundle.metrics.case_metrics`, axes turned to RAS as the mask's will be.
+    """
+    kept = KeepComponentsd("pred", smallest_mm3)({"pred": to_ras(mask)})["pred"]
+    # Axes as the phantoms are drawn in: where a skeleton runs depends a little on their order.
+    found, truth = (volume[0].numpy() > 0 for volume in (kept, to_ras(label)))
+    line = line_of_branches(tree["branches"])
+    figures = case_metrics(found, truth, kept.affine.numpy(), line, tissue)
+    return {"parts_before": kept.meta["components_before"], **figures}
+
+
+def masks_of(name: str, said: Prediction, label: MetaTensor, rules: Rules) -> dict[str, MetaTensor]:
+    """Masks on the label's grid, its axes in RAS, by method, before any rule for parts."""
+    shape = tuple(label.shape[1:])
+    probability = said.on_scan("lumen", shape, rules.inverse[name])
+    probability = MetaTensor(probability).copy_meta_from(label)
+    levels = {"default": rules.threshold}
+    if name != "default":
+        levels = {f"{name}, {level}": (level, level, rules.threshold[2]) for level in THRESHOLDS}
+    return {
+        method: AdaptiveThresholdd("pred", *bounds)({"pred": probability})["pred"]
         for method, bounds in levels.items()
     }
-    return masks, time.perf_counter() - began
 
 
-def measure(mask: MetaTensor, label: MetaTensor, tree: dict, smallest_mm3: float) -> dict[str, Any]:
-    """The figures of one mask; ``tree`` is the phantom's, as its truth file has it."""
-    mask, truth = to_ras(mask), to_ras(label)[0].numpy() > 0
-    kept = KeepComponentsd("pred", smallest_mm3)({"pred": mask})["pred"]
-    before = KeepComponentsd("pred", 0)({"pred": mask})["pred"].meta["components"]
-    found = kept[0].numpy() > 0
-    row = {"parts": kept.meta["components"], "parts_before": before}
-    row |= {"dice": dice(found, truth), "cldice": centerline_dice(found, truth)} | dict.fromkeys(LINE, 0.0)
-    box = region_of(found, margin=0)
-    if box is None:
-        return row
-    branches = [branch for branch in tree["branches"] if branch["radius_mm"]]
-    true_line, radius = (np.concatenate([b[key] for b in branches]) for key in ("points_ras_mm", "radius_mm"))
-    affine = box.affine(kept.affine.numpy())
-    line = voxel_to_world(voxels_of(skeleton(box.take(found))), affine)
-    seen = cKDTree(line).query(true_line)[0] <= NEAR_MM
-    precision = float((cKDTree(true_line).query(line)[0] <= NEAR_MM).mean())
-    recall = float(seen.mean())
-    f1 = 2 * precision * recall / max(precision + recall, 1e-9)
-    row |= {"precision": precision, "recall": recall, "f1": f1}
-    for width, (low, high) in RADII_MM.items():
-        chosen = seen[(radius >= low) & (radius < high)]
-        row[f"seen_{width}"] = float(chosen.mean()) if len(chosen) else float("nan")
-    return row
+def measure_scan(job: tuple[str, dict[str, str], dict[str, Path], Rules]) -> list[dict[str, Any]]:
+    """The rows of one scan, from what the networks said of it."""
+    torch.set_num_threads(1)
+    which, item, files, rules = job
+    truth = json.loads(beside(item["image"], "truth.json").read_text())
+    label = to_ras(LoadCTAd(["label"])({"label": item["label"]})["label"])
+    tissue, path = None, beside(item["image"], "tissue.nii.gz")
+    if path.is_file():
+        tissue = np.asarray(nib.as_closest_canonical(nib.load(path)).dataobj).astype(np.uint8)
+    rows = []
+    for name, file in files.items():
+        said = read_prediction(file)
+        about = {
+            "set": which,
+            "case": truth.get("parameters", {}).get("seed", item["case"]),
+            "seconds": round(said.seconds, 2),
+        }
+        for method, mask in masks_of(name, said, label, rules).items():
+            rows.append(about | {"method": method} | measure(mask, label, truth, rules.smallest_mm3, tissue))
+    return rows
+
+
+def in_processes(jobs: Sequence[Any], processes: int | None) -> Iterable[list[dict[str, Any]]]:
+    """`measure_scan` of every job, in fresh processes where there are several."""
+    processes = min(processes or os.cpu_count() or 1, max(len(jobs), 1))
+    if processes == 1:
+        yield from map(measure_scan, jobs)
+        return
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        yield from pool.imap_unordered(measure_scan, jobs)
+
+
+def means_of(rows: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> list[dict[str, Any]]:
+    """A row a set and method: means over the cases where a figure is defined, of the seconds the median."""
+    means = []
+    for which, method in dict.fromkeys((row["set"], row["method"]) for row in rows):
+        of = [row for row in rows if (row["set"], row["method"]) == (which, method)]
+        mean: dict[str, Any] = {"set": which, "method": method}
+        for name in columns:
+            values = np.array([float(row.get(name) or "nan") if row.get(name) != 0 else 0.0 for row in of])
+            if np.isfinite(values).any():
+                mean[name] = float((np.nanmedian if name == "seconds" else np.nanmean)(values))
+        for width in ("thin", "middle", "wide"):
+            if f"missed_{width}" in mean:
+                mean[f"seen_{width}"] = 1 - mean[f"missed_{width}"]
+        means.append(mean)
+    return means
 
 
 def figures(rows: Sequence[Mapping[str, Any]], weights: Sequence[str]) -> str:
-    """Weights, seeds, and a row a method: means over the cases, of the seconds the median."""
-    means = []
-    for method in dict.fromkeys(row["method"] for row in rows):
-        of = [row for row in rows if row["method"] == method]
-        values = {name: np.array([float(row[name]) for row in of]) for name in COLUMNS[2:]}
-        mean = {name: float(np.nanmean(v)) if np.isfinite(v).any() else None for name, v in values.items()}
-        means.append(mean | {"method": method, "seconds": float(np.median(values["seconds"]))})
-    seeds = sorted({int(row["case"]) for row in rows})
-    which = f"seeds {seeds[0]} to {seeds[-1]}"
-    forms = dict.fromkeys(HEADS, ".3f") | {"method": "", "parts": ".1f", "seconds": ".1f"}
-    return f"""\
-Weights {" and ".join(weights)}; {len(seeds)} phantoms at the scanner's matrix, {which}.
+    """Weights, scans, and the tables."""
+    means = means_of(rows, COLUMNS[3:])
+    counts = {which: len({row["case"] for row in rows if row["set"] == which}) for which in SETS}
+    scans = ", ".join(f"{count} {which}" for which, count in counts.items() if count)
+    small = dict.fromkeys(
+        ("hd95_mm", "betti0_error", "betti1_error", "parts", "parts_before", "seconds"), ".1f"
+    )
+    forms = dict.fromkeys(HEADS, ".3f") | {"set": "", "method": ""} | small
+    parts = [
+        f"Weights {' and '.join(weights)}; scans at the scanner's matrix: {scans}.",
+        table(means, HEADS, **forms),
+    ]
+    known = [mean for mean in means if FALSE[0] in mean]
+    if known:
+        forms = dict.fromkeys(BESIDE, ".1f") | {"set": "", "method": ""}
+        parts.append(table(known, BESIDE, **forms))
+    return "\n\n".join(parts)
 
-{table(means, HEADS, **forms)}"""
+
+def ask(
+    folder: Path,
+    scans: Mapping[str, list[dict[str, str]]],
+    weights: Mapping[str, Path],
+    override: Sequence[str],
+) -> None:
+    """Write what each network says of each scan to ``folder/<set>/<case>.<network>.npz``.
+
+    What is there by the same weights is kept.
+    """
+    own = settings(override, *CONFIGS["native"])
+    mode = ConfigParser.load_config_file(config_path("modes/native.yaml"))
+    keys = {
+        "default": {key: value for key, value in own.items() if key.split("#")[0] not in mode},
+        "native": {"inferer#outputs": None} | own,
+    }
+    for name, path in weights.items():
+        run = workflow(*CONFIGS[name], **network_keys(path) | keys[name])
+        digest = sha256_of([path])
+        jobs = [(which, item) for which, items in scans.items() for item in items]
+        for which, item in tqdm(jobs, desc=name):
+            path = said_in(folder, which, item["case"], name)
+            if not path.is_file() or weights_of(path) != digest:
+                write_prediction(predict(item["image"], run, digest), path)
+
+
+def said_in(folder: Path, which: str, case: str, name: str) -> Path:
+    """The file of a network's prediction."""
+    return folder / which / f"{case}.{name}.npz"
+
+
+def rules_of(override: Sequence[str] | None) -> Rules:
+    """From the configs, with what was set in place of their own."""
+    values = {}
+    for name, configs in CONFIGS.items():
+        parser = ConfigParser()
+        parser.read_config([config_path(config) for config in configs])
+        parser.update(settings(override, *CONFIGS["native"]) if name == "native" else {})
+        values[name] = {key: parser.get(key) for key in parser.get() if not isinstance(parser.get(key), dict)}
+    default, native = values["default"], values["native"]
+    bounds = tuple(default[f"threshold_{key}"] for key in ("upper", "lower", "confident"))
+    inverse = {name: of["inverse_mode"] for name, of in values.items()}
+    return Rules(bounds, inverse, native["min_component_mm3"], native["threshold_upper"])
 
 
 def main(
     count: int = 10,
-    data: Path = ROOT / "data" / "test_full",
+    data: Annotated[Path, typer.Option(help="held-out phantoms; the other sets lie beside")] = ROOT
+    / "data"
+    / "test_full",
+    sets: Annotated[list[str] | None, typer.Option("--of", help="a set; several times")] = None,
     default: Annotated[Path, typer.Option(help="weights of the default network")] = ROOT / "models/model.pt",
     native: Annotated[Path, typer.Option(help="of the native one")] = ROOT / "models/native_checkpoint.pt",
+    to: Annotated[
+        Path | None, typer.Option("--predict", help="write probabilities there, and no page")
+    ] = None,
+    source: Annotated[Path | None, typer.Option("--from", help="measure what --predict wrote there")] = None,
     out: Out = RESULTS,
     processes: Processes = None,
     override: Set = None,
 ) -> None:
-    """Make the phantoms that are missing, predict, measure, and write the page.
+    """Make the scans that are missing, predict, measure, and write the page.
 
     What is set of a key that modes/native.yaml has is for the native network alone.
     """
-    own = settings(override, *CONFIGS)
-    mode = ConfigParser.load_config_file(config_path(CONFIGS[1]))
-    both = {key: value for key, value in own.items() if key.split("#")[0] not in mode}
-    runs = {
-        "default": workflow(CONFIGS[0], **network_keys(default) | both),
-        "native": workflow(*CONFIGS, **network_keys(native) | own),
-    }
-    rows = []
-    for item in tqdm(held_out("test", count, data, processes), desc="cases"):
-        truth = json.loads(Path(item["image"].replace(".img.nii.gz", ".truth.json")).read_text())
-        label = LoadCTAd(["label"])({"label": item["label"]})["label"]
-        for name, run in runs.items():
-            masks, seconds = predict(item["image"], name, run)
-            smallest = run.parser.get_parsed_content("min_component_mm3")
-            for method, mask in masks.items():
-                about = {"case": truth["parameters"]["seed"], "method": method, "seconds": round(seconds, 2)}
-                rows.append(about | measure(mask, label, truth, smallest))
-    rows.sort(key=lambda row: (row["method"], row["case"]))
-    text = figures(rows, [weights_line(path) for path in (default, native)])
+    weights = {"default": default, "native": native}
+    rules = rules_of(override)
+    scans = {which: scans_of(which, count, data, processes) for which in sets or SETS[:1]}
+    if to is not None:
+        ask(to, scans, weights, override or ())
+        print(f"probabilities: {to}")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        if source is None:
+            ask(Path(folder), scans, weights, override or ())
+        rows = measured(source or Path(folder), scans, weights, rules, processes)
+    text = figures(rows, [weights_line(path) for path in weights.values()])
     write_results(out, "native", text, rows, COLUMNS)
+
+
+def measured(
+    folder: Path,
+    scans: Mapping[str, list[dict[str, str]]],
+    weights: Mapping[str, Path],
+    rules: Rules,
+    processes: int | None,
+) -> list[dict[str, Any]]:
+    """The rows of all scans of which the folder has predictions, sets in the order of `SETS`.
+
+    Raises:
+        InputError: it has none.
+    """
+    jobs = []
+    for which, items in scans.items():
+        for item in items:
+            files = {name: said_in(folder, which, item["case"], name) for name in weights}
+            files = {name: path for name, path in files.items() if path.is_file()}
+            if files:
+                jobs.append((which, item, files, rules))
+    if not jobs:
+        raise InputError(f"{folder} has no predictions of these scans: make them with --predict {folder}.")
+    rows = [row for of in tqdm(in_processes(jobs, processes), desc="scans", total=len(jobs)) for row in of]
+    return sorted(rows, key=lambda row: (SETS.index(row["set"]), row["method"], row["case"]))

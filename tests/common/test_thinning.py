@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bundle.common.thinning import skeleton
-from bundle.metrics.one_case import count_components
+from bundle.metrics.topology import count_components
 
 
 def box(*ranges):

@@ -22,3 +22,9 @@ def test_where_two_windows_disagree_the_probability_is_one_half():
     yes, no = torch.sigmoid(torch.tensor([8.0, -8.0])).tolist()
     expected = torch.tensor([yes] * 4 + [(yes + no) / 2] * 4 + [no] * 4)
     torch.testing.assert_close(probability[0, 0, :, 3, 3], expected, atol=1e-5, rtol=0)
+
+
+def test_all_outputs_of_a_network_can_be_had():
+    both = ProbabilityWindows(8, 1, outputs=None)(torch.zeros(1, 1, 12, 8, 8), Position())
+    assert both.shape == (1, 2, 12, 8, 8)
+    assert both[:, 0].max() < 0.001 and both[:, 1].min() > 0.999

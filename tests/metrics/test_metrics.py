@@ -8,8 +8,9 @@ import torch
 from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
 
 from bundle.metrics.cldice import centerline_dice
-from bundle.metrics.one_case import betti0_error, case_metrics, count_components, dice
+from bundle.metrics.one_case import case_metrics, dice
 from bundle.metrics.surface_distance import surface_distances
+from bundle.metrics.topology import betti_numbers, count_components
 
 SHAPE = (32, 32, 32)
 
@@ -32,8 +33,7 @@ def affine_of(spacing):
 def test_two_cubes_that_share_half():
     first, second = box((4, 12), (4, 12), (4, 12)), box((8, 16), (4, 12), (4, 12))
     assert dice(first, second) == pytest.approx(0.5)
-    # Both are one piece.
-    assert betti0_error(first, second) == 0
+    assert case_metrics(first, second, np.eye(4))["betti0_error"] == 0  # both are one piece
 
 
 def test_shifted_plates_are_their_shift_apart_in_mm():
@@ -104,13 +104,26 @@ def test_pieces_are_counted_over_edges_and_corners():
     mask[4, 4, 4] = mask[5, 5, 5] = 1  # corner to corner: one piece
     mask[20, 20, 20] = 1
     assert count_components(mask) == 2
-    assert betti0_error(mask, np.zeros_like(mask)) == 2
+    assert case_metrics(mask, np.zeros_like(mask), np.eye(4))["betti0_error"] == 2
 
 
 def test_a_perfect_prediction():
     tube = box((10, 14), (10, 14), (0, 32))  # it leaves the scan at both ends
-    expected = {"dice": 1.0, "cldice": 1.0, "hd95_mm": 0.0, "assd_mm": 0.0, "betti0_error": 0}
-    assert case_metrics(tube, tube, affine_of((1, 1, 1))) == pytest.approx(expected)
+    expected = {
+        "dice": 1.0,
+        "cldice": 1.0,
+        "hd95_mm": 0.0,
+        "assd_mm": 0.0,
+        "betti0_error": 0,
+        "betti1_error": 0,
+    }
+    expected |= {
+        f"{which}_{name}": 1.0 for which in ("tree", "rooted") for name in ("precision", "recall", "f1")
+    }
+    expected |= {"missed_wide": 0.0, "false_mm": 0.0, "parts": 1}
+    found = case_metrics(tube, tube, affine_of((1, 1, 1)))
+    assert math.isnan(found.pop("missed_thin")) and math.isnan(found.pop("missed_middle"))
+    assert found == pytest.approx(expected)
 
 
 def test_nothing_predicted_is_the_worst_and_finite():
@@ -118,21 +131,40 @@ def test_nothing_predicted_is_the_worst_and_finite():
     diagonal_mm = math.sqrt((32 * 0.5) ** 2 * 2 + 32**2)
     for pair in ((empty, tube), (tube, empty)):
         found = case_metrics(*pair, affine_of((0.5, 0.5, 1)))
-        expected = {
-            "dice": 0.0,
-            "cldice": 0.0,
-            "hd95_mm": diagonal_mm,
-            "assd_mm": diagonal_mm,
-            "betti0_error": 1,
-        }
-        assert found == pytest.approx(expected)
+        zero = ("dice", "cldice", "tree_precision", "tree_recall", "tree_f1", "rooted_f1", "betti1_error")
+        expected = dict.fromkeys(zero, 0) | dict.fromkeys(("hd95_mm", "assd_mm"), diagonal_mm)
+        expected |= {"betti0_error": 1, "parts": int(pair[0].any())}
+        assert {name: found[name] for name in expected} == pytest.approx(expected)
+        if not pair[0].any():
+            assert found["missed_middle"] == 1 and found["false_mm"] == 0
 
 
 def test_two_empty_masks_measure_nothing():
     empty = np.zeros(SHAPE, np.uint8)
     found = case_metrics(empty, empty, affine_of((1, 1, 1)))
-    assert found.pop("betti0_error") == 0
+    counts = ("betti0_error", "betti1_error", "parts", "false_mm")
+    assert [found.pop(name) for name in counts] == [0, 0, 0, 0]
     assert all(math.isnan(value) for value in found.values())
+
+
+@pytest.mark.parametrize(
+    "mask, numbers",
+    [
+        (box((4, 20), (4, 20), (4, 6)) & ~box((8, 16), (8, 16), (0, 32)).astype(bool), (1, 1, 0)),  # a frame
+        (ball((16, 16, 16), 9) & ~ball((16, 16, 16), 5).astype(bool), (1, 0, 1)),  # a hollow ball
+        (ball((8, 8, 8), 4) | ball((24, 24, 24), 4), (2, 0, 0)),
+        (np.zeros(SHAPE), (0, 0, 0)),
+    ],
+)
+def test_parts_loops_and_cavities(mask, numbers):
+    assert betti_numbers(mask) == numbers
+
+
+def test_a_loop_that_the_truth_has_not_is_one_betti_1_error():
+    rail = box((4, 7), (4, 7), (2, 30)) | box((14, 17), (4, 7), (2, 30)) | box((4, 17), (4, 7), (2, 5))
+    loop = rail | box((4, 17), (4, 7), (27, 30))
+    found = case_metrics(loop, rail, affine_of((1, 1, 1)))
+    assert (found["betti0_error"], found["betti1_error"]) == (0, 1)
 
 
 def test_masks_of_different_shape_are_refused():

@@ -91,12 +91,12 @@ def test_the_volume_counts_not_the_number_of_voxels():
 
 
 def test_the_papers_rule_loses_a_tree():
-    kept, count = keep_components(two_trees_and_a_speck(), 1.0, 0.0, largest_only=True)
+    kept, count, _ = keep_components(two_trees_and_a_speck(), 1.0, 0.0, largest_only=True)
     assert (kept.sum(), count) == (320, 1)
 
 
 def test_corners_connect():
-    _, count = keep_components(two_trees_and_a_speck(), 1.0, 0.0)
+    _, count, _ = keep_components(two_trees_and_a_speck(), 1.0, 0.0)
     assert count == 3
 
 

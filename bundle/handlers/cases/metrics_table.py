@@ -18,12 +18,15 @@ from bundle.common.coordinates import voxel_volume_mm3
 from bundle.common.files import write_json
 from bundle.common.processes import gathered
 from bundle.common.tables import to_text, write_csv
-from bundle.metrics import case_metrics, centerline_dice, dice
+from bundle.metrics import TREE_METRICS, case_metrics, centerline_dice, dice
 from bundle.transforms import resize_volume
 
-SCAN_METRICS = ("dice", "cldice", "hd95_mm", "assd_mm", "betti0_error")
+# The centreline's first: Dice and distances depend on how wide the readers drew the label.
+SCAN_METRICS = ("cldice", *TREE_METRICS, "dice", "hd95_mm", "assd_mm", "betti0_error", "betti1_error")
+PART_METRICS = ("parts", "parts_before")
 GRID_METRICS = ("grid_dice", "grid_cldice")
-COLUMNS = ("case", *SCAN_METRICS, *GRID_METRICS, "threshold", "volume_mm3", "true_volume_mm3")
+METRICS = (*SCAN_METRICS, *PART_METRICS, *GRID_METRICS)
+COLUMNS = ("case", *METRICS, "threshold", "volume_mm3", "true_volume_mm3")
 
 
 def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -32,8 +35,8 @@ def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ``sd`` is the sample's (n - 1), NaN for one case.
     """
     summary = []
-    for metric in (*SCAN_METRICS, *GRID_METRICS):
-        values = np.array([row[metric] for row in rows], dtype=float)
+    for metric in METRICS:
+        values = np.array([row.get(metric, np.nan) for row in rows], dtype=float)
         values = values[~np.isnan(values)]
         row: dict[str, Any] = {"metric": metric, "n": len(values)}
         row |= dict.fromkeys(("mean", "sd", "median", "min", "max"), float("nan"))
@@ -51,7 +54,8 @@ class MetricsTable:
     Writes ``<output_dir>/metrics.csv`` (a row a case, rewritten after every case), ``metrics_summary.csv``
     and ``metrics.json`` (both, and the failed cases), and prints them. ``grid_dice`` and ``grid_cldice`` are
     of the network's own grid: what it gave there, at the threshold of the case, against the label's volume
-    fraction of at least one half; no rule for components comes in.
+    fraction of at least one half; no rule for components comes in. ``parts_before`` are those of the mask
+    before that rule, where one was applied.
 
     Attach it on every process of a run on several. At the end each knows the figures and the failures of all,
     in the order of the data set; the first one writes and prints, and until then its own part.
@@ -105,6 +109,7 @@ class MetricsTable:
         grid_truth = resize_volume(oriented.as_tensor(), grid_mask.shape, "area")[0].cpu().numpy() >= 0.5
         return {
             **case_metrics(mask, truth, affine),
+            "parts_before": prediction.meta.get("components_before", float("nan")),
             "grid_dice": dice(grid_mask, grid_truth),
             "grid_cldice": centerline_dice(grid_mask, grid_truth),
             "threshold": threshold,
