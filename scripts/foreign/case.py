@@ -63,8 +63,9 @@ def draw_case(seed: int, spacing_mm: float | None = None) -> Case:
     )
     step = size / shape
     fine = Lattice(-size / 2 + step / 2, step, tuple(shape.tolist()))
-    counts = np.ceil((size + 24) / 1.5).astype(int) + 1
-    coarse = Lattice(-1.5 * (counts - 1) / 2, np.full(3, 1.5), tuple(counts.tolist()))
+    wide = max(spacing_mm or 0, 1.5)
+    counts = np.ceil((size + 24) / wide).astype(int) + 1
+    coarse = Lattice(-wide * (counts - 1) / 2, np.full(3, wide), tuple(counts.tolist()))
     centre = rng.normal([0, 8, 14], [5, 5, 5])
     if rng.random() < 0.2:  # cut off at the top or the bottom
         centre[2] += rng.choice([-1, 1]) * rng.uniform(0.1, 0.22) * size[2]

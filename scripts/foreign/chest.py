@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from .heart import Heart
-from .shapes import Lattice, noise, polyline, sample, solid, sweep
+from .shapes import noise, polyline, sample, solid, sweep
 
 __all__ = ["BONE", "HU", "Layer", "draw_hu", "draw_layers", "lung_vessels"]
 
@@ -18,7 +18,7 @@ VEIN, AORTA, POOL, BONE = 2, 3, 4, 5
 
 @dataclass
 class Layer:
-    """One tissue: its depth on the lattice, HU, the noise in it (HU, coarse or fine), its number in the map."""
+    """One tissue: depth on the lattice, HU, noise in it (HU; coarse or fine), number in the tissue map."""
 
     depth: np.ndarray
     hu: float
@@ -39,7 +39,8 @@ def draw_hu(rng: np.random.Generator) -> HU:
     return {
         "artery": artery, "aorta": aorta, "left": aorta * rng.uniform(0.92, 1.06),
         "vein": artery * (rng.uniform(0.85, 1.1) if bright else rng.uniform(0.3, 0.8)),
-        "right": 45 + (aorta - 45) * right, "mixing": rng.uniform(10, 90), "lung vessels": aorta * rng.uniform(0.4, 1.05),
+        "right": 45 + (aorta - 45) * right, "mixing": rng.uniform(10, 90),
+        "lung vessels": aorta * rng.uniform(0.4, 1.05),
         "cava": aorta * rng.uniform(0.5, 2.2), "lower cava": rng.uniform(60, 180),
         "muscle": rng.normal(58, 8), "heart muscle": float(np.clip(rng.normal(103, 16), 70, 145)),
         "fat": rng.normal(-102, 8), "lung": rng.uniform(-890, -780), "liver": rng.uniform(60, 125),
@@ -136,6 +137,7 @@ def draw_layers(
 
     keep = free if rng.random() < 0.85 else (lambda depth, apart=0.8: depth)
     m = hu["heart muscle"]
+    mixed = 0.5 * (hu["right"] + hu["lower cava"]) + 0.15 * hu["cava"]
     atria = np.maximum(parts["left atrium"], parts["right atrium"])
     layers = [
         Layer(body, hu["fat"], 8),
@@ -167,7 +169,7 @@ def draw_layers(
         Layer(keep(parts["inferior vena cava"]), hu["lower cava"], 12, True, POOL),
         Layer(keep(parts["superior vena cava"]), hu["cava"], hu["mixing"], True, POOL),
         Layer(keep(parts["right ventricle"]), hu["right"], 0.4 * hu["mixing"], True, POOL),
-        Layer(keep(parts["right atrium"]), 0.5 * (hu["right"] + hu["lower cava"]) + 0.15 * hu["cava"], hu["mixing"], True, POOL),
+        Layer(keep(parts["right atrium"]), mixed, hu["mixing"], True, POOL),
         Layer(keep(parts["pulmonary artery"]), hu["lung vessels"], 6, tissue=POOL),
         Layer(keep(parts["left atrium"]), hu["left"], 6, tissue=POOL),
         Layer(parts["left ventricle"], hu["left"], 9, tissue=POOL),

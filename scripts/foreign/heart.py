@@ -155,7 +155,8 @@ def draw_heart(rng: np.random.Generator, lattice: Lattice, centre) -> Heart:
     h.parts = {
         "left wall": left_wall, "right wall": right_wall, "left ventricle": left, "right ventricle": right,
         "left atrium": atrium_left, "right atrium": atrium_right, "pulmonary artery": pulmonary,
-        "superior vena cava": cava, "inferior vena cava": lower, "aorta": aorta, "descending aorta": descending,
+        "superior vena cava": cava, "inferior vena cava": lower, "aorta": aorta,
+        "descending aorta": descending,
     }  # fmt: skip
     around = [
         left_wall,

@@ -10,11 +10,15 @@ from .shapes import Lattice
 __all__ = ["draw_scanner", "move", "scan"]
 
 
+ORIENTATIONS = {"LPS": 0.35, "LAS": 0.2, "RAS": 0.17, "LPI": 0.1, "RPS": 0.08, "ASL": 0.05, "RAI": 0.05}
+
+
 def draw_scanner(rng: np.random.Generator) -> dict:
     """Matrix, spacing and artefacts. Lengths in mm, noise in HU."""
     z_step = float(rng.choice([0.4, 0.45, 0.5, 0.6, 0.625], p=[0.15, 0.15, 0.4, 0.1, 0.2]))
     field = float(rng.uniform(170, 230))
     moving, stepped = rng.random() < 0.3, rng.random() < 0.2
+    seams = np.arange(rng.uniform(20, 40), 180, rng.uniform(28, 40))
     return {
         "field_mm": field, "slice_mm": z_step,
         "slices": int(np.clip(rng.normal(138, 14), 110, 175) / z_step),
@@ -25,9 +29,10 @@ def draw_scanner(rng: np.random.Generator) -> dict:
         "streak_hu": float(rng.uniform(5, 45)) if rng.random() < 0.6 else 0.0,
         "ring_hu": float(rng.uniform(2, 9)) if rng.random() < 0.25 else 0.0,
         "motion_mm": float(rng.uniform(0.5, 2.5)) if moving else 0.0,
-        "motion_angle": float(rng.uniform(0, np.pi)), "motion_range": sorted(rng.uniform(0.1, 0.95, 2).tolist()),
-        "slabs": [(float(z), *rng.normal(0, 0.8, 2).tolist()) for z in np.arange(*rng.uniform(20, 40, 1), 180, rng.uniform(28, 40))] if stepped else [],
-        "orientation": str(rng.choice(["LPS", "RAS", "LAS", "LPI", "RPS", "ASL", "RAI"], p=[0.35, 0.17, 0.2, 0.1, 0.08, 0.05, 0.05])),
+        "motion_angle": float(rng.uniform(0, np.pi)),
+        "motion_range": sorted(rng.uniform(0.1, 0.95, 2).tolist()),
+        "slabs": [(float(z), *rng.normal(0, 0.8, 2).tolist()) for z in seams] if stepped else [],
+        "orientation": str(rng.choice(list(ORIENTATIONS), p=list(ORIENTATIONS.values()))),
         "tilt_degrees": rng.normal(0, 5, 3).tolist() if rng.random() < 0.25 else [0.0, 0.0, 0.0],
     }  # fmt: skip
 
@@ -62,7 +67,7 @@ def scan(rng: np.random.Generator, image: np.ndarray, fine: Lattice, s: dict, so
         source: (3,) mm, the dense contrast that streaks come from.
     """
     dx, dy, dz = fine.step
-    nz, ny, nx = image.shape
+    nz, ny, _ = image.shape
     if s["motion_mm"]:
         first, last = (int(v * nz) for v in s["motion_range"])
         way = s["motion_mm"] * np.array([np.sin(s["motion_angle"]) / dy, np.cos(s["motion_angle"]) / dx])

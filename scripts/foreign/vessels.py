@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
 from .heart import Heart, leaves_aorta
-from .shapes import Lattice, polyline, sample, true_depth
+from .shapes import Lattice, polyline, sample
 
 __all__ = ["STEP", "Vessel", "draw_arteries", "draw_veins"]
 
