@@ -1,0 +1,9 @@
+"""Cardiac CT angiograms drawn by other means than the bundle's own generator, with which it shares no code.
+
+A network that has learnt from `bundle.phantom` meets here a heart, vessels and a scanner that nobody tuned it
+to. NumPy, SciPy and nibabel only.
+"""
+
+from .case import Case, draw_case, write_foreign
+
+__all__ = ["Case", "draw_case", "write_foreign"]

@@ -1,0 +1,60 @@
+"""Make a set of scans that no network is trained on.
+
+    python scripts/study.py sets foreign --count 20 --folder data/foreign
+
+held-out: like training, of seeds never trained on. foreign: another heart, other vessels and another scanner,
+drawn without the generator's code (scripts/foreign).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from foreign import write_foreign
+from shared import SEEDS, Processes
+
+from .common import held_out
+
+__all__ = ["FIRST_SEEDS", "study_set"]
+
+FIRST_SEEDS = {"held-out": SEEDS["test"], "shifted": 6_000_000, "foreign": 7_000_000}
+"""Training takes seeds under 3,000,000 and from 10,000,000 on."""
+
+
+def study_set(
+    name: str, count: int, folder: str | Path, processes: int | None = None
+) -> list[dict[str, str]]:
+    """Cases of a set as ``{"case", "image", "label"}``; those that are in `folder` already are kept.
+
+    Beside an image ``N.img.nii.gz`` lie ``N.label.nii.gz``, ``N.truth.json`` and, but for "held-out",
+    ``N.tissue.nii.gz``.
+
+    Args:
+        name: "held-out", "shifted" or "foreign".
+
+    Raises:
+        ValueError: another name.
+    """
+    if name == "held-out":
+        return held_out("test", count, folder, processes)
+    if name != "foreign":
+        raise ValueError(f"There is no set {name!r}; the sets are {', '.join(FIRST_SEEDS)}.")
+    seeds = range(FIRST_SEEDS[name], FIRST_SEEDS[name] + count)
+    cases = write_foreign(seeds, folder, processes)
+    return [
+        {"case": str(seed), "image": case["image"], "label": case["label"]}
+        for seed, case in zip(seeds, cases)
+    ]
+
+
+def main(
+    name: Annotated[str, typer.Argument(help="held-out, shifted or foreign")],
+    folder: Annotated[Path, typer.Option(help="of the cases")],
+    count: int = 20,
+    processes: Processes = None,
+) -> None:
+    """Write the cases that are missing."""
+    for case in study_set(name, count, folder, processes):
+        print(case["image"])

@@ -1,0 +1,68 @@
+"""The foreign scans: another generator's, whose files say the same about themselves as the bundle's own."""
+
+import ast
+import json
+from pathlib import Path
+
+import foreign
+import nibabel as nib
+import numpy as np
+import pytest
+from foreign import draw_case, write_foreign
+from scipy import ndimage
+
+ALLOWED = {"__future__", "collections", "dataclasses", "json", "multiprocessing", "nibabel", "numpy", "os"}
+ALLOWED |= {"pathlib", "scipy", "typing"}
+SPACING = 2.5
+
+
+@pytest.fixture(scope="module")
+def case():
+    return draw_case(7_000_001, SPACING)
+
+
+def test_it_imports_nothing_of_the_generator():
+    for path in Path(foreign.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            assert {name.split(".")[0] for name in names} <= ALLOWED, path
+
+
+def test_the_centreline_lies_in_the_label_where_a_voxel_can_hold_it(case):
+    inverse = np.linalg.inv(case.affine)
+    near = ndimage.maximum_filter(case.label, 3)
+    for branch in case.truth["branches"]:
+        points, radius = np.array(branch["points_ras_mm"]).reshape(-1, 3), np.array(branch["radius_mm"])
+        assert len(points) == len(radius)
+        voxel = np.rint(points @ inverse[:3, :3].T + inverse[:3, 3]).astype(int)
+        assert ((voxel >= 0) & (voxel < case.label.shape)).all()
+        assert near[tuple(voxel[radius > 0.6 * SPACING].T)].all()
+
+
+def test_the_lumen_is_bright_and_the_tissues_are_what_they_are_called(case):
+    hu = case.truth["parameters"]["hu"]
+    assert set(np.unique(case.tissue)) == {0, 1, 2, 3, 4, 5}
+    assert ((case.tissue == 1) == (case.label == 1)).all()
+    assert abs(np.median(case.image[case.tissue == 3]) - hu["aorta"]) < 0.1 * hu["aorta"]
+    assert np.median(case.image[case.label == 1]) > 200
+    assert np.median(case.image[case.tissue == 5]) > 100
+
+
+def test_one_seed_is_one_case_and_a_file_keeps_it(case, tmp_path):
+    (paths,) = write_foreign([7_000_001], tmp_path, 1, spacing_mm=SPACING)
+    image, label = nib.load(paths["image"]), nib.load(paths["label"])
+    np.testing.assert_array_equal(image.get_fdata(), case.image)
+    np.testing.assert_array_equal(label.get_fdata(), case.label)
+    np.testing.assert_allclose(image.affine, case.affine, atol=1e-4)
+    truth = json.loads(Path(paths["truth"]).read_text())
+    assert truth["parameters"]["seed"] == 7_000_001
+    assert "".join(nib.aff2axcodes(image.affine)) == truth["parameters"]["scanner"]["orientation"]
+    before = Path(paths["image"]).stat().st_mtime_ns
+    write_foreign([7_000_001], tmp_path, 1, spacing_mm=SPACING)
+    assert Path(paths["image"]).stat().st_mtime_ns == before
+
+
+def test_another_seed_is_another_heart(case):
+    other = draw_case(7_000_002, 3.0)
+    assert other.truth["parameters"]["hu"] != case.truth["parameters"]["hu"]
