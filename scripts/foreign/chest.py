@@ -135,7 +135,11 @@ def draw_layers(
     def free(depth, apart=0.8):  # an artery runs in fat, not inside a chamber
         return np.minimum(depth, -(arteries + apart))
 
-    keep = free if rng.random() < 0.85 else (lambda depth, apart=0.8: depth)
+    buried = rng.random() < 0.15  # in muscle; never in an atrium, under whose appendages they run
+
+    def keep(depth, apart=0.8):
+        return depth if buried else free(depth, apart)
+
     m = hu["heart muscle"]
     mixed = 0.5 * (hu["right"] + hu["lower cava"]) + 0.15 * hu["cava"]
     atria = np.maximum(parts["left atrium"], parts["right atrium"])
@@ -163,15 +167,15 @@ def draw_layers(
         Layer(parts["descending aorta"], hu["aorta"] * 0.98, 4, tissue=AORTA),
         Layer(keep(parts["right wall"]), m * 0.95, 9),
         Layer(parts["left wall"], m, 9),
-        Layer(keep(atria + rng.uniform(1, 2.2), 0.2), m * 0.85, 7),
+        Layer(free(atria + rng.uniform(1, 2.2), 0.2), m * 0.85, 7),
         Layer(keep(parts["pulmonary artery"] + 1.2, 0.2), hu["muscle"] + 5, 5),
         Layer(keep(parts["aorta"] + 1.4, -9.0), hu["muscle"] + 10, 5),
         Layer(keep(parts["inferior vena cava"]), hu["lower cava"], 12, True, POOL),
         Layer(keep(parts["superior vena cava"]), hu["cava"], hu["mixing"], True, POOL),
         Layer(keep(parts["right ventricle"]), hu["right"], 0.4 * hu["mixing"], True, POOL),
-        Layer(keep(parts["right atrium"]), mixed, hu["mixing"], True, POOL),
+        Layer(free(parts["right atrium"]), mixed, hu["mixing"], True, POOL),
         Layer(keep(parts["pulmonary artery"]), hu["lung vessels"], 6, tissue=POOL),
-        Layer(keep(parts["left atrium"]), hu["left"], 6, tissue=POOL),
+        Layer(free(parts["left atrium"]), hu["left"], 6, tissue=POOL),
         Layer(parts["left ventricle"], hu["left"], 9, tissue=POOL),
         Layer(parts["aorta"], hu["aorta"], 4, tissue=AORTA),
     ]  # fmt: skip

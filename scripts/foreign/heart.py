@@ -111,11 +111,13 @@ def draw_heart(rng: np.random.Generator, lattice: Lattice, centre) -> Heart:
     left = np.maximum(left, tube([h.at(20, -8, 4), h.at(6, -1, 9), h.root], [11, 11, 12]))
 
     atrium_left = blob((-29, -17, -8), [22, 32, 28])
-    appendage = [h.at(-22, -34, 6), h.at(-13, -36, 22), h.at(-1, -27, 33), h.at(6, -20, 36)]
+    atria = [atrium_left + 1.5]  # without the appendages, which lie over the vessels in the groove
+    appendage = [h.at(-22, -34, 6), h.at(-13, -40, 23), h.at(-1, -33, 36), h.at(6, -25, 40)]
     appendage = tube(appendage, [10, 9, 7, 4.5]) + 0.9 * rough
     atrium_left = np.maximum(atrium_left, appendage)
     atrium_right = blob((-24, 34, -14), [24, 27, 34])
-    ear = tube([h.at(-20, 36, 10), h.at(-13, 30, 25), h.at(-6, 22, 31)], [12, 9, 5]) + 1.2 * rough
+    atria.append(atrium_right + 1.5)
+    ear = tube([h.at(-20, 36, 10), h.at(-13, 32, 27), h.at(-6, 25, 35)], [12, 9, 5]) + 1.2 * rough
     atrium_right = np.maximum(atrium_right, ear)
     fork = trunk[-1] + size * np.array([-9, -26, 26])
     lungs = [tube([*trunk[-2:], trunk[-1] + size * np.array([-6, -8, 13]), fork], [14, 14, 13, 12])]
@@ -161,8 +163,8 @@ def draw_heart(rng: np.random.Generator, lattice: Lattice, centre) -> Heart:
     around = [
         left_wall,
         right_wall,
-        atrium_left + 1.5,
-        atrium_right + 1.5,
+        *atria,
+        np.maximum.reduce(lung_veins) + 1.5,
         pulmonary + 1,
         aorta + 1,
         cava + 1,

@@ -148,7 +148,7 @@ def draw_arteries(rng: np.random.Generator, surface: Surface) -> tuple[list[Vess
     def taper(count, first, last):
         s = np.linspace(0, 1, count)
         bumps = 0.3 * ndimage.gaussian_filter1d(rng.normal(0, 1, count), 12)  # 0.046 on the whole
-        return np.maximum((first + (last - first) * s ** rng.uniform(0.7, 1.2)) * (1 + bumps), 0.4)
+        return np.maximum((first + (last - first) * s ** rng.uniform(0.7, 1.2)) * (1 + bumps), 0.45)
 
     def course(head, marks, length, radius):
         avoid = [v.points for v in vessels.values()]
@@ -166,7 +166,7 @@ def draw_arteries(rng: np.random.Generator, surface: Surface) -> tuple[list[Vess
         if len(points) * STEP >= SHORTEST or name == "LM":
             vessels[name] = Vessel(name, parent, points, taper(len(points), first, last))
 
-    def branch(name, parent, at_mm, marks, length, diameter, last=0.45):
+    def branch(name, parent, at_mm, marks, length, diameter, last=0.55):
         base = vessels.get(parent)
         if base is None or len(base.points) * STEP < at_mm + 6:
             return
@@ -178,7 +178,7 @@ def draw_arteries(rng: np.random.Generator, surface: Surface) -> tuple[list[Vess
         head = base.points[i] + np.arange(0, 4.1, 1.0)[:, None] * (0.5 * ahead + goal) / np.linalg.norm(
             0.5 * ahead + goal
         )
-        add(name, parent, course(head, marks, length, first), first, max(last * calibre, 0.4))
+        add(name, parent, course(head, marks, length, first), first, max(last * calibre, 0.5))
 
     s = h.size
     up_left, up_right = np.clip(rng.normal([14, 16], 2.5), 9, 22)
@@ -250,9 +250,9 @@ def draw_arteries(rng: np.random.Generator, surface: Surface) -> tuple[list[Vess
     for k, at in enumerate(places, 1):
         tilt = rng.uniform(0.7, 1.3)
         marks = [
-            (20 + 0.6 * at, 95 + 16 * tilt),
-            (38 + 0.6 * at, 95 + 34 * tilt),
-            (54 + 0.4 * at, 95 + 40 * tilt),
+            (16 + 0.7 * at, 95 + 22 * tilt),
+            (32 + 0.7 * at, 95 + 42 * tilt),
+            (50 + 0.5 * at, 95 + 52 * tilt),
         ]
         branch(f"D{k}", "LAD", at, marks, s * rng.uniform(22, 70), (2.0, 0.6))
     for k, at in enumerate(np.sort(rng.uniform(10, 60, rng.binomial(3, 0.3 + 0.5 * rich))), 1):
