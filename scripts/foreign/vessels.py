@@ -135,7 +135,7 @@ class Surface:
 def draw_arteries(rng: np.random.Generator, surface: Surface) -> tuple[list[Vessel], dict]:
     """The left and the right tree, with what was drawn for them."""
     h = surface.heart
-    calibre = float(np.clip(np.exp(rng.normal(0.02, 0.19)), 0.72, 1.42))
+    calibre = float(np.clip(np.exp(rng.normal(0.05, 0.24)), 0.72, 1.5))
     gap, wiggle = rng.uniform(0.2, 2.0), rng.uniform(0.3, 1.3)
     rich = rng.uniform(0, 1)
     dominance = str(rng.choice(["right", "left", "co"], p=[0.82, 0.1, 0.08]))
