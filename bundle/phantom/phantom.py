@@ -7,14 +7,22 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from nibabel import orientations
 
-from bundle.phantom.anatomy import draw_chest
-from bundle.phantom.core import draw_contrast
-from bundle.phantom.scanner import acquire, draw_protocol, paint_organs, paint_vessels, shift_slabs, streaks
-from bundle.phantom.vessels import add_disease, draw_coronaries
+from bundle.phantom.anatomy import Chest, HeartFrame, draw_chest
+from bundle.phantom.core import Contrast, draw_contrast
+from bundle.phantom.scanner import (
+    Protocol,
+    acquire,
+    draw_protocol,
+    paint_organs,
+    paint_vessels,
+    shift_slabs,
+    streaks,
+)  # fmt: skip
+from bundle.phantom.vessels import Coronaries, add_disease, draw_coronaries
 
 from .truth import tree_in_world
 
-__all__ = ["GENERATOR", "SMALL", "WHOLE", "Phantom", "make_phantom"]
+__all__ = ["GENERATOR", "SMALL", "WHOLE", "Alteration", "Phantom", "make_phantom"]
 
 SMALL = (128, 128, 64)
 """The small form: the same field of view in the voxels that the paper's network takes."""
@@ -48,8 +56,35 @@ class Phantom:
     parameters: dict
 
 
+class Alteration:
+    """What becomes of what was drawn, before it is used: nothing here, more in a subclass.
+
+    A study asks with it what holds outside of the ranges that are drawn.
+    """
+
+    def protocol(self, drawn: Protocol) -> Protocol:
+        return drawn
+
+    def contrast(self, drawn: Contrast) -> Contrast:
+        return drawn
+
+    def frame(self, drawn: HeartFrame) -> HeartFrame:
+        return drawn
+
+    def chest(self, drawn: Chest) -> Chest:
+        return drawn
+
+    def tree(self, drawn: Coronaries) -> Coronaries:
+        return drawn
+
+
 def make_phantom(
-    seed: int, shape: tuple[int, int, int] | None = None, *, orientation: str | None = None, workers: int = 1
+    seed: int,
+    shape: tuple[int, int, int] | None = None,
+    *,
+    orientation: str | None = None,
+    workers: int = 1,
+    alteration: Alteration | None = None,
 ) -> Phantom:
     """Draw a patient and a scan.
 
@@ -64,6 +99,7 @@ def make_phantom(
             (512 x 512 x up to 300), `SMALL` what the default network takes.
         orientation: axis codes of the stored array such as "LPS"; None draws them.
         workers: threads for the large form.
+        alteration: None alters nothing.
 
     Raises:
         ValueError: for a negative seed, fewer than 16 voxels along an axis, or codes of no orientation.
@@ -73,12 +109,13 @@ def make_phantom(
     if shape is not None and min(shape) < 16:
         raise ValueError(f"The shape is {tuple(shape)}; every axis needs at least 16 voxels.")
     patient, machine = (np.random.default_rng([seed, stream]) for stream in range(2))
-    protocol = draw_protocol(machine)
+    alteration = alteration or Alteration()
+    protocol = alteration.protocol(draw_protocol(machine))
     place = machine.normal(0, [20, 60, 150])  # where the table stood: scanner coordinates have any offset
-    contrast = draw_contrast(patient)
+    contrast = alteration.contrast(draw_contrast(patient))
     grid = protocol.grid(shape)
-    chest = draw_chest(patient, protocol.extent(), contrast)
-    tree = draw_coronaries(patient, chest)
+    chest = alteration.chest(draw_chest(patient, protocol.extent(), contrast, alteration.frame))
+    tree = alteration.tree(draw_coronaries(patient, chest))
     deposits = add_disease(patient, tree, contrast)
 
     shading = streaks(patient, chest, protocol.streak_hu)

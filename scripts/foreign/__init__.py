@@ -5,5 +5,6 @@ to. NumPy, SciPy and nibabel only.
 """
 
 from .case import Case, draw_case, write_foreign
+from .files import write_missing
 
-__all__ = ["Case", "draw_case", "write_foreign"]
+__all__ = ["Case", "draw_case", "write_foreign", "write_missing"]

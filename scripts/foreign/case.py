@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import nibabel as nib
@@ -15,6 +14,7 @@ from nibabel import orientations
 from scipy.spatial.transform import Rotation
 
 from .chest import VEIN, draw_hu, draw_layers, lung_vessels
+from .files import write_missing
 from .heart import draw_heart
 from .paint import fill, fractions, paint_layers
 from .plaque import add_plaque
@@ -154,56 +154,22 @@ def _stored(volumes, affine, codes: str):
 
 
 def write_foreign(
-    seeds: Iterable[int], folder: str | Path, processes: int | None = None, *, spacing_mm: float | None = None
-) -> list[dict]:
-    """Cases as `1-200/<N>.img.nii.gz`, `.label.nii.gz`, `.tissue.nii.gz` and `.truth.json`, numbered from 1.
-
-    Complete cases of the same seed are kept.
+    seeds: Iterable[int],
+    folder: str | Path,
+    processes: int | None = None,
+    *,
+    spacing_mm: float | None = None,
+) -> list[dict[str, str]]:
+    """Write the cases that are missing; `write_missing` says how they are named.
 
     Returns:
         `{"image", "label", "tissue", "truth"}` a case.
     """
-    ends = {"image": "img.nii.gz", "label": "label.nii.gz", "tissue": "tissue.nii.gz", "truth": "truth.json"}
-    cases, jobs = [], []
-    for number, seed in enumerate(seeds, 1):
-        first = (number - 1) // 200 * 200 + 1
-        home = Path(folder) / f"{first}-{first + 199}"
-        home.mkdir(parents=True, exist_ok=True)
-        case = {key: home / f"{number}.{end}" for key, end in ends.items()}
-        cases.append({key: str(path) for key, path in case.items()})
-        if not (
-            all(path.exists() for path in case.values()) and _drawn_from(case["truth"]) == (VERSION, seed)
-        ):
-            jobs.append((seed, spacing_mm, case))
-    processes = min(processes or os.cpu_count() or 1, max(len(jobs), 1))
-    if processes == 1:
-        for job in jobs:
-            _write(job)
-        return cases
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))  # read when a worker imports NumPy
-    try:
-        with multiprocessing.get_context("spawn").Pool(processes) as pool:
-            list(pool.imap_unordered(_write, jobs))
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-    return cases
+    write = partial(_write, spacing_mm=spacing_mm)
+    return write_missing(write, seeds, folder, lambda seed: {"seed": seed, "version": VERSION}, processes)
 
 
-def _drawn_from(path: Path):
-    try:
-        parameters = json.loads(path.read_text())["parameters"]
-        return parameters["version"], parameters["seed"]
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def _write(job) -> None:
-    seed, spacing_mm, paths = job
+def _write(seed: int, paths: dict[str, Path], spacing_mm: float | None) -> None:
     case = draw_case(seed, spacing_mm)
     for key, volume in (("image", case.image), ("label", case.label), ("tissue", case.tissue)):
         part = paths[key].with_name("part." + paths[key].name)

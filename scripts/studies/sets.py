@@ -2,8 +2,9 @@
 
     python scripts/study.py sets foreign --count 20 --folder data/foreign
 
-held-out: like training, of seeds never trained on. foreign: another heart, other vessels and another scanner,
-drawn without the generator's code (scripts/foreign).
+held-out: like training, of seeds never trained on. shifted: the generator outside of every range that
+training draws (scripts/studies/shifted.py). foreign: another heart, other vessels and another scanner, drawn
+without the generator's code (scripts/foreign).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from foreign import write_foreign
 from shared import SEEDS, Processes
 
 from .common import held_out
+from .shifted import write_shifted
 
 __all__ = ["FIRST_SEEDS", "study_set"]
 
@@ -39,10 +41,11 @@ def study_set(
     """
     if name == "held-out":
         return held_out("test", count, folder, processes)
-    if name != "foreign":
+    if name not in FIRST_SEEDS:
         raise ValueError(f"There is no set {name!r}; the sets are {', '.join(FIRST_SEEDS)}.")
     seeds = range(FIRST_SEEDS[name], FIRST_SEEDS[name] + count)
-    cases = write_foreign(seeds, folder, processes)
+    write = {"shifted": write_shifted, "foreign": write_foreign}[name]
+    cases = write(seeds, folder, processes)
     return [
         {"case": str(seed), "image": case["image"], "label": case["label"]}
         for seed, case in zip(seeds, cases)

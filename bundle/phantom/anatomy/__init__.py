@@ -1,6 +1,6 @@
 """The chest of one synthetic patient: heart, great vessels and what surrounds them."""
 
-from .chest import Chest
+from .chest import Chest, HeartFrame, mean_frame
 from .draw import draw_chest
 
-__all__ = ["Chest", "draw_chest"]
+__all__ = ["Chest", "HeartFrame", "draw_chest", "mean_frame"]

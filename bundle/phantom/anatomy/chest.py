@@ -45,6 +45,10 @@ class HeartFrame:
     def axes(self) -> np.ndarray:
         return np.stack([self.a, self.r, self.u])
 
+    def turned(self, turn: Rotation) -> HeartFrame:
+        """The same heart turned about the patient's origin."""
+        return HeartFrame(turn.apply(self.base), *turn.apply(np.stack([self.a, self.r, self.u])))
+
 
 @dataclass
 class Chest:
@@ -80,12 +84,16 @@ class Chest:
         return f.thick_path(self.grid, path, self.scale * radii, reach)
 
 
-def heart_frame(rng: np.random.Generator) -> HeartFrame:
-    """The axes of one patient's heart: an adult's mean, turned by some degrees."""
+def mean_frame() -> HeartFrame:
+    """The axes of an adult's heart, the mean."""
     a = np.array([-0.62, 0.55, -0.56])
     a /= np.linalg.norm(a)
     r = np.array([0.60, 0.75, -0.10])
     r -= (r @ a) * a
     r /= np.linalg.norm(r)
-    turn = Rotation.from_euler("xyz", rng.normal(0, [6, 6, 9]), degrees=True)
-    return HeartFrame(turn.apply(-28.0 * a), *turn.apply(np.stack([a, r, np.cross(r, a)])))
+    return HeartFrame(-28.0 * a, a, r, np.cross(r, a))
+
+
+def heart_frame(rng: np.random.Generator) -> HeartFrame:
+    """The axes of one patient's heart: the mean, turned by some degrees."""
+    return mean_frame().turned(Rotation.from_euler("xyz", rng.normal(0, [6, 6, 9]), degrees=True))
