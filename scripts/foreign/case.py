@@ -18,13 +18,14 @@ from .files import write_missing
 from .heart import draw_heart
 from .paint import fill, fractions, paint_layers
 from .plaque import add_plaque
+from .real import lay_real
 from .scan import draw_scanner, move, scan, shift_slabs
 from .shapes import Lattice, noise, sample, sweep
 from .vessels import Surface, draw_arteries, draw_veins
 
 __all__ = ["Case", "draw_case", "write_foreign"]
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a seed gives another case."""
 
 
@@ -47,11 +48,12 @@ class Case:
     truth: dict
 
 
-def draw_case(seed: int, spacing_mm: float | None = None) -> Case:
+def draw_case(seed: int, spacing_mm: float | None = None, courses: str | Path | None = None) -> Case:
     """Draw a patient and the scan.
 
     Args:
         spacing_mm: isotropic, for trials; None is the scanner's matrix of 512 x 512.
+        courses: folder of a real patient's centrelines (`lay_real`) in place of drawn arteries.
     """
     rng, machine, grain = (np.random.default_rng([seed, 77, k]) for k in range(3))
     s = draw_scanner(machine)
@@ -72,7 +74,10 @@ def draw_case(seed: int, spacing_mm: float | None = None) -> Case:
     heart = draw_heart(rng, coarse, centre)
     hu = draw_hu(rng)
     surface = Surface(rng, heart)
-    arteries, drawn = draw_arteries(rng, surface)
+    if courses is None:
+        arteries, drawn = draw_arteries(rng, surface)
+    else:
+        arteries, drawn = lay_real(rng, surface, Path(courses))
     veins = draw_veins(rng, surface, arteries)
     drawn["lesions"], calcium, soft = add_plaque(rng, arteries, hu)
 
@@ -119,7 +124,14 @@ def draw_case(seed: int, spacing_mm: float | None = None) -> Case:
     affine[:3, :3], affine[:3, 3] = turn * step, place + turn @ fine.origin
     branches = [_shown(v, heart, fine, s["slabs"], turn, place) for v in arteries]
     volumes, affine = _stored([image.T, label.T, tissue.T], affine, s["orientation"])
-    parameters = {"seed": seed, "version": VERSION, "hu": hu, "scanner": s, "tree": drawn}
+    parameters = {
+        "seed": seed,
+        "version": VERSION,
+        "hu": hu,
+        "scanner": s,
+        "tree": drawn,
+        "courses": _courses(courses),
+    }
     truth = {
         "space": "RAS",
         "unit": "mm",
@@ -159,18 +171,27 @@ def write_foreign(
     processes: int | None = None,
     *,
     spacing_mm: float | None = None,
+    courses: str | Path | None = None,
 ) -> list[dict[str, str]]:
     """Write the cases that are missing; `write_missing` says how they are named.
+
+    Args:
+        spacing_mm, courses: as for `draw_case`.
 
     Returns:
         `{"image", "label", "tissue", "truth"}` a case.
     """
-    write = partial(_write, spacing_mm=spacing_mm)
-    return write_missing(write, seeds, folder, lambda seed: {"seed": seed, "version": VERSION}, processes)
+    write = partial(_write, spacing_mm=spacing_mm, courses=courses)
+    wanted = {"version": VERSION, "courses": _courses(courses)}
+    return write_missing(write, seeds, folder, lambda seed: wanted | {"seed": seed}, processes)
 
 
-def _write(seed: int, paths: dict[str, Path], spacing_mm: float | None) -> None:
-    case = draw_case(seed, spacing_mm)
+def _courses(folder) -> str:
+    return "drawn" if folder is None else Path(folder).name
+
+
+def _write(seed: int, paths: dict[str, Path], spacing_mm: float | None, courses) -> None:
+    case = draw_case(seed, spacing_mm, courses)
     for key, volume in (("image", case.image), ("label", case.label), ("tissue", case.tissue)):
         part = paths[key].with_name("part." + paths[key].name)
         nib.save(nib.Nifti1Image(volume, case.affine), part)

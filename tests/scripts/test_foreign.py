@@ -2,6 +2,7 @@
 
 import ast
 import json
+import sys
 from pathlib import Path
 
 import foreign
@@ -9,10 +10,15 @@ import nibabel as nib
 import numpy as np
 import pytest
 from foreign import draw_case, write_foreign
+from foreign.vessels import STEP
 from scipy import ndimage
+from scipy.spatial.distance import cdist
+from studies.sets import FIRST_SEEDS, study_set
 
-ALLOWED = {"__future__", "collections", "dataclasses", "json", "multiprocessing", "nibabel", "numpy", "os"}
-ALLOWED |= {"pathlib", "scipy", "typing"}
+from bundle.common.errors import InputError
+
+ALLOWED = {"nibabel", "numpy", "scipy"} | set(sys.stdlib_module_names)
+NARCO = Path(__file__).parents[3] / "shared" / "data" / "narco119"
 SPACING = 2.5
 
 
@@ -66,3 +72,31 @@ def test_one_seed_is_one_case_and_a_file_keeps_it(case, tmp_path):
 def test_another_seed_is_another_heart(case):
     other = draw_case(7_000_002, 3.0)
     assert other.truth["parameters"]["hu"] != case.truth["parameters"]["hu"]
+
+
+@pytest.mark.skipif(not NARCO.is_dir(), reason="../shared/data/narco119 is not here")
+def test_real_courses_lie_on_the_heart_and_begin_at_the_aorta():
+    case = draw_case(7_000_003, SPACING, NARCO)
+    assert case.truth["parameters"]["courses"] == "narco119"
+    trees = {branch["name"]: np.array(branch["points_ras_mm"]) for branch in case.truth["branches"]}
+    assert 100 < STEP * len(trees["LCA"]) < 260 and 120 < STEP * len(trees["RCA"]) < 280
+    inverse = np.linalg.inv(case.affine)
+    near = ndimage.binary_dilation(case.tissue == 3, iterations=2)
+    for name in ("LCA", "RCA"):
+        assert near[tuple(np.rint(inverse[:3, :3] @ trees[name][0] + inverse[:3, 3]).astype(int))]
+    for branch in case.truth["branches"]:
+        if branch["parent"]:
+            assert cdist(trees[branch["name"]][:1], trees[branch["parent"]]).min() < 2
+
+
+def test_the_sets_are_told_apart(tmp_path):
+    with pytest.raises(InputError, match="held-out, shifted, foreign"):
+        study_set("strange", 1, tmp_path)
+    with pytest.raises(InputError, match="foreign hearts"):
+        study_set("shifted", 1, tmp_path, real_courses=tmp_path)
+    first = sorted(FIRST_SEEDS.values())
+    assert first == [
+        3_000_000,
+        6_000_000,
+        7_000_000,
+    ]  # training has those under 3,000,000 and from 10,000,000
