@@ -1,6 +1,8 @@
 """How a network is applied to a volume."""
 
+from .coarse import CoarseLook
+from .growing import GrowingWindows
 from .memory_safe import MemorySafeInferer
 from .windows import ProbabilityWindows
 
-__all__ = ["MemorySafeInferer", "ProbabilityWindows"]
+__all__ = ["CoarseLook", "GrowingWindows", "MemorySafeInferer", "ProbabilityWindows"]

@@ -14,15 +14,21 @@ __all__ = ["ProbabilityWindows"]
 class ProbabilityWindows(SlidingWindowInferer):
     """`SlidingWindowInferer` for a network of sigmoids: a window that is unsure stays unsure in the mean.
 
-    A mean of logits lets one sure window outvote three that see nothing. Of a network with several outputs
-    the first is taken, the lumen's. Arguments are MONAI's.
+    A mean of logits lets one sure window outvote three that see nothing. Other arguments are MONAI's.
+
+    Args:
+        outputs: of a network with several, how many are taken; the first is the lumen's. None takes all.
 
     Shapes:
-        (B, 1, X, Y, Z) to probabilities (B, 1, X, Y, Z), float32.
+        (B, 1, X, Y, Z) to probabilities (B, outputs, X, Y, Z), float32.
     """
+
+    def __init__(self, *args: Any, outputs: int | None = 1, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.outputs = outputs
 
     def __call__(self, inputs: torch.Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> torch.Tensor:
         def probability(windows: torch.Tensor, *more: Any, **options: Any) -> torch.Tensor:
-            return network(windows, *more, **options)[:, :1].float().sigmoid()
+            return network(windows, *more, **options)[:, : self.outputs].float().sigmoid()
 
         return super().__call__(inputs, probability, *args, **kwargs)

@@ -2,12 +2,16 @@
 
 from .averaged import AveragedWeights
 from .resunet3d import ResUNet3D
+from .speed import half_precision, is_quick_in_half, norms_by_channel
 from .weights import load_weights, read_checkpoint, restore, save_checkpoint, save_weights
 
 __all__ = [
     "AveragedWeights",
     "ResUNet3D",
+    "half_precision",
+    "is_quick_in_half",
     "load_weights",
+    "norms_by_channel",
     "read_checkpoint",
     "restore",
     "save_checkpoint",
