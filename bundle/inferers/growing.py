@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from bundle.common.parsing import parse_bool
-from bundle.networks import half_precision, norms_by_channel
+from bundle.networks import half_precision, memory_kept, norms_by_channel
 
 from .canvas import Canvas
 from .gaps import gaps_of
@@ -101,9 +101,12 @@ class GrowingWindows(ProbabilityWindows):
             return network(windows, *args, **kwargs)[:, : self.outputs].float().sigmoid()
 
         volumes = inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs
-        is_cpu = volumes.device.type == "cpu"
-        quick = norms_by_channel(network) if is_cpu and isinstance(network, nn.Module) else nullcontext()
-        with half_precision(volumes.device, self.amp), quick:
+        with ExitStack() as quick:
+            quick.enter_context(half_precision(volumes.device, self.amp))
+            if volumes.device.type == "cpu":
+                quick.enter_context(memory_kept())
+                if isinstance(network, nn.Module):
+                    quick.enter_context(norms_by_channel(network))
             results, figures = zip(*(self._one(volume, predictor) for volume in volumes))
         if isinstance(inputs, MetaTensor):
             inputs.meta.update({key: [figure[key] for figure in figures] for key in figures[0]})

@@ -2,7 +2,7 @@
 
 from .averaged import AveragedWeights
 from .resunet3d import ResUNet3D
-from .speed import half_precision, is_quick_in_half, norms_by_channel
+from .speed import half_precision, is_quick_in_half, memory_kept, norms_by_channel
 from .weights import load_weights, read_checkpoint, restore, save_checkpoint, save_weights
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "half_precision",
     "is_quick_in_half",
     "load_weights",
+    "memory_kept",
     "norms_by_channel",
     "read_checkpoint",
     "restore",
