@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from bundle.networks import ResUNet3D, half_precision, is_quick_in_half, memory_kept, norms_by_channel
+from bundle.networks import ResUNet3D, half_precision, is_quick_in_half, norms_by_channel
 
 
 def test_norms_by_channel_give_the_same_numbers_and_go_away_again():
