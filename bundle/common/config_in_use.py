@@ -99,6 +99,7 @@ def inference_steps(bundle_root: str | os.PathLike) -> _Parsed:
         given = config.get(key)
         if key in config and key not in _ITS_OWN and "@inference_config" not in str(given):
             parser.config[key] = _laid_over(own, given)
+    _add_what_is_referred_to(parser.config, config)
     # Values that were handed on may call what only the config in use imports.
     parser.config["imports"] += [line for line in config["imports"] if line not in parser.config["imports"]]
     return _Parsed(parser)
@@ -106,6 +107,17 @@ def inference_steps(bundle_root: str | os.PathLike) -> _Parsed:
 
 # What a run has for itself, though it carries the same name in every config.
 _ITS_OWN = ("imports", "dataset", "dataloader", "records", "handlers", "evaluator", "initialize", "run")
+
+
+def _add_what_is_referred_to(inference: dict[str, Any], config: dict[str, Any]) -> None:
+    """Keys of an overlay's own, which what it hands on needs."""
+    waiting = list(inference)
+    while waiting:
+        for reference in _references(inference[waiting.pop()]):
+            key = reference.split("::")[0]
+            if key not in inference and key in config:
+                inference[key] = deepcopy(config[key])
+                waiting.append(key)
 
 
 def _laid_over(own: Any, given: Any) -> Any:

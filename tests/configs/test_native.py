@@ -1,5 +1,7 @@
 """configs/modes/native.yaml over inference and evaluation, with a network that sees contrast untrained."""
 
+import json
+
 import nibabel as nib
 import numpy as np
 from evaluation_run import CONFIG as EVALUATE
@@ -10,13 +12,18 @@ from tube_cases import tube_case
 from bundle.networks import ResUNet3D, load_weights
 
 NATIVE = ROOT / "configs" / "modes" / "native.yaml"
-SMALL = {"resize#spacing_mm": 0.9, "inferer#roi_size": [32, 32, 32]}
+SMALL = {"spacing_mm": 0.9, "inferer#roi_size": [32, 32, 32], "amp": False}
+
+
+def coarse(weights):
+    """Keys of the config for a first look that sees contrast too."""
+    return {"coarse_look#network": CONTRAST, "coarse_ckpt_path": str(weights), "inferer#everywhere": "false"}
 
 
 def test_the_mask_is_the_tubes_on_the_scans_own_grid(tmp_path, weights):
     affine = np.diag([-1.0, -1.0, 1.5, 1.0])  # L, P, S
     item = tube_case(tmp_path / "data", "a", affine=affine)
-    small = SMALL | {"network_def": CONTRAST}
+    small = SMALL | {"network_def": CONTRAST, "inferer#roi_size": [16, 16, 16]} | coarse(weights)
     configs = [str(CONFIG), str(NATIVE)]
     run = workflow(item["image"], tmp_path / "eval", weights, config=configs, **small)
     run.run()
@@ -26,11 +33,13 @@ def test_the_mask_is_the_tubes_on_the_scans_own_grid(tmp_path, weights):
     np.testing.assert_array_equal(mask.affine, affine)
     found, true = mask.get_fdata() > 0, truth.get_fdata() > 0
     assert 2 * (found & true).sum() / (found.sum() + true.sum()) > 0.85
+    scan = json.loads((tmp_path / "eval" / "a" / "a.json").read_text())["scan"]
+    assert 0 < scan["windows"] < scan["windows_in_all"]
 
 
 def test_it_lies_over_the_evaluation(imagecas_dir, tmp_path, weights):
     modes = [str(EVALUATE), str(NATIVE)]
-    rows = evaluate(imagecas_dir, tmp_path / "eval", weights, modes, **SMALL)
+    rows = evaluate(imagecas_dir, tmp_path / "eval", weights, modes, **SMALL, **coarse(weights))
     assert all(float(row["dice"]) > 0.85 for row in rows.values()) and len(rows) == 2
 
 

@@ -7,7 +7,8 @@ from monai.data import MetaTensor
 from monai.transforms import Compose, Invertd, Orientationd
 from scipy.ndimage import zoom
 
-from bundle.transforms.resize import MODES, ResizeVolumed, resize_matrix, resize_volume
+from bundle.common.resize import MODES, resize_matrix, resize_volume
+from bundle.transforms.resize import ResizeVolumed
 
 OBLIQUE = np.array(
     [[0.0, -0.4, 0.1, 30.0], [0.38, 0.0, 0.05, -80.0], [0.02, 0.08, -0.6, 12.0], [0, 0, 0, 1.0]]
