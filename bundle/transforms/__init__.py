@@ -11,10 +11,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "binary_opening": ["BinaryOpeningd"],
         "export_geometry": ["CaseGeometry", "ExportGeometryd", "case_geometry", "write_geometry"],
         "keep_components": ["KeepComponentsd"],
+        "keep_trees": ["KeepTreesd"],
         "load_cta": ["LoadCTAd"],
         "load_phantom": ["LoadPhantomd", "pool_cases"],
         "resize": ["ResizeVolumed", "resize_volume"],
         "resize_to_spacing": ["ResizeToSpacingd"],
         "save_case": ["SaveCased"],
+        "split_outputs": ["SplitOutputsd"],
     },
 )

@@ -32,7 +32,8 @@ class CaseGeometry:
     """A prediction cropped to its vessels, on the CPU: what `write_geometry` needs.
 
     mask: (X, Y, Z) bool. affine: (4, 4) of that box, RAS mm. probability: (X, Y, Z) or None. scan: shape,
-    affine, figures and warnings of the whole prediction. saved: names of the files that hold it.
+    affine, figures and warnings of the whole prediction. saved: names of the files that hold it. parts: what
+    the rule for parts says of itself.
     """
 
     mask: np.ndarray
@@ -40,6 +41,7 @@ class CaseGeometry:
     probability: np.ndarray | None
     scan: dict[str, Any]
     saved: tuple[str, ...] = ()
+    parts: Mapping[str, Any] | None = None
 
 
 def case_geometry(pred: MetaTensor, prob: MetaTensor | None = None) -> CaseGeometry:
@@ -55,9 +57,10 @@ def case_geometry(pred: MetaTensor, prob: MetaTensor | None = None) -> CaseGeome
     volumes = [pred] if prob is None else [pred, prob]
     saved = tuple(Path(v.meta["saved_to"]).name for v in volumes if "saved_to" in v.meta)
     if region is None:
-        return CaseGeometry(mask, affine, None, scan, saved)
+        return CaseGeometry(mask, affine, None, scan, saved, pred.meta.get("parts"))
     probability = None if prob is None else region.take(np.asarray(prob[0].detach().cpu()))
-    return CaseGeometry(region.take(mask), region.affine(affine), probability, scan, saved)
+    parts = pred.meta.get("parts")
+    return CaseGeometry(region.take(mask), region.affine(affine), probability, scan, saved, parts)
 
 
 def write_geometry(
@@ -86,6 +89,8 @@ def write_geometry(
     settings = asdict(options)
     report = export_case(geometry.mask, geometry.affine, folder, case, geometry.probability, **settings)
     report |= {"scan": geometry.scan, "provenance": {"bundle": bundle.__version__, **provenance}}
+    if geometry.parts is not None:
+        report["parts"] = dict(geometry.parts)
     report["warnings"] = [*geometry.scan["warnings"], *report["warnings"]]
     if stamp is not None:
         report["record"] = stamp(case, [*geometry.saved, *report["files"].values()])

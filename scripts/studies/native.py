@@ -5,12 +5,13 @@
     python scripts/study.py native --set inferer#overlap=0.25          # of the windows
     python scripts/study.py native --predict runs/said                 # on a GPU: probabilities alone
     python scripts/study.py native --from runs/said                    # on any machine: the figures
+    python scripts/study.py native --from runs/said --rules            # rules for the parts of a mask
 
 On sets of scans that no network was trained on. Each network runs as configs/inference.yaml has it, the
-native one with configs/modes/native.yaml on top and fixed thresholds; both drop parts by the config's rule.
-What is measured is on the scan's own grid, centrelines against the phantom's true one: precision, recall and
-F1 of lengths within 1.5 mm, what is seen of the true one by its radius, and the length that is false by what
-lies beside it.
+native one with configs/modes/native.yaml on top: as it is there, and at fixed thresholds with the rule of
+inference.yaml for parts. What is measured is on the scan's own grid, centrelines against the phantom's true
+one: precision, recall and F1 of lengths within 1.5 mm, what is seen of the true one by its radius, and the
+length that is false by what lies beside it.
 """
 
 from __future__ import annotations
@@ -20,32 +21,37 @@ import multiprocessing
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+import cc3d
 import nibabel as nib
 import numpy as np
 import torch
 import typer
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
+from monai.transforms import Compose
 from shared import ROOT, Processes, Set, config_path, settings, workflow
 from tqdm import tqdm
 
 from bundle.common.errors import InputError
 from bundle.common.files import sha256_of
+from bundle.geometry.centerline import TreeRule
 from bundle.metrics import TISSUES, TREE_METRICS, case_metrics, line_of_branches
 from bundle.networks import read_checkpoint
-from bundle.transforms import AdaptiveThresholdd, KeepComponentsd, LoadCTAd
+from bundle.transforms import AdaptiveThresholdd, BinaryOpeningd, KeepComponentsd, KeepTreesd, LoadCTAd
 
-from .common import RESULTS, Out, held_out, table, weights_line, write_results
+from .common import RESULTS, Out, table, weights_line, write_results
 from .predictions import Prediction, predict, read_prediction, to_ras, weights_of, write_prediction
+from .sets import study_set
 
 CONFIGS = {"default": ("inference.yaml",), "native": ("inference.yaml", "modes/native.yaml")}
 SETS = ("held-out", "shifted", "foreign")
-THRESHOLDS = (0.3, 0.4, 0.5)
+THRESHOLDS, VOLUMES_MM3 = (0.3, 0.4, 0.5), (30, 60, 100)
 MASK = ("dice", "hd95_mm", "assd_mm", "betti0_error", "betti1_error", "parts")
 FALSE = tuple(f"false_{name}_mm" for name in TISSUES)
 COLUMNS = ("set", "case", "method", "seconds", "parts_before", "cldice", *TREE_METRICS, *MASK, *FALSE)
@@ -59,13 +65,15 @@ BESIDE = {"set": "set", "method": "false centreline, mm a scan:", "false_mm": "a
 
 
 @dataclass
-class Rules:
+class Steps:
     """What makes masks of probabilities: keys of the configs, the same in every process."""
 
     threshold: tuple[float, float, float]
     inverse: dict[str, str]
     smallest_mm3: float
     native_threshold: float
+    trees: TreeRule
+    compares_rules: bool = False
 
 
 def network_keys(weights: Path) -> dict[str, Any]:
@@ -79,12 +87,8 @@ def network_keys(weights: Path) -> dict[str, Any]:
 
 
 def scans_of(name: str, count: int, data: Path, processes: int | None) -> list[dict[str, str]]:
-    """The first scans of a set, as ``{"case", "image", "label"}``; those that are missing are made."""
-    if name == "held-out":
-        return held_out("test", count, data, processes)
-    from .sets import study_set
-
-    return study_set(name, count, data.parent / name, processes)
+    """The first scans of a set; what is missing is made, held-out scans in `data`, others beside it."""
+    return study_set(name, count, data if name == SETS[0] else data.parent / name, processes)
 
 
 def beside(image: str, ending: str) -> Path:
@@ -93,7 +97,7 @@ def beside(image: str, ending: str) -> Path:
 
 
 def measure(
-    mask: MetaTensor, label: MetaTensor, tree: Mapping, smallest_mm3: float, tissue: np.ndarray | None = None
+    mask: MetaTensor, label: MetaTensor, tree: Mapping, tissue: np.ndarray | None = None
 ) -> dict[str, Any]:
     """The figures of one mask.
 
@@ -102,32 +106,73 @@ def measure(
         tree: the phantom's, as its truth file has it.
         tissue: of `bundle.metrics.case_metrics`, axes turned to RAS as the mask's will be.
     """
-    kept = KeepComponentsd("pred", smallest_mm3)({"pred": to_ras(mask)})["pred"]
     # Axes as the phantoms are drawn in: where a skeleton runs depends a little on their order.
-    found, truth = (volume[0].numpy() > 0 for volume in (kept, to_ras(label)))
-    line = line_of_branches(tree["branches"])
-    figures = case_metrics(found, truth, kept.affine.numpy(), line, tissue)
-    return {"parts_before": kept.meta["components_before"], **figures}
+    mask, label = to_ras(mask), to_ras(label)
+    found, truth = (volume[0].numpy() > 0 for volume in (mask, label))
+    figures = case_metrics(found, truth, mask.affine.numpy(), line_of_branches(tree["branches"]), tissue)
+    return {"parts_before": mask.meta.get("components_before"), **figures}
 
 
-def masks_of(name: str, said: Prediction, label: MetaTensor, rules: Rules) -> dict[str, MetaTensor]:
-    """Masks on the label's grid, its axes in RAS, by method, before any rule for parts."""
-    shape = tuple(label.shape[1:])
-    probability = said.on_scan("lumen", shape, rules.inverse[name])
-    probability = MetaTensor(probability).copy_meta_from(label)
-    levels = {"default": rules.threshold}
-    if name != "default":
-        levels = {f"{name}, {level}": (level, level, rules.threshold[2]) for level in THRESHOLDS}
-    return {
-        method: AdaptiveThresholdd("pred", *bounds)({"pred": probability})["pred"]
-        for method, bounds in levels.items()
+def two_largest(data: dict[str, MetaTensor]) -> dict[str, MetaTensor]:
+    """The rule that keeps two components."""
+    mask = data["pred"]
+    kept = cc3d.largest_k(mask[0].numpy() > 0, k=2, connectivity=26) > 0
+    return {"pred": MetaTensor(torch.as_tensor(kept[None]).to(mask.dtype)).copy_meta_from(mask)}
+
+
+def rules_for(steps: Steps) -> dict[str, Callable]:
+    """Rules for the parts of a mask, by name."""
+    keep = partial(KeepComponentsd, "pred")
+    rules = {
+        "none": keep(0),
+        "opening, 0.5 mm": Compose([BinaryOpeningd("pred", 0.5), keep(0)]),
+        "largest": keep(0, largest_only=True),
+        "two largest": two_largest,
+        **{f"{volume} mm³": keep(volume) for volume in VOLUMES_MM3},
     }
+    return rules | {"trees": KeepTreesd("pred", steps.trees)}
 
 
-def measure_scan(job: tuple[str, dict[str, str], dict[str, Path], Rules]) -> list[dict[str, Any]]:
+def masks_of(
+    name: str, said: Prediction, label: MetaTensor, steps: Steps
+) -> Iterator[tuple[str, MetaTensor]]:
+    """Masks on the label's grid, its axes in RAS, by method."""
+    shape = tuple(label.shape[1:])
+    maps = {
+        output: MetaTensor(said.on_scan(output, shape, steps.inverse[name])).copy_meta_from(label)
+        for output in said.values
+    }
+    maps["prob"] = maps.pop("lumen")
+
+    def mask(upper: float, lower: float | None = None) -> dict[str, MetaTensor]:
+        bounds = upper, upper if lower is None else lower, steps.threshold[2]
+        return maps | {"pred": AdaptiveThresholdd("pred", *bounds)({"pred": maps["prob"]})["pred"]}
+
+    def before(data: dict[str, MetaTensor]) -> dict[str, int]:
+        return {
+            "components_before": KeepComponentsd("pred", 0)({"pred": data["pred"]})["pred"].meta["components"]
+        }
+
+    keep = KeepComponentsd("pred", steps.smallest_mm3)
+    if name == "default":
+        yield name, keep(mask(*steps.threshold[:2]))["pred"]
+        return
+    if not steps.compares_rules:
+        for level in THRESHOLDS:
+            yield f"{name}, {level}, {steps.smallest_mm3:g} mm³", keep(mask(level))["pred"]
+    data = mask(steps.native_threshold)
+    parts = KeepComponentsd("pred", 0)({"pred": data["pred"]})["pred"].meta["components"]
+    for rule, apply in rules_for(steps).items():
+        if steps.compares_rules or rule == "trees":
+            kept = apply(data)["pred"]
+            kept.meta["components_before"] = parts  # of the network, not of what the last step was given
+            yield rule if steps.compares_rules else f"{name}, {steps.native_threshold:g}, {rule}", kept
+
+
+def measure_scan(job: tuple[str, dict[str, str], dict[str, Path], Steps]) -> list[dict[str, Any]]:
     """The rows of one scan, from what the networks said of it."""
     torch.set_num_threads(1)
-    which, item, files, rules = job
+    which, item, files, steps = job
     truth = json.loads(beside(item["image"], "truth.json").read_text())
     label = to_ras(LoadCTAd(["label"])({"label": item["label"]})["label"])
     tissue, path = None, beside(item["image"], "tissue.nii.gz")
@@ -141,8 +186,8 @@ def measure_scan(job: tuple[str, dict[str, str], dict[str, Path], Rules]) -> lis
             "case": truth.get("parameters", {}).get("seed", item["case"]),
             "seconds": round(said.seconds, 2),
         }
-        for method, mask in masks_of(name, said, label, rules).items():
-            rows.append(about | {"method": method} | measure(mask, label, truth, rules.smallest_mm3, tissue))
+        for method, mask in masks_of(name, said, label, steps):
+            rows.append(about | {"method": method} | measure(mask, label, truth, tissue))
     return rows
 
 
@@ -207,7 +252,7 @@ def ask(
     mode = ConfigParser.load_config_file(config_path("modes/native.yaml"))
     keys = {
         "default": {key: value for key, value in own.items() if key.split("#")[0] not in mode},
-        "native": {"inferer#outputs": None} | own,
+        "native": own,
     }
     for name, path in weights.items():
         run = workflow(*CONFIGS[name], **network_keys(path) | keys[name])
@@ -224,18 +269,23 @@ def said_in(folder: Path, which: str, case: str, name: str) -> Path:
     return folder / which / f"{case}.{name}.npz"
 
 
-def rules_of(override: Sequence[str] | None) -> Rules:
+def steps_of(override: Sequence[str] | None, compares_rules: bool) -> Steps:
     """From the configs, with what was set in place of their own."""
-    values = {}
+    parsers = {}
     for name, configs in CONFIGS.items():
-        parser = ConfigParser()
+        parsers[name] = parser = ConfigParser()
         parser.read_config([config_path(config) for config in configs])
-        parser.update(settings(override, *CONFIGS["native"]) if name == "native" else {})
-        values[name] = {key: parser.get(key) for key in parser.get() if not isinstance(parser.get(key), dict)}
-    default, native = values["default"], values["native"]
-    bounds = tuple(default[f"threshold_{key}"] for key in ("upper", "lower", "confident"))
-    inverse = {name: of["inverse_mode"] for name, of in values.items()}
-    return Rules(bounds, inverse, native["min_component_mm3"], native["threshold_upper"])
+        if name == "native":
+            parser.update(settings(override, *configs))
+    default, native = (parsers[name].get for name in CONFIGS)
+    return Steps(
+        tuple(default(f"threshold_{key}") for key in ("upper", "lower", "confident")),
+        {name: parser.get("inverse_mode") for name, parser in parsers.items()},
+        native("min_component_mm3"),
+        native("threshold_upper"),
+        parsers["native"].get_parsed_content("keep_parts#rule"),
+        compares_rules,
+    )
 
 
 def main(
@@ -250,6 +300,7 @@ def main(
         Path | None, typer.Option("--predict", help="write probabilities there, and no page")
     ] = None,
     source: Annotated[Path | None, typer.Option("--from", help="measure what --predict wrote there")] = None,
+    rules: Annotated[bool, typer.Option("--rules", help="compare rules for parts")] = False,
     out: Out = RESULTS,
     processes: Processes = None,
     override: Set = None,
@@ -258,8 +309,8 @@ def main(
 
     What is set of a key that modes/native.yaml has is for the native network alone.
     """
-    weights = {"default": default, "native": native}
-    rules = rules_of(override)
+    weights = {"native": native} if rules else {"default": default, "native": native}
+    steps = steps_of(override, rules)
     scans = {which: scans_of(which, count, data, processes) for which in sets or SETS[:1]}
     if to is not None:
         ask(to, scans, weights, override or ())
@@ -268,16 +319,16 @@ def main(
     with tempfile.TemporaryDirectory() as folder:
         if source is None:
             ask(Path(folder), scans, weights, override or ())
-        rows = measured(source or Path(folder), scans, weights, rules, processes)
+        rows = measured(source or Path(folder), scans, weights, steps, processes)
     text = figures(rows, [weights_line(path) for path in weights.values()])
-    write_results(out, "native", text, rows, COLUMNS)
+    write_results(out, "native rules" if rules else "native", text, rows, COLUMNS)
 
 
 def measured(
     folder: Path,
     scans: Mapping[str, list[dict[str, str]]],
     weights: Mapping[str, Path],
-    rules: Rules,
+    steps: Steps,
     processes: int | None,
 ) -> list[dict[str, Any]]:
     """The rows of all scans of which the folder has predictions, sets in the order of `SETS`.
@@ -291,8 +342,9 @@ def measured(
             files = {name: said_in(folder, which, item["case"], name) for name in weights}
             files = {name: path for name, path in files.items() if path.is_file()}
             if files:
-                jobs.append((which, item, files, rules))
+                jobs.append((which, item, files, steps))
     if not jobs:
         raise InputError(f"{folder} has no predictions of these scans: make them with --predict {folder}.")
     rows = [row for of in tqdm(in_processes(jobs, processes), desc="scans", total=len(jobs)) for row in of]
-    return sorted(rows, key=lambda row: (SETS.index(row["set"]), row["method"], row["case"]))
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    return sorted(rows, key=lambda row: (SETS.index(row["set"]), methods.index(row["method"]), row["case"]))

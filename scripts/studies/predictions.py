@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from monai.transforms import Compose, Identityd, Orientation
+from monai.transforms import Activationsd, Compose, Orientation
 
 from bundle.common.crop import Region, region_of
 from bundle.common.files import replacing
@@ -62,7 +62,7 @@ class Prediction:
 def predict(image: str, run: ConfigWorkflow, weights: str) -> Prediction:
     """What the network of a run of configs/inference.yaml says of a scan, before the way back."""
     get = run.parser.get_parsed_content
-    device, is_logit = torch.device(get("device")), not isinstance(get("activation"), Identityd)
+    device, is_logit = torch.device(get("device")), isinstance(get("activation"), Activationsd)
     load, *steps = get("preprocessing").transforms
     data = load({"image": image})
     scan = data["image"].shape[1:], data["image"].affine.numpy().copy()

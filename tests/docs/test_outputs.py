@@ -76,7 +76,7 @@ def test_fields_of_the_report(runs):
     listed = set(TABLES["<case>.json"]["field"])
     inference = json.loads((runs / "eval" / "a" / "a.json").read_text())
     everything = json.loads((runs / "all" / "a.json").read_text())
-    assert listed == set(inference) | set(everything) | {"volume_mesh", "source"}
+    assert listed == set(inference) | set(everything) | {"volume_mesh", "source", "parts"}
 
 
 def test_the_parts_of_the_report_are_named_beside_it(runs):

@@ -104,10 +104,24 @@ def test_native(phantoms, tmp_path):
     assert not (tmp_path / "native.csv").exists()
     assert study("native", *words, "--from", tmp_path / "said") == 0
     rows = rows_of(tmp_path / "native.csv")
-    assert [row["method"] for row in rows] == ["default", *(f"native, {level}" for level in (0.3, 0.4, 0.5))]
+    levels = [f"native, {level}, 60 mm³" for level in (0.3, 0.4, 0.5)]
+    assert [row["method"] for row in rows] == ["default", *levels, "native, 0.4, trees"]
     assert {(row["set"], row["case"]) for row in rows} == {("held-out", str(SEEDS["test"]))}
     assert all(0 <= float(row["dice"]) <= 1 and int(row["parts"]) <= int(row["parts_before"]) for row in rows)
     assert "1 held-out" in (tmp_path / "native.md").read_text()
+    assert study("native", *words, "--from", tmp_path / "said", "--rules") == 0
+    rows = {row["method"]: row for row in rows_of(tmp_path / "native_rules.csv")}
+    assert list(rows) == [
+        "none",
+        "opening, 0.5 mm",
+        "largest",
+        "two largest",
+        "30 mm³",
+        "60 mm³",
+        "100 mm³",
+        "trees",
+    ]
+    assert rows["none"]["parts"] == rows["none"]["parts_before"] and int(rows["two largest"]["parts"]) <= 2
 
 
 def test_native_without_predictions_says_how_to_make_them(phantoms, tmp_path, capsys):
@@ -148,20 +162,19 @@ def test_a_mask_that_is_the_truth_sees_all_of_the_line():
     affine = np.diag([-0.5, 0.5, 0.5, 1.0])
     volume = torch.zeros(1, 20, 20, 60)
     volume[:, 8:12, 8:12, 5:55] = 1
-    volume[:, 2, 2, 2] = 1  # a speck
     mask = MetaTensor(volume, affine=affine)
     points = [[-5.0, 5.0, z] for z in np.arange(3, 27, 0.5)]
     branch = {"points_ras_mm": points, "radius_mm": [1.0] * len(points), "parent": ""}
     empty = {"points_ras_mm": [], "radius_mm": []}  # of which the scan shows nothing
     tissue = np.full((20, 20, 60), 5, np.uint8)
-    row = measure(mask, mask, {"branches": [branch, empty]}, smallest_mm3=1, tissue=tissue)
-    assert row["parts"] == 1 and row["parts_before"] == 2 and row["false_bone_mm"] == 0
+    row = measure(mask, mask, {"branches": [branch, empty]}, tissue)
+    assert row["parts"] == 1 and row["false_bone_mm"] == 0
     assert row["tree_precision"] == row["tree_recall"] == 1 and row["missed_middle"] == 0
     assert np.isnan(row["missed_thin"])
     far = {"branches": [branch | {"points_ras_mm": [[p[0] - 9, *p[1:]] for p in points]}]}
-    row = measure(mask, mask, far, smallest_mm3=1, tissue=tissue)
+    row = measure(mask, mask, far, tissue)
     assert row["tree_f1"] == 0 and row["false_bone_mm"] == row["false_mm"] > 20
-    assert measure(MetaTensor(0 * volume, affine=affine), mask, far, smallest_mm3=1)["dice"] == 0
+    assert measure(MetaTensor(0 * volume, affine=affine), mask, far)["dice"] == 0
 
 
 def test_the_page_of_the_native_network_has_the_figures_of_its_rows():

@@ -10,14 +10,14 @@ from bundle.common.polylines import arc_length
 from .chains import end_radius
 from .skeleton import Skeleton
 
-__all__ = ["bridge_gaps"]
+__all__ = ["bridge_gaps", "outwards"]
 
 _TIP_TO_TIP_COS = 0.6
 _TIP_TO_SIDE_COS = 0.8
 _TIP_TO_SIDE_MM = 3.0
 
 
-def _outwards(skeleton: Skeleton, tip: int) -> np.ndarray:
+def outwards(skeleton: Skeleton, tip: int) -> np.ndarray:
     """Unit direction in which a vessel leaves through its tip, over the last 4 mm."""
     path = skeleton.from_tip(tip)
     along = arc_length(skeleton.points[path])
@@ -47,8 +47,8 @@ def _best_link(skeleton: Skeleton, max_gap_mm: float) -> tuple[int, int] | None:
     for number, piece in enumerate(pieces):
         piece_of[piece] = number
     tips = skeleton.tips()
-    outwards = np.zeros_like(skeleton.points)
-    outwards[tips] = [_outwards(skeleton, tip) for tip in tips]
+    directions = np.zeros_like(skeleton.points)
+    directions[tips] = [outwards(skeleton, tip) for tip in tips]
     whole = np.array([skeleton.length_mm(piece) > 80.0 for piece in pieces])
     for number in np.flatnonzero(whole):
         ends = [t for t in tips if piece_of[t] == number]
@@ -64,9 +64,9 @@ def _best_link(skeleton: Skeleton, max_gap_mm: float) -> tuple[int, int] | None:
         way = skeleton.points[others] - skeleton.points[tip]
         distance = np.maximum(np.linalg.norm(way, axis=1), 1e-9)
         gap = np.maximum(distance - skeleton.radius[tip] - skeleton.radius[others], 0.0)
-        facing = way @ outwards[tip] / distance
-        facing_back = -(way * outwards[others]).sum(axis=1) / distance
-        is_tip = outwards[others].any(axis=1)
+        facing = way @ directions[tip] / distance
+        facing_back = -(way * directions[others]).sum(axis=1) / distance
+        is_tip = directions[others].any(axis=1)
         to_tip = (np.minimum(facing, facing_back) > _TIP_TO_TIP_COS) & (gap <= max_gap_mm)
         to_side = (facing > _TIP_TO_SIDE_COS) & (gap <= _TIP_TO_SIDE_MM)
         price = np.where(np.where(is_tip, to_tip, to_side), gap * (2.0 - facing), np.inf)
