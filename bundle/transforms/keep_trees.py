@@ -66,7 +66,7 @@ class KeepTreesd(MapTransform):
         kept, record = keep_trees(volume, affine, probability, self.rule, vein, pool, is_aorta)
         out = MetaTensor(torch.as_tensor(kept[None]).to(mask.device, mask.dtype)).copy_meta_from(mask)
         out.meta |= {
-            "components": len(record["trees"]) + len(record["detached"]),
+            "components": record["parts_after"],
             "components_before": record["parts_before"],
             "volume_mm3": float(np.count_nonzero(kept) * voxel_volume_mm3(affine)),
             "parts": record,

@@ -134,8 +134,8 @@ def keep_trees(
     4. Others stay as detached pieces if they are surely vessels and no further than ``far_mm`` from the aorta
        or from what is kept, nearest first. If nothing has a root, the longest part stands in for one.
 
-    Source: the rules and their measured failures are in docs/method/native.md. All distances are in mm, and
-    neither the order nor the direction of the axes matters.
+    Source: this project's own; `scripts/study.py native --rules` compares it with others. Neither the order
+    nor the direction of the axes matters.
 
     Args:
         mask: (X, Y, Z), > 0 is foreground.
@@ -147,7 +147,7 @@ def keep_trees(
     Returns:
         bool mask, and a record ready for JSON: ``vein_mm3`` (gone by step 1), ``parts_before`` (after it),
         ``joins`` (``gap_mm``, ``at_ras_mm``), ``has_root`` (whether step 3 found one), ``trees``,
-        ``detached`` (both as `Part`), ``dropped_mm3``.
+        ``detached`` (both as `Part`), ``parts_after``, ``dropped_mm3``.
     """
     # Thinning and ties depend on the order of the axes: the same ones for every scan.
     axes = io_orientation(affine)
@@ -159,12 +159,11 @@ def keep_trees(
         inside &= ~(apply_orientation(vein, axes) > probability)
     vein_mm3 = before_mm3 - np.count_nonzero(inside) * voxel_volume_mm3(affine)
     record = {"vein_mm3": round(vein_mm3, 1), "parts_before": 0, "joins": [], "has_root": False, "trees": [],
-              "detached": [], "dropped_mm3": 0.0}  # fmt: skip
+              "detached": [], "parts_after": 0, "dropped_mm3": 0.0}  # fmt: skip
     region = region_of(inside, margin=2)
     if region is None:
         return np.zeros(shape, bool), record
     own, chance, grid = region.take(inside), region.take(probability), region.affine(affine)
-    before = int(cc3d.connected_components(own, connectivity=26, return_N=True)[1])
     parts = _parts_of(own, grid, rule)
     pool = None if pool_mm is None or len(pool_mm) == 0 else cKDTree(pool_mm)
     apart = set(_rooted(parts, _measure(parts, chance, grid), pool, is_aorta, rule))
@@ -183,9 +182,10 @@ def keep_trees(
         if wanted[number]:
             result[tuple(bridge.T)] = True
     record |= {
-        "parts_before": before,
+        "parts_before": _count(own),
         "trees": [asdict(measured[n]) for n in trees],
         "detached": [asdict(measured[n]) for n in kept if n not in trees],
+        "parts_after": _count(result),
         "dropped_mm3": round(lost * voxel_volume_mm3(affine), 1),
     }
     back = ornt_transform(axcodes2ornt("RAS"), axes)
@@ -226,6 +226,10 @@ def aorta_wall(mask: np.ndarray, affine: np.ndarray, least_mm3: float = 1000.0) 
 
 def _wall(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
     return voxel_to_world(voxels_of(mask & shell(~mask)), affine)
+
+
+def _count(mask: np.ndarray) -> int:
+    return int(cc3d.connected_components(mask, connectivity=26, return_N=True)[1])
 
 
 def _parts_of(mask: np.ndarray, affine: np.ndarray, rule: TreeRule) -> _Parts:
