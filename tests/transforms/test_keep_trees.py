@@ -80,6 +80,6 @@ def test_outputs_come_under_their_own_keys():
 
 def test_the_config_names_every_number():
     config = ConfigParser()
-    config.read_config(str(CONFIG))
+    config.read_config([str(CONFIG.parents[1] / "inference.yaml"), str(CONFIG)])
     made = config.get_parsed_content("keep_parts")
     assert isinstance(made, KeepTreesd) and isinstance(made.rule, TreeRule) and made.rule == rule()

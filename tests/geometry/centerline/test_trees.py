@@ -137,9 +137,8 @@ def test_without_an_aorta_pools_are_found_in_the_image(spacing):
 
 def test_where_nothing_begins_at_an_aorta_the_longest_part_stands_in():
     scene = Scene(SPACINGS[0])
-    kept, record = keep_trees(
-        scene.left | scene.right, scene.affine, (scene.left | scene.right) * 0.9, rule()
-    )
+    both = scene.left | scene.right
+    kept, record = keep_trees(both, scene.affine, both * 0.9, rule())
     assert not record["has_root"] and len(record["trees"]) == 1 and len(record["detached"]) == 1
     assert kept.sum() == both.sum()
 
