@@ -92,8 +92,9 @@ def draw_layers(
     between = np.maximum(
         between, ring(24, 60, 2.2) - np.maximum(0, 30 - (z - c[2])) * 1.2
     )  # upper mediastinum
-    right_dome = solid(p, c + [66, 5, rng.uniform(-158, -138)], [88, 84, 100], 2.1)
-    left_dome = solid(p, c + [-44, -4, rng.uniform(-172, -150)], [92, 88, 100], 2.1)
+    bottom = at.axis(2)[(h.core > 0).any((1, 2))].min()  # the heart rests on the diaphragm
+    right_dome = solid(p, [c[0] + 66, c[1] + 5, bottom + rng.uniform(8, 24) - 100], [88, 84, 100], 2.1)
+    left_dome = solid(p, [c[0] - 44, c[1] - 4, bottom + rng.uniform(2, 12) - 100], [92, 88, 100], 2.1)
     dome = np.maximum(right_dome, left_dome)
     lungs = np.minimum.reduce([cavity, -between, -dome - 1.5])
     below = np.minimum(cavity, dome)
@@ -212,8 +213,8 @@ def lung_vessels(rng: np.random.Generator, h: Heart, lungs: np.ndarray, hu: HU):
                 way = way / np.linalg.norm(way) + rng.normal(0, 0.22, 3)
                 line.append(line[-1] + 4.0 * way / np.linalg.norm(way))
             points = polyline(line, 0.6)
-            inside = sample(lungs, h.lattice, points) > -1.5
             width = np.linspace(r, 0.75 * r, len(points))
+            inside = sample(lungs, h.lattice, points) > 0.5 * width
             if inside.any():
                 tubes.append((points[inside], width[inside], value))
             if depth < 4 and r > 0.7:

@@ -297,7 +297,7 @@ def draw_arteries(rng: np.random.Generator, surface: Surface) -> tuple[list[Vess
 def draw_veins(rng: np.random.Generator, surface: Surface, arteries: list[Vessel]) -> list[Vessel]:
     """Great cardiac vein and coronary sinus, into which the middle and lateral veins run."""
     avoid = [v.points for v in arteries]
-    wide, gap = rng.uniform(0.75, 1.3), rng.uniform(0.2, 2.5)
+    wide, gap = rng.uniform(0.9, 1.4), rng.uniform(0.2, 2.5)
     veins: list[Vessel] = []
 
     def lay(name, marks, widths, end=None):
@@ -308,8 +308,8 @@ def draw_veins(rng: np.random.Generator, surface: Surface, arteries: list[Vessel
         points = surface.lay(begin[None], nodes, 1.5, gap, rng.uniform(0.3, 1.0))
         if end is not None:  # into the vein that is there already
             points = np.vstack([points, polyline([points[-1], end], STEP)[1:]])
-        s = np.linspace(0, 1, len(points))
-        veins.append(Vessel(name, None, points, wide * np.interp(s, np.linspace(0, 1, len(widths)), widths)))
+        width = np.interp(np.linspace(0, 1, len(points)), np.linspace(0, 1, len(widths)), widths)
+        veins.append(Vessel(name, None, points, np.minimum(wide * width, 3.6)))
 
     groove = [
         (rng.uniform(45, 66), 99),

@@ -1,4 +1,4 @@
-"""Which loss: the same training under each overlay of configs/ablation.
+"""The same training under each loss of configs/ablation.
 
     python scripts/study.py ablation --init models/native_checkpoint.pt
     python scripts/study.py ablation --only dice --only recall --no-measure    # on one of several GPUs
