@@ -2,7 +2,18 @@
 
 from .coarse import CoarseLook
 from .growing import GrowingWindows
+from .members import Checkpoints, DropoutSamples, FlipsAndShifts
 from .memory_safe import MemorySafeInferer
+from .uncertainty import EnsembleInferer
 from .windows import ProbabilityWindows
 
-__all__ = ["CoarseLook", "GrowingWindows", "MemorySafeInferer", "ProbabilityWindows"]
+__all__ = [
+    "Checkpoints",
+    "CoarseLook",
+    "DropoutSamples",
+    "EnsembleInferer",
+    "FlipsAndShifts",
+    "GrowingWindows",
+    "MemorySafeInferer",
+    "ProbabilityWindows",
+]

@@ -16,5 +16,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "resize": ["ResizeVolumed", "resize_volume"],
         "resize_to_spacing": ["ResizeToSpacingd"],
         "save_case": ["SaveCased"],
+        "save_uncertainty": ["SaveUncertaintyd"],
     },
 )
