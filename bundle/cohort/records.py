@@ -19,9 +19,11 @@ from bundle.geometry.case import SUFFIXES
 __all__ = ["CaseRecords"]
 
 logger = logging.getLogger(__name__)
-_VOLUMES = ("seg.nii.gz", "prob.nii.gz", "seg.nii", "prob.nii")
+_VOLUMES = (
+    "seg.nii.gz", "prob.nii.gz", "seg.nii", "prob.nii", "entropy.nii.gz", "mutual_information.nii.gz",
+)  # fmt: skip
 # Keys of the config that say how a case is made.
-SETTINGS = ("network_def", "amp", "preprocessing", "inferer", "postprocessing", "geometry")
+SETTINGS = ("network_def", "amp", "preprocessing", "inferer", "ensemble", "postprocessing", "geometry")
 _CHANGED = {
     "scan_sha256": "its scan changed",
     "weights_sha256": "the weights changed",

@@ -38,14 +38,14 @@ def config_in_use() -> dict[str, Any] | None:
 def settings_digest(*keys: str) -> str:
     """SHA-256 of what the config in use says under ``keys`` and under all that these refer to.
 
-    The folders, the weights' path and the device are left out: what a result depends on is hashed elsewhere
-    by its content.
+    Keys that it does not have count as nothing. The folders, the weights' path and the device are left out:
+    what a result depends on is hashed elsewhere by its content.
     """
     config = config_in_use()
     if config is None:
         raise ValueError("settings_digest serves an expression of a config; there is none here")
     found: dict[str, Any] = {}
-    waiting = list(keys)
+    waiting = [key for key in keys if key in config]
     while waiting:
         key = waiting.pop()
         top = key.split("::")[0]

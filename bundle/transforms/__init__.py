@@ -18,5 +18,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "resize_to_spacing": ["ResizeToSpacingd"],
         "save_case": ["SaveCased"],
         "split_outputs": ["SplitOutputsd"],
+        "save_uncertainty": ["SaveUncertaintyd"],
     },
 )
