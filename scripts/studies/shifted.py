@@ -13,7 +13,7 @@ Each case leaves the ranges in three ways: of scanner, of contrast and of anatom
 | streaks | 55 to 90 HU | up to 45 |
 | dim | coronary lumen 125 to 155 HU | from 160 |
 | bright | 860 to 1000 HU | up to 800 |
-| veins | 1.3 to 1.6 of the arteries' enhancement | up to 1.1 |
+| veins | 1.3 to 1.6 of the arteries' enhancement | up to 1.18, a vein by itself 1.3 |
 | marrow | 720 to 950 HU | up to 700 |
 | thin, wide | calibre 0.5 to 0.6, 1.6 to 1.75 of that drawn | 0.62 to 1.45 (`CALIBRE`) |
 | fat | median depth over the heart 16 to 20 mm | drawn 3 to 11 mm, which comes to 5 to 14 |

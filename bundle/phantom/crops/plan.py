@@ -75,9 +75,9 @@ def draw_plan(
 ) -> CropPlan:
     """Draw where to look and how it was scanned.
 
-    Six in ten crops are centred near a coronary: some at an ostium, half of the others on a vessel chosen by
-    its length, half by its length over its radius, which is far out. A quarter lie anywhere in the heart's
-    box, the others anywhere in the scan; all lie within the scan where it is large enough.
+    Two thirds of the crops are centred near a vessel: on a coronary, at random or where it is thin, at an
+    ostium, or on a cardiac vein. A fifth lie anywhere in the heart's box, the others anywhere in the scan;
+    all lie within the scan where it is large enough.
 
     Args:
         shape: voxels (x, y, z), multiples of `TILE`.
@@ -86,14 +86,11 @@ def draw_plan(
     """
     spacing = np.minimum(rng.uniform(*spacing_mm) * rng.uniform(0.96, 1.04, 3), WIDEST)
     where = rng.random()
-    if where < 0.6:
-        lumen = patient.nodes[patient.tube_nodes("lumen")]
-        thin = 1 / lumen[:, 3].astype(float) if where < 0.3 else np.ones(len(lumen))
-        point = lumen[rng.choice(len(lumen), p=thin / thin.sum()), :3]
-        point = patient.ostia[rng.integers(2)] if where < 0.05 else point
+    if where < 0.66:
+        point = _point_of_interest(rng, patient, where)
         centre = point + rng.uniform(-0.3, 0.3, 3) * spacing * shape
     else:
-        low, high = patient.heart if where < 0.85 else (patient.low, patient.high)
+        low, high = patient.heart if where < 0.87 else (patient.low, patient.high)
         centre = rng.uniform(low, high)
     size = spacing * (np.array(shape) - 1)
     spare = patient.high - patient.low - size
@@ -118,6 +115,16 @@ def draw_plan(
         noise_of=noise_of[patient.organs],
         seed=int(rng.integers(2**62)),
     )
+
+
+def _point_of_interest(rng: np.random.Generator, patient: Patient, where: float) -> np.ndarray:
+    """A point near which a crop lies; `where` in [0, 0.66) says of which kind."""
+    if where < 0.08:
+        return patient.ostia[rng.integers(2)]
+    nodes = patient.nodes[patient.tube_nodes("vein" if where < 0.16 else "lumen")]
+    # By length, or by length over radius, which is far out.
+    weight = 1 / nodes[:, 3].astype(float) if where > 0.4 else np.ones(len(nodes))
+    return nodes[rng.choice(len(nodes), p=weight / weight.sum()), :3]
 
 
 def make_plan(

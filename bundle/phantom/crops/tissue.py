@@ -82,17 +82,22 @@ def decode(value: float) -> tuple[int, float]:
 def physical(rng: np.random.Generator) -> tuple[Contrast, np.ndarray, np.ndarray]:
     """Contrast, HU and texture (HU) by organ slot, as one scan would show them.
 
-    Against `draw_contrast` cardiac veins may be as bright as the arteries (seen in half of real scans), and
-    marrow goes from fatty to sclerotic.
+    Against `draw_contrast` cardiac veins are about as bright as the arteries in half of the scans, as in real
+    ones, and marrow goes from fatty to sclerotic.
     """
     c = draw_contrast(rng)
-    c.vein = 42.0 + (c.coronary - 42.0) * float(rng.uniform(0.1, 1.05))
+    c.vein = 42.0 + (c.coronary - 42.0) * _vein_brightness(rng)
     c.marrow *= float(rng.uniform(0.2, 1.5))
     hu, texture = np.zeros(len(ORGANS)), np.zeros(len(ORGANS))
     for name, (value, spread) in _organs(rng, c).items():
         hu[SLOT[name]], texture[SLOT[name]] = value, spread
     texture[SLOT["marrow"]] *= float(rng.uniform(0.5, 3.0))
     return c, hu, texture
+
+
+def _vein_brightness(rng: np.random.Generator) -> float:
+    """Enhancement of the cardiac veins, as a part of the arteries'."""
+    return float(rng.uniform(0.75, 1.18) if rng.random() < 0.5 else rng.uniform(0.0, 1.0))
 
 
 def _organs(rng, c: Contrast) -> dict[str, tuple[float, float]]:
@@ -166,7 +171,7 @@ def randomised(rng: np.random.Generator) -> tuple[Contrast, np.ndarray, np.ndarr
     texture += rng.uniform(0, 12, len(texture))
     c.aorta, c.left_atrium = hu[SLOT["aorta"]], hu[SLOT["left atrium"]]
     c.pulmonary, c.vena_cava = hu[SLOT["pulmonary arteries"]], hu[SLOT["superior vena cava"]]
-    c.vein = 40 + excess * float(rng.uniform(0.0, 1.1))
+    c.vein = 40 + excess * _vein_brightness(rng)
     c.muscle = float(rng.uniform(-10, 110))
     c.soft_plaque = float(rng.uniform(-40, min(160.0, 0.6 * excess)))
     c.calcium = float(rng.uniform(500, 2200))

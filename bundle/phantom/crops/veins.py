@@ -9,7 +9,10 @@ from bundle.phantom.vessels import TreeMaker
 
 
 def more_veins(rng: np.random.Generator, chest: Chest) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Lateral, posterior and anterior cardiac veins as (points (N, 3) mm, radii (N,) mm); none to five."""
+    """Lateral, posterior and anterior cardiac veins as (points (N, 3) mm, radii (N,) mm); none to eight.
+
+    Some run anywhere over the heart, so that a vein is not known by its groove alone.
+    """
     maker = TreeMaker(rng, chest)
     veins = []
     for _ in range(int(rng.integers(0, 5))):
@@ -23,4 +26,12 @@ def more_veins(rng: np.random.Generator, chest: Chest) -> list[tuple[np.ndarray,
         controls = [(rng.uniform(25, 50), phi + rng.normal(0, 8)), (8, phi), (-16, phi - 3)]
         points = maker.vein(controls, 0.9, lift=rng.uniform(0.5, 4))
         veins.append((points, np.linspace(0.4, rng.uniform(0.7, 1.5), len(points))))
+    for _ in range(int(rng.integers(0, 4))):  # anywhere
+        z, phi = rng.uniform(-5, 70), rng.uniform(-90, 270)
+        controls = [(z, phi)]
+        for _ in range(int(rng.integers(2, 4))):
+            z, phi = np.clip(z + rng.normal(0, 22), -12, 80), phi + rng.normal(0, 30)
+            controls.append((z, phi))
+        points = maker.vein(controls, 1.2, lift=rng.uniform(-0.5, 3))
+        veins.append((points, np.linspace(rng.uniform(0.4, 1.5), rng.uniform(0.7, 2.8), len(points))))
     return veins
