@@ -6,6 +6,7 @@
     python scripts/study.py native --predict runs/said                 # on a GPU: probabilities alone
     python scripts/study.py native --from runs/said                    # on any machine: the figures
     python scripts/study.py native --from runs/said --rules            # rules for the parts of a mask
+    python scripts/study.py native --from runs/said --labels labels    # labels/<set>/N.label.nii.gz and truth
 
 On sets of scans that no network was trained on. Each network runs as configs/inference.yaml has it, the
 native one with configs/modes/native.yaml on top: as it is there, and at fixed thresholds with the rule of
@@ -91,9 +92,20 @@ def scans_of(name: str, count: int, data: Path, processes: int | None) -> list[d
     return study_set(name, count, data if name == SETS[0] else data.parent / name, processes)
 
 
-def beside(image: str, ending: str) -> Path:
+def labels_of(name: str, folder: Path) -> list[dict[str, str]]:
+    """The labels in ``folder/<set>``, as ``{"case", "label"}`` with the case's name of `scans_of`."""
+    found = []
+    for label in sorted((folder / name).rglob("*.label.nii.gz")):
+        case = label.name.partition(".")[0]
+        if name != SETS[0]:
+            case = json.loads(beside(label, "truth.json").read_text())["parameters"]["seed"]
+        found.append({"case": str(case), "label": str(label)})
+    return found
+
+
+def beside(label: str | Path, ending: str) -> Path:
     """Another file of the scan, such as its ``truth.json``."""
-    return Path(image.replace(".img.nii.gz", f".{ending}"))
+    return Path(str(label).replace(".label.nii.gz", f".{ending}"))
 
 
 def measure(
@@ -173,9 +185,9 @@ def measure_scan(job: tuple[str, dict[str, str], dict[str, Path], Steps]) -> lis
     """The rows of one scan, from what the networks said of it."""
     torch.set_num_threads(1)
     which, item, files, steps = job
-    truth = json.loads(beside(item["image"], "truth.json").read_text())
+    truth = json.loads(beside(item["label"], "truth.json").read_text())
     label = to_ras(LoadCTAd(["label"])({"label": item["label"]})["label"])
-    tissue, path = None, beside(item["image"], "tissue.nii.gz")
+    tissue, path = None, beside(item["label"], "tissue.nii.gz")
     if path.is_file():
         tissue = np.asarray(nib.as_closest_canonical(nib.load(path)).dataobj).astype(np.uint8)
     rows = []
@@ -300,6 +312,9 @@ def main(
         Path | None, typer.Option("--predict", help="write probabilities there, and no page")
     ] = None,
     source: Annotated[Path | None, typer.Option("--from", help="measure what --predict wrote there")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="with --from: folders of labels, in place of scans")
+    ] = None,
     rules: Annotated[bool, typer.Option("--rules", help="compare rules for parts")] = False,
     out: Out = RESULTS,
     processes: Processes = None,
@@ -311,7 +326,10 @@ def main(
     """
     weights = {"native": native} if rules else {"default": default, "native": native}
     steps = steps_of(override, rules)
-    scans = {which: scans_of(which, count, data, processes) for which in sets or SETS[:1]}
+    scans = {
+        which: labels_of(which, labels) if labels and source else scans_of(which, count, data, processes)
+        for which in sets or SETS[:1]
+    }
     if to is not None:
         ask(to, scans, weights, override or ())
         print(f"probabilities: {to}")

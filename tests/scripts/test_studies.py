@@ -109,7 +109,12 @@ def test_native(phantoms, tmp_path):
     assert {(row["set"], row["case"]) for row in rows} == {("held-out", str(SEEDS["test"]))}
     assert all(0 <= float(row["dice"]) <= 1 and int(row["parts"]) <= int(row["parts_before"]) for row in rows)
     assert "1 held-out" in (tmp_path / "native.md").read_text()
-    assert study("native", *words, "--from", tmp_path / "said", "--rules") == 0
+    labels = tmp_path / "labels" / "held-out"
+    labels.mkdir(parents=True)
+    for ending in ("label.nii.gz", "truth.json"):  # all that the figures need
+        (labels / f"1.{ending}").symlink_to(phantoms / "test" / "1-200" / f"1.{ending}")
+    alone = ("--from", tmp_path / "said", "--labels", labels.parent, "--out", tmp_path)
+    assert study("native", *alone, "--rules") == 0
     rows = {row["method"]: row for row in rows_of(tmp_path / "native_rules.csv")}
     assert list(rows) == [
         "none",

@@ -45,7 +45,7 @@ class TreeRule:
     facing_side: the same of an end that points at another vessel's side.
     far_mm: from aorta, pools and all that is kept, beyond which a part goes.
     detached_mm: centreline of a piece that is kept without a root, at least.
-    detached_probability: mean probability along its centreline, at least.
+    detached_probability: mean probability of lumen less that of vein along its centreline, at least.
     detached_elongation: its length over its width, at least.
     widest_mm: its mean diameter, at most.
     speck_mm3: volume under which a part is not looked at, and goes.
@@ -75,13 +75,14 @@ class Part:
     """A connected part of a mask.
 
     length_mm: of its centreline; width_mm: diameter of the cylinder with its length and volume.
-    probability: mean along the centreline; at_ras_mm: mean place.
+    probability, vein: means along the centreline; at_ras_mm: mean place.
     """
 
     length_mm: float
     volume_mm3: float
     width_mm: float
     probability: float
+    vein: float
     at_ras_mm: list[float]
 
     def is_vessel(self, rule: TreeRule) -> bool:
@@ -90,7 +91,7 @@ class Part:
             self.length_mm >= rule.detached_mm
             and self.width_mm <= rule.widest_mm
             and self.length_mm >= rule.detached_elongation * self.width_mm
-            and self.probability >= rule.detached_probability
+            and self.probability - self.vein >= rule.detached_probability
         )
 
 
@@ -156,19 +157,21 @@ def keep_trees(
     inside = mask > 0
     before_mm3 = np.count_nonzero(inside) * voxel_volume_mm3(affine)
     if vein is not None:
-        inside &= ~(apply_orientation(vein, axes) > probability)
+        vein = apply_orientation(vein, axes)
+        inside &= ~(vein > probability)
     vein_mm3 = before_mm3 - np.count_nonzero(inside) * voxel_volume_mm3(affine)
     record = {"vein_mm3": round(vein_mm3, 1), "parts_before": 0, "joins": [], "has_root": False, "trees": [],
               "detached": [], "parts_after": 0, "dropped_mm3": 0.0}  # fmt: skip
     region = region_of(inside, margin=2)
     if region is None:
         return np.zeros(shape, bool), record
-    own, chance, grid = region.take(inside), region.take(probability), region.affine(affine)
+    own, grid = region.take(inside), region.affine(affine)
+    chances = [np.zeros_like(own) if v is None else region.take(v) for v in (probability, vein)]
     parts = _parts_of(own, grid, rule)
     pool = None if pool_mm is None or len(pool_mm) == 0 else cKDTree(pool_mm)
-    apart = set(_rooted(parts, _measure(parts, chance, grid), pool, is_aorta, rule))
+    apart = set(_rooted(parts, _measure(parts, chances, grid), pool, is_aorta, rule))
     bridges, record["joins"] = _join(parts, grid, rule, apart)
-    measured = _measure(parts, chance, grid)
+    measured = _measure(parts, chances, grid)
     trees = _rooted(parts, measured, pool, is_aorta, rule)
     record["has_root"] = bool(trees)
     if not trees:
@@ -312,22 +315,22 @@ def _tube(
     return voxels[np.linalg.norm(from_start - along[:, None] * way, axis=1) <= radius_mm]
 
 
-def _measure(parts: _Parts, probability: np.ndarray, affine: np.ndarray) -> dict[int, Part]:
-    """Every group by its number."""
+def _measure(parts: _Parts, chances: list[np.ndarray], affine: np.ndarray) -> dict[int, Part]:
+    """Every group by its number, with the means of probabilities (X, Y, Z) of lumen and vein."""
     skeleton, size = parts.skeleton, len(parts.group)
     edges = np.array(skeleton.graph.edges, int).reshape(-1, 2)
     steps = np.linalg.norm(skeleton.points[edges[:, 0]] - skeleton.points[edges[:, 1]], axis=1)
     nodes, voxels = parts.group[parts.part_of], parts.group[parts.label_of]
     at = np.rint(world_to_voxel(skeleton.points, affine)).astype(int)
     length = np.bincount(nodes[edges[:, 0]], steps, size)
-    chance = np.bincount(nodes, probability[tuple(at.T)], size)
-    chance = chance / np.maximum(np.bincount(nodes, minlength=size), 1)
+    count = np.maximum(np.bincount(nodes, minlength=size), 1)
+    means = [np.bincount(nodes, chance[tuple(at.T)], size) / count for chance in chances]
     volume = np.bincount(voxels, minlength=size) * voxel_volume_mm3(affine)
     width = 2 * np.sqrt(volume / np.pi / np.maximum(length, voxel_size_mm(affine).max()))
     found = {}
     for number in map(int, np.unique(parts.group[1:])):
         place = parts.points_of(number).mean(axis=0).round(1).tolist()
-        values = (float(array[number]) for array in (length, volume, width, chance))
+        values = (float(array[number]) for array in (length, volume, width, *means))
         found[number] = Part(*(round(value, 2) for value in values), place)
     return found
 
