@@ -37,9 +37,9 @@ class EnsembleInferer(Inferer):
         members: `FlipsAndShifts`, `DropoutSamples` or `Checkpoints`.
 
     Shapes:
-        (B, 1, X, Y, Z) to (B, N + 2, X, Y, Z), float32: the mean of the N outputs of the inferer, then
-        entropy and mutual information of the first. Of an inferer that gives logits all of these are logits
-        too, as the steps after it expect: a sigmoid brings back each.
+        (B, 1, X, Y, Z) to (B, N + 2, X, Y, Z), float32: the mean of the N outputs of the inferer, as a logit
+        where the inferer gives logits, since the steps after it expect one; then entropy and mutual
+        information of the first.
     """
 
     def __init__(
@@ -68,9 +68,8 @@ class EnsembleInferer(Inferer):
             count += 1
         mean = total.div_(count)
         whole = entropy(mean[:, :1])
-        result = torch.cat([mean, whole, (whole - inside.div_(count)).clamp_min_(0)], dim=1)
-        if self.is_logit:
-            result = result.logit_(_LEAST)
+        information = (whole - inside.div_(count)).clamp_min_(0)
+        result = torch.cat([mean.logit_(_LEAST) if self.is_logit else mean, whole, information], dim=1)
         if isinstance(inputs, MetaTensor):
             result = MetaTensor(result).copy_meta_from(inputs, copy_attr=False)
         return result

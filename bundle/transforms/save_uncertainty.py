@@ -20,9 +20,9 @@ NAMES = ("entropy", "mutual_information")
 class SaveUncertaintyd(MapTransform):
     """Take the last two channels off what `EnsembleInferer` gives, and write each as a volume of the case.
 
-    They become the items ``entropy`` and ``mutual_information``, (1, X, Y, Z) in nats, 0 to ln 2 = 0.69, and
-    go to ``<case>_entropy.nii.gz`` and ``<case>_mutual_information.nii.gz`` on the scan's grid, stored in
-    steps of 1/255.
+    For before the activation, which is for the probability alone. They become the items ``entropy`` and
+    ``mutual_information``, (1, X, Y, Z) in nats, 0 to ln 2 = 0.69, and go to ``<case>_entropy.nii.gz`` and
+    ``<case>_mutual_information.nii.gz`` on the scan's grid, stored in steps of 1/255.
 
     Args:
         keys: one key, (N + 2, X, Y, Z), of which (N, X, Y, Z) stays.
@@ -49,7 +49,8 @@ class SaveUncertaintyd(MapTransform):
             raise ValueError(
                 f"a probability, entropy and mutual information are expected, got {len(volume)}."
             )
-        d[key], *rest = volume[:-2], volume[-2:-1], volume[-1:]
+        rest = [volume[-2:-1].clamp_min(0), volume[-1:].clamp_min(0)]  # a spline overshoots
+        d[key] = volume[:-2]
         d.update(zip(NAMES, rest))
         for saver in self.savers:
             d = saver(d)

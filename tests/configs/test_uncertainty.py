@@ -49,6 +49,19 @@ def test_uncertainty_is_written_on_the_scans_grid(tmp_path, weights, native, mod
         assert information[probability > 0.99].max(initial=0) < 0.02
 
 
+def test_outputs_beside_the_lumen_stay_what_they_are(tmp_path, weights):
+    """A mean of several outputs is split as the outputs of one pass are; entropy is the lumen's."""
+    item = tube_case(tmp_path / "data", "a")
+    network = {"_target_": "tests.configs.test_uncertainty.WithNeighbours"}
+    configs = [str(CONFIG), *NATIVE, str(MODES / "tta.yaml")]
+    run = workflow(item["image"], tmp_path / "eval", weights, config=configs, **SMALL, network_def=network)
+    run.run()
+    (output,) = run.parser.get_parsed_content("evaluator").state.output
+    lumen = output["prob"] > 0.9
+    assert output["vein"][lumen].mean() < 0.1 and output["aorta"].max() < 0.01
+    assert output["entropy"].shape == output["prob"].shape == output["vein"].shape
+
+
 def test_dropout_lies_over_the_evaluation(imagecas_dir, tmp_path, weights):
     modes = [str(EVALUATE), str(MODES / "mc_dropout.yaml")]
     network = {"_target_": "tests.configs.test_uncertainty.WithDropout"}
@@ -62,3 +75,11 @@ class WithDropout(ContrastNetwork):
     def __init__(self):
         super().__init__()
         self.dropout = torch.nn.Dropout(0.0)
+
+
+class WithNeighbours(ContrastNetwork):
+    """Vein is what is no lumen, and there is no aorta."""
+
+    def forward(self, image):
+        lumen = super().forward(image)
+        return torch.cat([lumen, -lumen, torch.full_like(lumen, -9.0)], dim=1)
