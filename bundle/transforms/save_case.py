@@ -31,7 +31,7 @@ def scan_affine(img: MetaTensor) -> np.ndarray:
 class SaveCased(SaveImaged):
     """Write masks or probabilities to ``<output_dir>/<case>/<case>_<output_postfix><output_ext>``.
 
-    Stored as uint8. With ``scale`` the values are probabilities: clipped to 0...1, stored as
+    Stored as uint8, above 255 as uint16. With ``scale`` the values are probabilities: clipped to 0...1, stored as
     ``round(p * scale)`` with ``scl_slope = 1 / scale``, so that every NIfTI reader sees 0...1 again, to
     ``0.5 / scale``, in an eighth of the memory of float64. The affine is that of the scan's file, and the
     NIfTI code (scanner, aligned, ...) too where the scan was a NIfTI. The same array gives the same bytes.
@@ -45,7 +45,7 @@ class SaveCased(SaveImaged):
         output_dir: folder that holds a folder a case.
         output_postfix: what the file is, e.g. ``seg``.
         output_ext: ``.nii.gz`` or ``.nii``.
-        scale: 255 for a probability, None for a mask.
+        scale: 255 for a probability, 65535 for a finer one, None for a mask.
 
     Raises:
         ValueError: for another extension or scale; when called, for more than one channel.
@@ -62,8 +62,8 @@ class SaveCased(SaveImaged):
         super().__init__(keys, output_dir=output_dir)
         if output_ext not in (".nii.gz", ".nii"):
             raise ValueError(f"output_ext must be .nii.gz or .nii, got {output_ext!r}.")
-        if scale not in (None, 255):
-            raise ValueError(f"scale must be 255 (a probability) or null (a mask), got {scale}.")
+        if scale not in (None, 255, 65535):
+            raise ValueError(f"scale must be 255 or 65535 (a probability) or null (a mask), got {scale}.")
         self.output_dir = Path(output_dir)
         self.ending = f"{output_postfix}{output_ext}"
         self.scale = scale
@@ -80,11 +80,12 @@ class SaveCased(SaveImaged):
         volume = img.as_tensor()[0]
         if self.scale is not None:
             volume = volume.clamp(0, 1).mul_(self.scale).round_()
-        # NIfTI stores x fastest: turned around here, where a voxel is one byte.
-        stored = np.asfortranarray(volume.to(torch.uint8).cpu().numpy())
+        # NIfTI stores x fastest: turned around here, where a voxel is one byte or two.
+        kind = torch.uint16 if self.scale is not None and self.scale > 255 else torch.uint8
+        stored = np.asfortranarray(volume.to(kind).cpu().numpy())
         path = self.output_dir / case / f"{case}_{self.ending}"
         code = int(img.meta.get("sform_code", 0)) or int(img.meta.get("qform_code", 0)) or 1
-        # The header holds a float32: the one below 1/255, so that 255 does not come back as more than 1.
+        # The header holds a float32: the one below 1/scale, so that 1 does not come back as more than 1.
         slope = None if self.scale is None else float(np.nextafter(np.float32(1 / self.scale), np.float32(0)))
         write_nifti(path, stored, scan_affine(img), slope, code)
         img.meta["saved_to"] = str(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 
 from monai.config import KeysCollection, PathLike
@@ -22,7 +23,7 @@ class SaveUncertaintyd(MapTransform):
 
     For before the activation, which is for the probability alone. They become the items ``entropy`` and
     ``mutual_information``, (1, X, Y, Z) in nats, 0 to ln 2 = 0.69, and go to ``<case>_entropy.nii.gz`` and
-    ``<case>_mutual_information.nii.gz`` on the scan's grid, stored in steps of 1/255.
+    ``<case>_mutual_information.nii.gz`` on the scan's grid, stored in steps of 1/65535.
 
     Args:
         keys: one key, (N + 2, X, Y, Z), of which (N, X, Y, Z) stays.
@@ -39,7 +40,7 @@ class SaveUncertaintyd(MapTransform):
             raise ValueError(f"one key is expected, got {self.keys}.")
         self.savers = []
         if parse_bool(write, "write"):
-            self.savers = [SaveCased(name, output_dir, name, scale=255) for name in NAMES]
+            self.savers = [SaveCased(name, output_dir, name, scale=65535) for name in NAMES]
 
     def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
         d = dict(data)
@@ -49,7 +50,7 @@ class SaveUncertaintyd(MapTransform):
             raise ValueError(
                 f"a probability, entropy and mutual information are expected, got {len(volume)}."
             )
-        rest = [volume[-2:-1].clamp_min(0), volume[-1:].clamp_min(0)]  # a spline overshoots
+        rest = [channel[None].clamp(0, math.log(2)) for channel in volume[-2:]]  # a spline overshoots
         d[key] = volume[:-2]
         d.update(zip(NAMES, rest))
         for saver in self.savers:

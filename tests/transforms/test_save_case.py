@@ -33,17 +33,18 @@ def test_the_items_name_comes_before_the_files(tmp_path):
     assert (tmp_path / "patient 1" / "patient 1_seg.nii.gz").exists()
 
 
-def test_a_probability_comes_back_to_half_a_step_of_255(tmp_path):
+@pytest.mark.parametrize(("scale", "kind"), [(255, np.uint8), (65535, np.uint16)])
+def test_a_probability_comes_back_to_half_a_step(tmp_path, scale, kind):
     probability = np.random.default_rng(1).random((1, 9, 8, 7), dtype=np.float32)
-    SaveCased("prob", tmp_path, output_postfix="prob", scale=255)({"prob": volume(probability)})
+    SaveCased("prob", tmp_path, output_postfix="prob", scale=scale)({"prob": volume(probability)})
     image = nib.load(tmp_path / "7" / "7_prob.nii.gz")
-    assert image.get_data_dtype() == np.uint8
+    assert image.get_data_dtype() == kind
     found = image.get_fdata()
-    np.testing.assert_allclose(found, probability[0], atol=0.5 / 255 + 1e-6)
+    np.testing.assert_allclose(found, probability[0], atol=0.5 / scale + 1e-6)
     assert (found.min() >= 0) and (found.max() <= 1)
     # Thresholding the file gives the mask, but for voxels within half a step of the threshold.
     differ = (found >= 0.4) != (probability[0] >= 0.4)
-    assert np.abs(probability[0][differ] - 0.4).max(initial=0) <= 0.5 / 255 + 1e-6
+    assert np.abs(probability[0][differ] - 0.4).max(initial=0) <= 0.5 / scale + 1e-6
 
 
 @pytest.mark.parametrize(
