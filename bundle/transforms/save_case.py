@@ -31,10 +31,11 @@ def scan_affine(img: MetaTensor) -> np.ndarray:
 class SaveCased(SaveImaged):
     """Write masks or probabilities to ``<output_dir>/<case>/<case>_<output_postfix><output_ext>``.
 
-    Stored as uint8, above 255 as uint16. With ``scale`` the values are probabilities: clipped to 0...1, stored as
-    ``round(p * scale)`` with ``scl_slope = 1 / scale``, so that every NIfTI reader sees 0...1 again, to
-    ``0.5 / scale``, in an eighth of the memory of float64. The affine is that of the scan's file, and the
-    NIfTI code (scanner, aligned, ...) too where the scan was a NIfTI. The same array gives the same bytes.
+    Stored as uint8, or uint16 for a scale above 255. With ``scale`` the values are probabilities: clipped to
+    0...1, stored as ``round(p * scale)`` with ``scl_slope = 1 / scale``, so that every NIfTI reader sees
+    0...1 again, to ``0.5 / scale``, in an eighth of the memory of float64. The affine is that of the scan's
+    file, and the NIfTI code (scanner, aligned, ...) too where the scan was a NIfTI. The same array gives the
+    same bytes.
     The path stands in the ``meta`` of what was written, under ``saved_to``.
 
     The case's name is the item ``case`` of the data, or else comes from the path of the file (`case_name`).
