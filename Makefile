@@ -1,5 +1,6 @@
 # make demo    a synthetic CT angiogram through the whole chain
 # make test    the quick tests
+# make weights train both networks from nothing, MINUTES at a time: the same command goes on where it stopped
 # make label   MONAI Label with this bundle, e.g. make label STUDIES=/data/scans PORT=8001
 # Each makes .venv on its first run. Another interpreter: make demo PYTHON=python3.12; more cores: make test JOBS=8
 PYTHON ?= python3
@@ -10,16 +11,18 @@ JOBS ?= 2
 LABEL_VENV := .venv-label
 STUDIES ?= label/studies
 PORT ?= 8000
+MINUTES ?= 9
 QUICK := not slow and not gpu and not label and not browser
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test label test-label lint clean
+.PHONY: help demo test weights label test-label lint clean
 
 help:
 	@echo "make demo    make a synthetic CT angiogram, segment it, and list what was written"
 	@echo "make test    run the quick tests"
+	@echo "make weights train both networks from nothing, MINUTES=9 each; repeat it until both say done"
 	@echo "make label   start MONAI Label with this bundle (STUDIES=folder of scans, PORT=8000)"
 	@echo "make test-label  run the tests of MONAI Label with its real server"
 	@echo "make lint    check the code with ruff"
@@ -30,6 +33,10 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-test
 	$(RUN) -m pytest -m "$(QUICK)" -n $(JOBS) --dist loadfile $(TESTS)
+
+weights: $(VENV)/installed
+	$(RUN) scripts/train_default.py --minutes $(MINUTES)
+	$(RUN) scripts/train_native.py --minutes $(MINUTES)
 
 label: $(LABEL_VENV)/installed
 	@$(LABEL_VENV)/bin/python scripts/label.py --studies "$(STUDIES)" --port $(PORT)

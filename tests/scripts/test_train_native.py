@@ -40,6 +40,14 @@ def test_a_stopped_run_goes_on(run_dir):
     assert not torch.equal(first["averaged"]["head.weight"], last["averaged"]["head.weight"])
 
 
+def test_a_run_that_is_done_stays_as_it_is(run_dir):
+    before = read_checkpoint(run_dir / "model.pt")
+    assert train(run_dir, "--steps=4") == 0
+    assert read_checkpoint(run_dir / LAST_CHECKPOINT)["trainer"]["iteration"] == 4
+    for name, value in read_checkpoint(run_dir / "model.pt").items():
+        assert torch.equal(value, before[name])
+
+
 def test_the_weights_are_the_moving_average(run_dir):
     first, last = (read_checkpoint(p) for p in (run_dir.parent / "first.pt", run_dir / LAST_CHECKPOINT))
     weights = load_weights(ResUNet3D(out_channels=3, channels=[2, 4]), run_dir / "model.pt").state_dict()

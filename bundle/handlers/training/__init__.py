@@ -1,7 +1,7 @@
 """What a training run needs beside its trainer: checkpoints, seeds, its folder, reasons to stop."""
 
 from .checkpoint import TrainingCheckpoint
-from .crops import NewPatients, RenderedCrops
+from .crops import NewPatients, RenderedBatches, RenderedCrops
 from .prepare import CONFIG, LAST_CHECKPOINT, prepare_network, prepare_run, set_seed
 from .reproducible import AugmentedBatch, Reproducible
 from .stop import EarlyStop, TimeLimit
@@ -12,6 +12,7 @@ __all__ = [
     "AugmentedBatch",
     "EarlyStop",
     "NewPatients",
+    "RenderedBatches",
     "RenderedCrops",
     "Reproducible",
     "TimeLimit",

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from bundle.phantom.crops import CLASSES, Crops, CropStream, render
 
-__all__ = ["NewPatients", "RenderedCrops", "targets_of"]
+__all__ = ["NewPatients", "RenderedBatches", "RenderedCrops", "targets_of"]
 
 
 def targets_of(crops: Crops) -> torch.Tensor:
@@ -26,15 +26,13 @@ class RenderedCrops:
 
     Args:
         hu_range: mapped to [0, 1] and cut off there, as the other configs do it.
-        neighbours: True gives all of `targets_of`, False the lumen alone.
 
     Attributes:
         step, seed: set by `Reproducible`; unused, for each plan has a seed of its own.
     """
 
-    def __init__(self, hu_range: Sequence[float], neighbours: bool = True) -> None:
+    def __init__(self, hu_range: Sequence[float]) -> None:
         self.low, self.high = hu_range
-        self.neighbours = neighbours
         self.step = self.seed = 0
 
     def __call__(
@@ -44,12 +42,38 @@ class RenderedCrops:
         non_blocking: bool = False,
         **kwargs: Any,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Image (B, 1, X, Y, Z) and targets (B, 4 or 1, X, Y, Z), float32, on ``device``."""
+        """Image (B, 1, X, Y, Z) and `targets_of` (B, 4, X, Y, Z), float32, on ``device``."""
         crops = render(batchdata, device)
         image = crops.image.sub(self.low).div_(self.high - self.low).clamp_(0, 1)
         if torch.device(device).type == "cuda":
             image = image.contiguous(memory_format=torch.channels_last_3d)
-        return image, targets_of(crops) if self.neighbours else crops.share
+        return image, targets_of(crops)
+
+
+class RenderedBatches(Sequence):
+    """Batches of plans as a data set of ``{"image", "label"}``, rendered anew whenever they are asked for.
+
+    For validation, which takes batches apart into cases: plans cannot be.
+
+    Args:
+        batches: of `stack_plans`.
+        hu_range: of `RenderedCrops`.
+        device: that renders, and on which the batches stay.
+    """
+
+    def __init__(
+        self, batches: Sequence[dict[str, torch.Tensor]], hu_range: Sequence[float], device: torch.device | str
+    ) -> None:
+        self.batches, self.device = batches, torch.device(device)
+        self.prepare = RenderedCrops(hu_range)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
+        """Image and lumen, (B, 1, X, Y, Z) each."""
+        image, target = self.prepare(self.batches[number], self.device)
+        return {"image": image, "label": target[:, :1]}
 
 
 class NewPatients:
