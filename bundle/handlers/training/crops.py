@@ -56,14 +56,12 @@ class RenderedBatches(Sequence):
     For validation, which takes batches apart into cases: plans cannot be.
 
     Args:
-        batches: of `stack_plans`.
+        batches: dictionaries of tensors, from `stack_plans`.
         hu_range: of `RenderedCrops`.
         device: that renders, and on which the batches stay.
     """
 
-    def __init__(
-        self, batches: Sequence[dict[str, torch.Tensor]], hu_range: Sequence[float], device: torch.device | str
-    ) -> None:
+    def __init__(self, batches: Sequence[dict], hu_range: Sequence[float], device: torch.device) -> None:
         self.batches, self.device = batches, torch.device(device)
         self.prepare = RenderedCrops(hu_range)
 
