@@ -38,12 +38,14 @@ class TreeRule:
     """The numbers of `keep_trees`; configs/modes/native.yaml has those in use.
 
     root_mm: from the aorta or a blood pool, within which a tree begins.
+    aorta_mm: around where the longest tree begins, the part of the aorta that counts; the rest is the arch and
+        the descending aorta, from which other arteries come.
     max_roots: trees at most; a left and a right one, and an ostium apart.
     least_root_mm: centreline of a part that can be a tree.
     max_gap_mm: of empty space that is bridged; 0 bridges none.
     facing: least cosine between the direction of both ends and the way from one to the other.
     facing_side: the same of an end that points at another vessel's side.
-    far_mm: from aorta, pools and all that is kept, beyond which a part goes.
+    far_mm: from this part of the aorta, pools and all that is kept, beyond which a part goes.
     detached_mm: centreline of a piece that is kept without a root, at least.
     detached_probability: mean probability of lumen less that of vein along its centreline, at least.
     detached_elongation: its length over its width, at least.
@@ -52,6 +54,7 @@ class TreeRule:
     """
 
     root_mm: float
+    aorta_mm: float
     max_roots: int
     least_root_mm: float
     max_gap_mm: float
@@ -130,8 +133,9 @@ def keep_trees(
     1. Voxels where a cardiac vein is more probable than the lumen go.
     2. Where an end of a part and an end of another one face each other over at most ``max_gap_mm``, or an end
        points at another's side, the gap is bridged, the shortest first; two that begin at the aorta never.
-    3. Up to ``max_roots`` parts, the longest, that begin at the aorta are trees. Without a segmented aorta
-       it is the thickest end that has to lie at a pool, for vessels run along chambers too.
+    3. Up to ``max_roots`` parts, the longest, that begin at the aorta are trees, the others no further than
+       ``aorta_mm`` from where the longest does. Without a segmented aorta it is the thickest end that has to
+       lie at a pool, for vessels run along chambers too.
     4. Others stay as detached pieces if they are surely vessels and no further than ``far_mm`` from the aorta
        or from what is kept, nearest first. If nothing has a root, the longest part stands in for one.
 
@@ -176,6 +180,8 @@ def keep_trees(
     record["has_root"] = bool(trees)
     if not trees:
         trees = sorted(measured, key=lambda n: -measured[n].length_mm)[:1]
+    elif is_aorta:
+        pool = _around(pool, parts.points_of(trees[0]), rule)
     kept = _with_detached(parts, measured, trees, pool, rule)
     wanted = np.isin(parts.group, kept)
     wanted[0] = False
@@ -355,13 +361,22 @@ def _rooted(
 ) -> list[int]:
     """The groups that begin at the aorta or a pool, the longest first."""
     longest = sorted(measured, key=lambda n: (-measured[n].length_mm, -measured[n].volume_mm3))
-    found = []
+    found: list[int] = []
     for number in longest if pool is not None else ():
         if measured[number].length_mm < rule.least_root_mm or len(found) == rule.max_roots:
             break
         if _begins_at(parts, number, pool, is_aorta, rule):
             found.append(number)
+            if is_aorta and len(found) == 1:
+                pool = _around(pool, parts.points_of(number), rule)
     return found
+
+
+def _around(pool: cKDTree, tree_mm: np.ndarray, rule: TreeRule) -> cKDTree:
+    """The points of a pool within `aorta_mm` of where a tree (N, 3), RAS mm, touches it."""
+    distance = pool.query(tree_mm)[0]
+    begin = tree_mm[distance <= max(rule.root_mm, float(distance.min()))].mean(axis=0)
+    return cKDTree(pool.data[pool.query_ball_point(begin, rule.aorta_mm)])
 
 
 def _with_detached(

@@ -63,6 +63,20 @@ def test_what_lies_far_from_all_that_is_kept_goes(spacing):
 
 
 @by_spacing
+def test_what_begins_at_another_part_of_the_aorta_goes(spacing):
+    scene = Scene(spacing)
+    descending = np.linalg.norm(scene.at - (37, 33, 60), axis=-1) <= 6.5
+    intercostal = scene.tube(37, 33, 20, 57, 1.2) & ~descending
+    near = scene.tube(30, 36, 50, 68, 0.9) & ~descending
+    mask, aorta = scene.left | scene.right | intercostal | near, scene.aorta | descending
+    kept, record = scene.keep(mask, aorta=aorta, aorta_mm=25, far_mm=8)
+    np.testing.assert_array_equal(kept, scene.left | scene.right)
+    assert len(record["trees"]) == 2
+    kept, record = scene.keep(mask, aorta=aorta, aorta_mm=100, far_mm=8)
+    assert kept[intercostal].all() and kept[near].all() and len(record["trees"]) == 3
+
+
+@by_spacing
 def test_where_the_vein_is_more_probable_the_lumen_goes(spacing):
     scene = Scene(spacing)
     own = scene.tube(36, 20, 24, 60, 1.5)
