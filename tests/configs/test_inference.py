@@ -86,7 +86,7 @@ def test_the_probability_can_go_back_to_the_scans_grid_instead_of_the_logit(tmp_
     item = tube_case(tmp_path / "data", "a")
     swapped = {
         "postprocessing#transforms#0": "@activation",
-        "postprocessing#transforms#1": "@inverse",
+        "postprocessing#transforms#2": "@inverse",
         "inverse_mode": "spline",
     }
     truth = nib.load(item["label"]).get_fdata() > 0
