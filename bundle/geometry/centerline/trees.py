@@ -38,8 +38,8 @@ class TreeRule:
     """The numbers of `keep_trees`; configs/modes/native.yaml has those in use.
 
     root_mm: from the aorta or a blood pool, within which a tree begins.
-    aorta_mm: around where the longest tree begins, the part of the aorta that counts; the rest is the arch and
-        the descending aorta, from which other arteries come.
+    aorta_mm: around where the longest tree begins, the part of the aorta that counts; from the arch and the
+        descending aorta other arteries come.
     max_roots: trees at most; a left and a right one, and an ostium apart.
     least_root_mm: centreline of a part that can be a tree.
     max_gap_mm: of empty space that is bridged; 0 bridges none.
