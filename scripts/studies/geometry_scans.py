@@ -2,16 +2,18 @@
 
     python scripts/study.py geometry_scans
     python scripts/study.py geometry_scans --count 2 --out trial
+    python scripts/study.py geometry_scans --native          # a part of the page of its own
 
 The test phantoms at the scanner's matrix (anisotropic, each with its own spacing and axes) are segmented by
-configs/inference.yaml. Surface, centreline, names and lesions are then measured against the phantoms'
-analytic vessels: from the phantom's own mask, and from what the network wrote.
+configs/inference.yaml, or at native resolution. Surface, centreline, names and lesions are then measured
+against the phantoms' analytic vessels: from the phantom's own mask, and from what the network wrote.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 from shared import ROOT, SEEDS, Processes, Set, settings, workflow
 
 from bundle.common.tables import to_text
@@ -25,13 +27,15 @@ def main(
     count: int = 10,
     data: Path = ROOT / "data" / "test_full",
     output_dir: Path = ROOT / "eval" / "test_full_inference",
+    native: Annotated[bool, typer.Option("--native", help="with configs/modes/native.yaml on top")] = False,
     out: Out = RESULTS,
     processes: Processes = None,
     override: Set = None,
 ) -> None:
-    keys = {"output_dir": output_dir, "geometry#pictures": False} | settings(override, "inference.yaml")
+    configs = ["inference.yaml", *(["modes/native.yaml"] if native else [])]
+    keys = {"output_dir": output_dir, "geometry#pictures": False} | settings(override, *configs)
     items = held_out("test", count, data, processes)
-    workflow("inference.yaml", **{"dataset#data": items} | keys).run()
+    workflow(*configs, **{"dataset#data": items} | keys).run()
     rows: list[dict[str, Any]] = []
     for item in items:
         case, seed = item["case"], SEEDS["test"] + int(item["case"]) - 1
@@ -45,4 +49,4 @@ def main(
         rows.append(measure(seed, "network", tubes, found > 0, probability, found_affine, volume))
         print(to_text(rows[-2:], COLUMNS), flush=True)
     text = f"{len(rows) // 2} test phantoms, seeds from {SEEDS['test']}.\n\n{comparison(rows)}"
-    write_results(out, "geometry_scans", text, rows, COLUMNS)
+    write_results(out, "geometry_scans native" if native else "geometry_scans", text, rows, COLUMNS)
