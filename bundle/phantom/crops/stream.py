@@ -13,6 +13,14 @@ from .patient import Patient, draw_patient
 from .plan import draw_plan
 
 
+def _drawn(seed: int) -> Patient:
+    """A patient; a fault names the seed, without which nobody could draw it again."""
+    try:
+        return draw_patient(seed)
+    except Exception as error:
+        raise RuntimeError(f"The patient of seed {seed} could not be drawn.") from error
+
+
 class CropStream(IterableDataset):
     """Batches of crop plans for `render`, without end and without a crop seen twice.
 
@@ -72,7 +80,7 @@ class CropStream(IterableDataset):
             plans = []
             for _ in range(self.batch_size):
                 if len(patients) < self.kept:
-                    patients.append(draw_patient(seed))
+                    patients.append(_drawn(seed))
                     # The first few end at different times, so that not all are replaced at once.
                     early = seed < self.first_seed + self.skip + step * self.kept
                     left.append(

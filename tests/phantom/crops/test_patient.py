@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bundle.phantom import make_phantom
-from bundle.phantom.crops import CropStream, Patient, draw_patient, render, variants
+from bundle.phantom.crops import CropStream, Patient, draw_patient, render, stream, variants
 from bundle.phantom.crops.patient import GROUPS
 
 SEED = 5_000_002
@@ -80,6 +80,15 @@ def test_an_occlusion_is_a_piece_of_wall_without_lumen(monkeypatch):
     walls = [p.nodes[p.tube_nodes("wall")] for p in (plain, closed)]
     np.testing.assert_array_equal(walls[0][:, :4], walls[1][:, :4])
     assert walls[1][:, 4].sum() >= walls[0][:, 4].sum()
+
+
+def test_a_patient_that_cannot_be_drawn_is_named(monkeypatch):
+    def fails(seed):
+        raise ValueError("two points are one")
+
+    monkeypatch.setattr(stream, "draw_patient", fails)
+    with pytest.raises(RuntimeError, match="seed 7000003"):
+        next(iter(CropStream(7_000_000, 1, (32, 32, 32), skip=3)))
 
 
 def test_the_stream_is_endless_repeatable_and_never_the_same():
