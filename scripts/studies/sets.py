@@ -47,12 +47,14 @@ def study_set(
             hearts in place of drawn arteries.
 
     Raises:
-        InputError: another name, or real courses for another set.
+        InputError: another name, or real courses for another set or where there are none.
     """
     if name not in FIRST_SEEDS:
         raise InputError(f"There is no set {name!r}; the sets are {', '.join(FIRST_SEEDS)}.")
     if real_courses is not None and name != "foreign":
         raise InputError(f"Real courses go on foreign hearts; the set is {name!r}.")
+    if real_courses is not None and not (Path(real_courses) / "lca_cl.vtp").is_file():
+        raise InputError(f"{real_courses} has no lca_cl.vtp and rca_cl.vtp with a real patient's courses.")
     if name == "held-out":
         return held_out("test", count, folder, processes)
     seeds = range(FIRST_SEEDS[name], FIRST_SEEDS[name] + count)

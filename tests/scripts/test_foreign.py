@@ -100,3 +100,9 @@ def test_the_sets_are_told_apart(tmp_path):
         6_000_000,
         7_000_000,
     ]  # training has those under 3,000,000 and from 10,000,000
+
+
+def test_real_courses_that_are_not_there_are_named(tmp_path):
+    with pytest.raises(InputError, match="has no lca_cl.vtp"):
+        study_set("foreign", 1, tmp_path / "cases", real_courses=tmp_path)
+    assert not (tmp_path / "cases").exists()
