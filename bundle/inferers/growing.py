@@ -98,7 +98,7 @@ class GrowingWindows(ProbabilityWindows):
 
     def __call__(self, inputs: torch.Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> torch.Tensor:
         def predictor(windows: torch.Tensor) -> torch.Tensor:
-            return network(windows, *args, **kwargs)[:, : self.outputs].float().sigmoid()
+            return self.probability(network, windows, *args, **kwargs)
 
         volumes = inputs.as_tensor() if isinstance(inputs, MetaTensor) else inputs
         with ExitStack() as quick:

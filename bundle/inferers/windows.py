@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -28,7 +29,10 @@ class ProbabilityWindows(SlidingWindowInferer):
         self.outputs = outputs
 
     def __call__(self, inputs: torch.Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> torch.Tensor:
-        def probability(windows: torch.Tensor, *more: Any, **options: Any) -> torch.Tensor:
-            return network(windows, *more, **options)[:, : self.outputs].float().sigmoid()
+        return super().__call__(inputs, partial(self.probability, network), *args, **kwargs)
 
-        return super().__call__(inputs, probability, *args, **kwargs)
+    def probability(
+        self, network: nn.Module, windows: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> torch.Tensor:
+        """Probabilities (B, outputs, X, Y, Z), float32, of a batch of windows."""
+        return network(windows, *args, **kwargs)[:, : self.outputs].float().sigmoid()

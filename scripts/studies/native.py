@@ -160,11 +160,6 @@ def masks_of(
         bounds = upper, upper if lower is None else lower, steps.threshold[2]
         return maps | {"pred": AdaptiveThresholdd("pred", *bounds)({"pred": maps["prob"]})["pred"]}
 
-    def before(data: dict[str, MetaTensor]) -> dict[str, int]:
-        return {
-            "components_before": KeepComponentsd("pred", 0)({"pred": data["pred"]})["pred"].meta["components"]
-        }
-
     keep = KeepComponentsd("pred", steps.smallest_mm3)
     if name == "default":
         yield name, keep(mask(*steps.threshold[:2]))["pred"]
@@ -220,7 +215,8 @@ def means_of(rows: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> list[
         of = [row for row in rows if (row["set"], row["method"]) == (which, method)]
         mean: dict[str, Any] = {"set": which, "method": method}
         for name in columns:
-            values = np.array([float(row.get(name) or "nan") if row.get(name) != 0 else 0.0 for row in of])
+            cells = [row.get(name) for row in of]
+            values = np.array([np.nan if cell in (None, "") else float(cell) for cell in cells])
             if np.isfinite(values).any():
                 mean[name] = float((np.nanmedian if name == "seconds" else np.nanmean)(values))
         for width in ("thin", "middle", "wide"):
