@@ -103,6 +103,6 @@ def test_the_sets_are_told_apart(tmp_path):
 
 
 def test_real_courses_that_are_not_there_are_named(tmp_path):
-    with pytest.raises(InputError, match="has no lca_cl.vtp"):
+    with pytest.raises(InputError, match=r"has no lca_cl\.vtp"):
         study_set("foreign", 1, tmp_path / "cases", real_courses=tmp_path)
     assert not (tmp_path / "cases").exists()
