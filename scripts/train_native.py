@@ -8,16 +8,21 @@
 Training is configs/train.yaml with configs/modes/native_train.yaml on top, and configs/multi_gpu_train.yaml
 under torchrun. The same command again continues the run; a killed one loses no more than an epoch. No data is
 needed. --init models/native_checkpoint.pt starts a new run from there; --set seed=1 gives it other patients.
+Weights of a network with one level less than the config's are deepened.
 """
 
 import math
 import os
+import tempfile
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from shared import ROOT, Set, run, settings, workflow
+from shared import ROOT, Set, config_path, run, settings, workflow
+
+if TYPE_CHECKING:
+    from bundle.networks import ResUNet3D
 
 CONFIGS = ("train.yaml", "modes/native_train.yaml")
 MULTI_GPU = "multi_gpu_train.yaml"
@@ -29,10 +34,41 @@ def install(source: Path, target: Path) -> None:
     Raises:
         InputError: no weights of this network.
     """
-    from bundle.networks import ResUNet3D, load_weights, save_weights
+    from bundle.networks import load_weights, save_weights
 
-    save_weights(load_weights(ResUNet3D(out_channels=3), source), target, half=True)
+    save_weights(load_weights(network_of(config()), source), target, half=True)
     print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
+
+
+def config(*more: str) -> dict[str, Any]:
+    """What the configs of the training hold."""
+    from monai.bundle import ConfigParser
+
+    return ConfigParser.load_config_files([config_path(name) for name in (*CONFIGS, *more)])
+
+
+def network_of(config: dict[str, Any]) -> "ResUNet3D":
+    """The network of a config, not yet trained."""
+    from bundle.networks import ResUNet3D
+
+    return ResUNet3D(out_channels=config["out_channels"], channels=config["channels"])
+
+
+def start_of(init: Path, config: dict[str, Any], folder: str) -> Path:
+    """`init`, or if the config's network has one level more, a file in `folder` with what that one starts from."""
+    from bundle.networks import deepened, read_checkpoint, save_checkpoint
+
+    state = read_checkpoint(init)
+    state = state.get("model", state)
+    network = network_of(config)
+    if sum(name.startswith("encoders.") for name in state) >= sum(
+        name.startswith("encoders.") for name in network.state_dict()
+    ):
+        return init
+    start = Path(folder) / "deepened.pt"
+    save_checkpoint(deepened(state, network), start)
+    print(f"{init.name} begins with one level more.")
+    return start
 
 
 def main(
@@ -51,23 +87,21 @@ def main(
     if install_file:
         install(install_file, ROOT / "models" / "native_checkpoint.pt")
         return
-    from monai.bundle import ConfigParser
-    from shared import config_path
-
     from bundle.handlers.training import LAST_CHECKPOINT
 
-    configs = [*CONFIGS, *([MULTI_GPU] if "LOCAL_RANK" in os.environ else [])]
-    own = settings(override, *configs)
-    config = ConfigParser.load_config_files([config_path(name) for name in configs]) | own
+    more = [MULTI_GPU] if "LOCAL_RANK" in os.environ else []
+    own = settings(override, *CONFIGS, *more)
+    settled = config(*more) | own
     keys = {
         "output_dir": run_dir.resolve(),
         "resume": (run_dir / LAST_CHECKPOINT).is_file(),
-        "max_epochs": math.ceil(steps / config["epoch_steps"]),
-        "init_weights": init,
+        "max_epochs": math.ceil(steps / settled["epoch_steps"]),
         "max_minutes": max(minutes - (time.monotonic() - began) / 60, 0.01) if minutes else 0,
     }
-    training = workflow(*configs, run_id="training", logging=True, **keys | own)
-    training.run()
+    with tempfile.TemporaryDirectory() as folder:
+        keys["init_weights"] = init and start_of(init, settled, folder)
+        training = workflow(*CONFIGS, *more, run_id="training", logging=True, **keys | own)
+        training.run()
     trainer = training.parser.get_parsed_content("train#trainer")
     training.finalize()
     state = trainer.state
