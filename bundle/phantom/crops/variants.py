@@ -32,7 +32,7 @@ def more_branches(rng: np.random.Generator, chest: Chest, tree: Coronaries) -> N
 
 def occluded(rng: np.random.Generator, tree: Coronaries) -> dict[str, slice]:
     """The points of a vessel where it is closed, by the vessel's name; of most patients none."""
-    long = [b for b in tree.branches if b.length > 40]
+    long = [b for b in tree.branches if b.length > 45]
     if not long or rng.random() > OCCLUDED:
         return {}
     branch: Branch = long[int(rng.integers(len(long)))]
