@@ -108,12 +108,13 @@ def draw_case(seed: int, spacing_mm: float | None = None, courses: str | Path | 
     painted = fractions(fine, lumen)
     outside = ~aorta.reshape(-1)[painted[0]]
     fill(image, tuple(part[outside] for part in painted))
-    label = np.zeros(fine.zyx, np.uint8)
-    label.reshape(-1)[painted[0][outside & (painted[1] >= 0.5)]] = 1
+    share = np.zeros(fine.zyx, np.float32)
+    share.reshape(-1)[painted[0][outside]] = painted[1][outside]
     fill(image, fractions(fine, calcium))
-    tissue[label > 0] = 1
-    for volume, order in ((image, 1), (label, 0), (tissue, 0)):
+    for volume, order in ((image, 1), (share, 1), (tissue, 0)):
         shift_slabs(volume, fine, s["slabs"], order)
+    label = (share >= 0.5).astype(np.uint8)  # moved as the image is, not by whole voxels
+    tissue[label > 0] = 1
     source = heart.at(-26, 34, 10) + [0, 0, 20]
     image = scan(grain, image, fine, s, source)
     image = np.clip(np.rint(image, out=image), -1024, 3071, out=image).astype(np.int16)
