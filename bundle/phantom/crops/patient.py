@@ -18,7 +18,7 @@ from bundle.phantom.scanner import draw_protocol
 from bundle.phantom.vessels import STEP, Branch, add_disease, draw_coronaries, draw_lookalikes
 
 from .tissue import KINDS, SLOT, decode, symbolic_contrast
-from .variants import more_branches, occluded
+from .variants import more_branches, occluded, other_dominance
 from .veins import more_veins
 
 QUANTUM_MM = 0.05
@@ -27,7 +27,8 @@ QUANTUM_MM = 0.05
 GROUPS = ("look-alike", "vein", "wall", "lumen", "calcium", "metal")
 """Sets of tubes in painting order; within a set overlaps count once."""
 
-_CLOSE, _EXTRA, _VARIANT = 2, 3, 4  # random streams of look-alikes, additional veins, variants of the tree
+# Random streams of look-alikes, additional veins, variants of the tree, its dominance.
+_CLOSE, _EXTRA, _VARIANT, _DOMINANCE = 2, 3, 4, 5
 
 
 @dataclass
@@ -89,7 +90,7 @@ def draw_patient(seed: int, *, variants: bool = True, extra_veins: bool = True) 
     Args:
         seed: non-negative integer.
         variants: half of the patients have more branches than the whole phantom, and then lesions of their
-            own; one in eight has an occlusion.
+            own; one in eight has an occlusion, and in a quarter the dominance is not the right one's.
         extra_veins: up to four more cardiac veins over the ventricles, and an anterior one that crosses the
             right coronary, as real scans show beside the few of a whole phantom.
     """
@@ -98,7 +99,8 @@ def draw_patient(seed: int, *, variants: bool = True, extra_veins: bool = True) 
     contrast = draw_contrast(stream)
     extent = protocol.extent()
     chest = draw_chest(stream, extent, contrast)
-    tree = draw_coronaries(stream, chest)
+    dominance = other_dominance(np.random.default_rng([seed, _DOMINANCE])) if variants else None
+    tree = draw_coronaries(stream, chest, dominance)
     variant = np.random.default_rng([seed, _VARIANT])
     if variants:
         more_branches(variant, chest, tree)

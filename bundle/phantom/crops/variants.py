@@ -1,4 +1,4 @@
-"""What some patients have beyond a whole phantom's tree: many more thin branches, and occluded vessels."""
+"""What some patients have beyond a whole phantom's tree: another dominance, more thin branches, occlusions."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ import numpy as np
 from bundle.phantom.anatomy import Chest
 from bundle.phantom.vessels import STEP, Branch, Coronaries, TreeMaker
 
-RICH, OCCLUDED = 0.5, 0.12
-"""Part of the patients with more branches, and with an occlusion."""
+RICH, OCCLUDED, DOMINANT = 0.5, 0.12, 0.25
+"""Part of the patients with more branches, with an occlusion, and with a left or shared dominance made sure of."""
 
 _COURSE = np.array([(10, 10), (24, 24), (40, 34)])  # along the heart's axis (mm) and around it (degrees)
+
+
+def other_dominance(rng: np.random.Generator) -> str | None:
+    """"left" or "co" in a quarter of the patients, where the circumflex runs on along the coronary sinus and the
+    middle cardiac vein, which must not be taken for each other; else None."""
+    return str(rng.choice(["left", "co"], p=[0.65, 0.35])) if rng.random() < DOMINANT else None
 
 
 def more_branches(rng: np.random.Generator, chest: Chest, tree: Coronaries) -> None:

@@ -17,9 +17,14 @@ from .tubes import STEP
 __all__ = ["draw_coronaries"]
 
 
-def draw_coronaries(rng: np.random.Generator, chest: Chest) -> Coronaries:
-    """A left and a right tree with cardiac veins beside them, in scanner coordinates (mm)."""
-    dominance = str(rng.choice(["right", "left", "co"], p=[0.85, 0.08, 0.07]))
+def draw_coronaries(rng: np.random.Generator, chest: Chest, dominance: str | None = None) -> Coronaries:
+    """A left and a right tree with cardiac veins beside them, in scanner coordinates (mm).
+
+    Args:
+        dominance: "right", "left" or "co"; None draws it as often as it is seen.
+    """
+    drawn = str(rng.choice(["right", "left", "co"], p=[0.85, 0.08, 0.07]))
+    dominance = dominance or drawn
     maker = TreeMaker(rng, chest)
     _left_tree(rng, maker, dominance)
     _right_tree(rng, maker, dominance)

@@ -1,14 +1,19 @@
 """What a stored patient is, and the stream of crops that comes of many."""
 
 import itertools
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bundle.phantom import make_phantom
 from bundle.phantom.crops import CropStream, Patient, draw_patient, render, stream, variants
+from bundle.phantom.crops import patient as patients
 from bundle.phantom.crops.patient import GROUPS
+from bundle.phantom.vessels import STEP, Branch, Coronaries
 
 SEED = 5_000_002
 
@@ -56,7 +61,8 @@ def lumen_tubes(patient):
     return [tube for tube, group in zip(tubes, patient.tube_group) if GROUPS[group] == "lumen"]
 
 
-def test_variants_have_more_branches_that_stand_on_the_tree():
+def test_variants_have_more_branches_that_stand_on_the_tree(monkeypatch):
+    monkeypatch.setattr(variants, "DOMINANT", 0.0)
     seeds = range(SEED, SEED + 6)
     pairs = [(draw_patient(s, variants=False), draw_patient(s)) for s in seeds]
     more = [len(lumen_tubes(variant)) - len(lumen_tubes(plain)) for plain, variant in pairs]
@@ -73,6 +79,7 @@ def test_variants_have_more_branches_that_stand_on_the_tree():
 def test_an_occlusion_is_a_piece_of_wall_without_lumen(monkeypatch):
     monkeypatch.setattr(variants, "OCCLUDED", 1.0)
     monkeypatch.setattr(variants, "RICH", 0.0)
+    monkeypatch.setattr(variants, "DOMINANT", 0.0)
     plain, closed = draw_patient(SEED, variants=False), draw_patient(SEED)
     assert len(lumen_tubes(closed)) == len(lumen_tubes(plain)) + 1
     missing = plain.tube_nodes("lumen").sum() - closed.tube_nodes("lumen").sum()
@@ -80,6 +87,31 @@ def test_an_occlusion_is_a_piece_of_wall_without_lumen(monkeypatch):
     walls = [p.nodes[p.tube_nodes("wall")] for p in (plain, closed)]
     np.testing.assert_array_equal(walls[0][:, :4], walls[1][:, :4])
     assert walls[1][:, 4].sum() >= walls[0][:, 4].sum()
+
+
+@given(length=st.floats(5, 80), seed=st.integers(0, 2**32))
+def test_a_vessel_is_closed_away_from_both_its_ends_or_not_at_all(length, seed):
+    points = np.zeros((int(length / STEP) + 1, 3))
+    branch = Branch("LAD", None, points, points, np.ones(len(points)), np.ones(len(points)))
+    tree = Coronaries("right", [branch], [])
+    with patch.object(variants, "OCCLUDED", 1.0):
+        closed = variants.occluded(np.random.default_rng(seed), tree).get("LAD")
+    if closed:
+        assert closed.start * STEP >= 11.5 and closed.stop * STEP <= branch.length - 9.5
+        assert 3.5 <= (closed.stop - closed.start) * STEP <= 20
+    else:
+        assert branch.length <= 45
+
+
+def test_a_left_dominant_circumflex_is_twice_as_long(monkeypatch):
+    # A tube of the lumen is a whole vessel; of a right-dominant heart the longest is the right coronary.
+    monkeypatch.setattr(variants, "RICH", 0.0)
+    monkeypatch.setattr(variants, "OCCLUDED", 0.0)
+    circumflex = []
+    for chosen in ("right", "left"):
+        monkeypatch.setattr(patients, "other_dominance", lambda rng, name=chosen: name)
+        circumflex.append(len(lumen_tubes(draw_patient(SEED))[2]))  # after left main and LAD
+    assert circumflex[1] > 1.5 * circumflex[0]
 
 
 def test_a_patient_that_cannot_be_drawn_is_named(monkeypatch):
