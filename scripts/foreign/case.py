@@ -25,7 +25,7 @@ from .vessels import Surface, draw_arteries, draw_veins
 
 __all__ = ["Case", "draw_case", "write_foreign"]
 
-VERSION = 4
+VERSION = 5
 """Raised whenever a seed gives another case."""
 
 
