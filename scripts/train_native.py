@@ -55,18 +55,21 @@ def network_of(config: dict[str, Any]) -> "ResUNet3D":
 
 
 def start_of(init: Path, config: dict[str, Any], folder: str) -> Path:
-    """`init`, or if the config's network has one level more, a file in `folder` with what that one starts from."""
+    """`init`, or where the config's network has one level more, weights for that one in `folder`."""
     from bundle.networks import deepened, read_checkpoint, save_checkpoint
 
     state = read_checkpoint(init)
     state = state.get("model", state)
     network = network_of(config)
-    if sum(name.startswith("encoders.") for name in state) >= sum(
-        name.startswith("encoders.") for name in network.state_dict()
-    ):
+    levels = {name.split(".")[1] for name in state if name.startswith("encoders.")}
+    if len(levels) != len(network.encoders) - 1:
         return init
+    try:
+        weights = deepened(state, network)
+    except ValueError:
+        return init  # loading it says what is wrong
     start = Path(folder) / "deepened.pt"
-    save_checkpoint(deepened(state, network), start)
+    save_checkpoint(weights, start)
     print(f"{init.name} begins with one level more.")
     return start
 

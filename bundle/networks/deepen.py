@@ -12,10 +12,10 @@ __all__ = ["deepened"]
 def deepened(state: dict[str, torch.Tensor], network: ResUNet3D) -> dict[str, torch.Tensor]:
     """Weights for `network` from those of the same network with one level less.
 
-    The old bottleneck becomes the deepest encoder, and a new bottleneck and decoder lie below it. The decoder's
-    shortcut passes the encoder's features on and its own branch begins at nought, so that the outputs do not
-    change until training changes them (after Chen, Goodfellow and Shlens, Net2Net, ICLR 2016). A wider view
-    then need not be learnt from nothing.
+    The old bottleneck becomes the deepest encoder, and a new bottleneck and decoder lie below it. The
+    decoder's shortcut passes the encoder's features on and its own branch begins at nought, so that the
+    outputs do not change until training changes them (after Chen, Goodfellow and Shlens, Net2Net, ICLR 2016).
+    A wider view then need not be learnt from nothing.
 
     Args:
         state: of the shallower network; every size but the number of levels as in `network`.

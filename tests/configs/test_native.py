@@ -7,6 +7,7 @@ import numpy as np
 from evaluation_run import CONFIG as EVALUATE
 from evaluation_run import evaluate
 from inference_run import CONFIG, CONTRAST, ROOT, workflow
+from monai.bundle import ConfigParser
 from tube_cases import tube_case
 
 from bundle.networks import ResUNet3D, load_weights
@@ -44,4 +45,10 @@ def test_it_lies_over_the_evaluation(imagecas_dir, tmp_path, weights):
 
 
 def test_the_shipped_native_weights_fit_the_network_of_the_config():
-    load_weights(ResUNet3D(out_channels=3), ROOT / "models" / "native_checkpoint.pt")
+    config = ConfigParser.load_config_file(ROOT / "configs" / "modes" / "native.yaml")
+    weights = ROOT / "models" / "native_checkpoint.pt"
+    load_weights(ResUNet3D(out_channels=config["out_channels"], channels=config["channels"]), weights)
+    assert weights.stat().st_size <= 25e6
+    training = ConfigParser.load_config_file(ROOT / "configs" / "modes" / "native_train.yaml")
+    assert training["channels"] == config["channels"]
+    assert training["crop"] == config["inferer"]["roi_size"]  # instance norm: a window as in training

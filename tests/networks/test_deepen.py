@@ -12,7 +12,7 @@ SHALLOW, DEEP = (4, 8, 12), (4, 8, 12, 6)
 def networks():
     torch.manual_seed(3)
     old = ResUNet3D(channels=SHALLOW, out_channels=2)
-    for name, value in old.named_parameters():  # as trained, not as it begins
+    for value in old.parameters():  # as trained, not as it begins
         value.data += 0.1 * torch.randn_like(value)
     new = ResUNet3D(channels=DEEP, out_channels=2)
     new.load_state_dict(deepened(old.state_dict(), new))

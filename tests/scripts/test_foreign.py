@@ -9,9 +9,12 @@ import foreign
 import nibabel as nib
 import numpy as np
 import pytest
+from foreign import case as foreign_case
 from foreign import draw_case, write_foreign
+from foreign.scan import draw_scanner
 from foreign.vessels import STEP
 from scipy import ndimage
+from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 from studies.sets import FIRST_SEEDS, study_set
 
@@ -53,6 +56,20 @@ def test_the_lumen_is_bright_and_the_tissues_are_what_they_are_called(case):
     assert abs(np.median(case.image[case.tissue == 3]) - hu["aorta"]) < 0.1 * hu["aorta"]
     assert np.median(case.image[case.label == 1]) > 200
     assert np.median(case.image[case.tissue == 5]) > 100
+
+
+def test_the_label_of_a_shifted_slab_lies_around_its_centreline(monkeypatch):
+    # Moved by whole voxels it would lie up to half of one beside the vessel that the image shows.
+    spacing = 1.0
+    scanner = draw_scanner(np.random.default_rng(3))
+    still = {"slabs": [(-1e3, 0.45, 0.45)], "motion_mm": 0.0, "tilt_degrees": [0.0] * 3}
+    monkeypatch.setattr(foreign_case, "draw_scanner", lambda rng: scanner | still)
+    case = draw_case(7_000_001, spacing)
+    line = np.concatenate([b["points_ras_mm"] for b in case.truth["branches"] if b["points_ras_mm"]])
+    voxels = np.argwhere(case.label) @ case.affine[:3, :3].T + case.affine[:3, 3]
+    distance, nearest = cKDTree(line).query(voxels)
+    beside = (voxels - line[nearest])[distance < 3 * spacing].mean(0)
+    np.testing.assert_allclose(beside[:2], 0, atol=0.15 * spacing)
 
 
 def test_one_seed_is_one_case_and_a_file_keeps_it(case, tmp_path):

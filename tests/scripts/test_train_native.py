@@ -68,12 +68,21 @@ def test_a_run_that_goes_on_sees_other_patients(tmp_path, monkeypatch):
 
 
 def test_installed_weights_keep_every_logit_and_start_a_run(tmp_path):
-    network = ResUNet3D(out_channels=3)
+    network, installed = (train_native.network_of(train_native.config()) for _ in range(2))
     save_weights(network, tmp_path / "model.pt")
     train_native.install(tmp_path / "model.pt", tmp_path / "installed.pt")
-    installed = load_weights(ResUNet3D(out_channels=3), tmp_path / "installed.pt")
+    load_weights(installed, tmp_path / "installed.pt")
     for name, value in network.state_dict().items():
         torch.testing.assert_close(installed.state_dict()[name], value, atol=1e-3, rtol=1e-3)
+
+
+def test_a_run_starts_from_weights_with_one_level_less(run_dir, tmp_path, capsys):
+    keys = {"channels": [2, 4, 3], "val_batches": 0, "learning_rate": 0}
+    assert train(tmp_path / "deep", "--steps=2", f"--init={run_dir / 'model.pt'}", **keys) == 0
+    assert "model.pt begins with one level more" in capsys.readouterr().out
+    old, new = (read_checkpoint(folder / "model.pt") for folder in (run_dir, tmp_path / "deep"))
+    torch.testing.assert_close(new["encoders.0.conv1.weight"], old["encoders.0.conv1.weight"])
+    torch.testing.assert_close(new["encoders.1.conv1.weight"], old["bottleneck.conv1.weight"])
 
 
 @pytest.mark.parametrize(
@@ -82,6 +91,7 @@ def test_installed_weights_keep_every_logit_and_start_a_run(tmp_path):
         (["--init=none.pt"], "none.pt does not exist"),
         (["--install={run}/checkpoint_last.pt"], "weights of another architecture"),
         (["--init={run}/model.pt", "--set=channels=[8,16]"], "weights of another architecture"),
+        (["--init={run}/model.pt", "--set=channels=[8,16,8]"], "weights of another architecture"),
         (["--set=epoch_step=3"], "did you mean"),
     ],
 )

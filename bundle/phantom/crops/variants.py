@@ -1,4 +1,4 @@
-"""What some patients have beyond a whole phantom's tree: another dominance, more thin branches, occlusions."""
+"""What some patients have beyond a whole phantom's tree: another dominance, more branches, occlusions."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from bundle.phantom.anatomy import Chest
 from bundle.phantom.vessels import STEP, Branch, Coronaries, TreeMaker
 
 RICH, OCCLUDED, DOMINANT = 0.5, 0.12, 0.25
-"""Part of the patients with more branches, with an occlusion, and with a left or shared dominance made sure of."""
+"""Part of the patients with more branches, with an occlusion, and with another dominance for sure."""
 
 _COURSE = np.array([(10, 10), (24, 24), (40, 34)])  # along the heart's axis (mm) and around it (degrees)
 
 
 def other_dominance(rng: np.random.Generator) -> str | None:
-    """"left" or "co" in a quarter of the patients, where the circumflex runs on along the coronary sinus and the
-    middle cardiac vein, which must not be taken for each other; else None."""
+    """Left ("left") or shared ("co") in a quarter of the patients, else None.
+
+    The circumflex then runs on along the coronary sinus and the middle cardiac vein, and one must not be
+    taken for the other.
+    """
     return str(rng.choice(["left", "co"], p=[0.65, 0.35])) if rng.random() < DOMINANT else None
 
 
