@@ -31,21 +31,25 @@ logger = logging.getLogger(__name__)
 class CaseGeometry:
     """A prediction cropped to its vessels, on the CPU: what `write_geometry` needs.
 
-    mask: (X, Y, Z) bool. affine: (4, 4) of that box, RAS mm. probability: (X, Y, Z) or None. scan: shape,
-    affine, figures and warnings of the whole prediction. saved: names of the files that hold it. parts: what
-    the rule for parts says of itself.
+    mask: (X, Y, Z) bool. affine: (4, 4) of that box, RAS mm. probability, vein: (X, Y, Z) or None. scan:
+    shape, affine, figures and warnings of the whole prediction. saved: names of the files that hold it.
+    parts: what the rule for parts says of itself.
     """
 
     mask: np.ndarray
     affine: np.ndarray
     probability: np.ndarray | None
+    vein: np.ndarray | None
     scan: dict[str, Any]
     saved: tuple[str, ...] = ()
     parts: Mapping[str, Any] | None = None
 
 
-def case_geometry(pred: MetaTensor, prob: MetaTensor | None = None) -> CaseGeometry:
-    """Crop a mask (1, X, Y, Z), > 0 is lumen, and its probability on the same grid to the vessels."""
+def case_geometry(
+    pred: MetaTensor, prob: MetaTensor | None = None, vein: MetaTensor | None = None
+) -> CaseGeometry:
+    """Crop a mask (1, X, Y, Z), > 0 is lumen, and the probabilities of lumen and of cardiac vein on the same
+    grid, where there are any, to the vessels."""
     mask = np.asarray(pred[0].detach().cpu()) > 0
     affine = np.asarray(pred.affine, dtype=np.float64)
     scan = {"shape": list(mask.shape), "affine_ras_mm": affine.tolist()}
@@ -57,10 +61,10 @@ def case_geometry(pred: MetaTensor, prob: MetaTensor | None = None) -> CaseGeome
     volumes = [pred] if prob is None else [pred, prob]
     saved = tuple(Path(v.meta["saved_to"]).name for v in volumes if "saved_to" in v.meta)
     if region is None:
-        return CaseGeometry(mask, affine, None, scan, saved, pred.meta.get("parts"))
-    probability = None if prob is None else region.take(np.asarray(prob[0].detach().cpu()))
+        return CaseGeometry(mask, affine, None, None, scan, saved, pred.meta.get("parts"))
+    near = [None if v is None else region.take(np.asarray(v[0].detach().cpu())) for v in (prob, vein)]
     parts = pred.meta.get("parts")
-    return CaseGeometry(region.take(mask), region.affine(affine), probability, scan, saved, parts)
+    return CaseGeometry(region.take(mask), region.affine(affine), *near, scan, saved, parts)
 
 
 def write_geometry(
@@ -87,7 +91,9 @@ def write_geometry(
     if options.level is None and geometry.probability is not None:
         options = replace(options, level=geometry.scan.get("threshold"))
     settings = asdict(options)
-    report = export_case(geometry.mask, geometry.affine, folder, case, geometry.probability, **settings)
+    report = export_case(
+        geometry.mask, geometry.affine, folder, case, geometry.probability, geometry.vein, **settings
+    )
     report |= {"scan": geometry.scan, "provenance": {"bundle": bundle.__version__, **provenance}}
     if geometry.parts is not None:
         report["parts"] = dict(geometry.parts)
@@ -109,7 +115,8 @@ class ExportGeometryd(MapTransform):
     unchanged: in a run of the bundle the handler makes the files, while the next case is on the network.
 
     Args:
-        keys: the mask, (1, X, Y, Z) with its affine; where the item has "prob", that is its probability.
+        keys: the mask, (1, X, Y, Z) with its affine; where the item has "prob" and "vein", these are the
+            probabilities of lumen and of cardiac vein.
         output_dir: folder of the results.
         options: what is made of the mask.
         weights: path of the weights, for the report.
@@ -134,7 +141,7 @@ class ExportGeometryd(MapTransform):
         for key in self.key_iterator(d):
             case = case_name(d[key].meta["filename_or_obj"])
             try:
-                geometry = case_geometry(d[key], d.get("prob"))
+                geometry = case_geometry(d[key], d.get("prob"), d.get("vein"))
                 report = write_geometry(geometry, self.output_dir, case, self.provenance, self.options)
             except Exception as error:  # the mask is worth sending without it
                 is_sentence = isinstance(error, ValueError)

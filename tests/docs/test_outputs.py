@@ -58,6 +58,7 @@ def runs(tmp_path_factory):
     evaluate(root / "data", root / "metrics", root / "contrast.pt", part="all")
     mask = np.pad(tube_volume()[1], 4)  # closed tubes, whose ends can be opened
     settings = {"voxel_points": True, "solver": True, "pictures": False, "cloud_formats": ("ply", "vtp")}
+    settings["certainty"] = {"intercept": 0.0, "lumen": 1.0, "vein": -1.0, "length": 0.0}
     report = export_case(
         mask, np.diag([1, 1, 1.5, 1]), root / "all", "a", mask * 0.9, formats=("vtp",), **settings
     )

@@ -14,7 +14,7 @@ import pyvista as pv
 from bundle.common.coordinates import check_affine, shear_deg, voxel_size_mm, voxel_volume_mm3
 from bundle.geometry.centerline import vessel_tree, without_aorta
 from bundle.geometry.core import Tree, check_mesh, find_vessels, vertex_normals, volume_mm3
-from bundle.geometry.measure import find_stenoses, measure_tree, name_branches
+from bundle.geometry.measure import evidence_of, find_stenoses, measure_tree, name_branches
 from bundle.geometry.render import crimson_to_yellow, nice_limits, probe_early, snapshot, turntable
 from bundle.geometry.surface import decimate, largest_part, smooth_surface, to_edge_length, vessel_surface
 
@@ -39,15 +39,16 @@ def _remeshed(mesh: pv.PolyData, options: ExportOptions) -> pv.PolyData:
     return mesh if options.keep_triangles == 1.0 else decimate(mesh, options.keep_triangles)
 
 
-def _draw(mesh: pv.PolyData, tree: Tree, stem: str, options: ExportOptions, report: dict) -> dict[str, str]:
+def _draw(
+    mesh: pv.PolyData, legend: tuple[np.ndarray, str], stem: str, options: ExportOptions, report: dict
+) -> dict[str, str]:
     """Snapshot and turntable; where the machine cannot draw, a warning."""
-    values, legend = legend_of(tree, mesh)
     case, files, sentence = report["case"], {}, None
     if options.pictures:
-        sentence = snapshot(mesh, f"{stem}_snapshot.png", values, legend, case)
+        sentence = snapshot(mesh, f"{stem}_snapshot.png", *legend, case)
         files["snapshot"] = f"{case}_snapshot.png"
     if options.turntable:
-        sentence = turntable(mesh, f"{stem}_turntable.gif", values, legend, case, options.turntable)
+        sentence = turntable(mesh, f"{stem}_turntable.gif", *legend, case, options.turntable)
         files["turntable"] = f"{case}_turntable.gif"
     if sentence is not None:
         report["warnings"].append(sentence)
@@ -68,6 +69,7 @@ def export_case(
     out_dir: str | os.PathLike,
     case: str,
     probability: np.ndarray | None = None,
+    vein: np.ndarray | None = None,
     **settings,
 ) -> dict:
     """Write the geometry of a case into `out_dir`, every file named after the case, in LPS mm.
@@ -81,6 +83,7 @@ def export_case(
         mask: (X, Y, Z), > 0 is lumen, in voxel order.
         affine: (4, 4) voxel to RAS mm.
         probability: (X, Y, Z) in 0..1 on the same grid; places the wall between voxels, colours the results.
+        vein: (X, Y, Z) in 0..1, probability of cardiac vein; tells with it how sure a branch is.
         **settings: see `ExportOptions`.
 
     Returns:
@@ -141,26 +144,31 @@ def export_case(
             report["warnings"] += tree.warnings
             lesions = find_stenoses(tree, float(voxel_size_mm(affine).mean()))
             report["centerline_length_mm"] = round(sum(s.length_mm for s in tree.segments), 2)
-            report["branches"] = measure_tree(tree)
+            maps = {"lumen": probability, "vein": vein}
+            evidence = evidence_of(tree.branches, affine, maps, options.branch_certainty())
+            report["branches"] = [row | more for row, more in zip(measure_tree(tree), evidence)]
             report["stenoses"] = [lesion.as_dict(tree.branches[lesion.branch].name) for lesion in lesions]
     with _timed(seconds, "point cloud"):
-        colour, remarks = choose_colour(options.colour_by, vessels, tree)
+        sure = [row["certainty"] for row in report.get("branches", ())]
+        sure = None if not sure or None in sure else sure
+        colour, remarks = choose_colour(options.colour_by, vessels, tree, sure)
         normals = vertex_normals(mesh)
-        for name, values in values_at(vessels, tree, np.asarray(mesh.points), normals).items():
+        for name, values in values_at(vessels, tree, np.asarray(mesh.points), normals, sure).items():
             mesh.point_data[name] = values
-        clouds = clouds_of(segmented, mesh, tree, options.point_spacing_mm, options.voxel_points)
+        clouds = clouds_of(segmented, mesh, tree, options.point_spacing_mm, options.voxel_points, sure)
     report |= {"point_count": len(clouds["points"].points), "points_coloured_by": colour}
     report["warnings"] += remarks
     stem = str(out_dir / case)
     with _timed(seconds, "files"):
-        shown, _ = legend_of(tree, mesh)
-        files = write_mesh(mesh, options.formats, stem, crimson_to_yellow(shown, nice_limits(shown)))
+        legend = legend_of(tree, mesh, colour)
+        rgb = crimson_to_yellow(legend[0], nice_limits(legend[0]))
+        files = write_mesh(mesh, options.formats, stem, rgb)
         files |= write_clouds(clouds, options.cloud_formats, stem, colour, tree)
         if tree.branches:
             files |= write_tree_files(tree, stem, report)
     if options.pictures or options.turntable:
         with _timed(seconds, "picture"):
-            files |= _draw(mesh, tree, stem, options, report)
+            files |= _draw(mesh, legend, stem, options, report)
     if (options.solver or options.volume_mesh) and tree.branches:
         with _timed(seconds, "solver"):
             own = mesh

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 
 from bundle.common.parsing import parse_bool
+from bundle.geometry.measure import BranchCertainty
 from bundle.geometry.surface import METHODS, WALLS
 
 __all__ = ["CLOUD_FORMATS", "COLOURS", "FORMATS", "ExportOptions"]
 
 FORMATS = ("stl", "ply", "vtp", "obj", "glb")
 CLOUD_FORMATS = ("ply", "vtp")
-COLOURS = {"probability": "confidence", "distance": "centerline_distance_mm", "branch": "branch_id"}
+COLOURS = {"probability": "confidence", "distance": "centerline_distance_mm", "branch": "branch_id",
+           "certainty": "certainty"}  # fmt: skip
 _SWITCHES = ("clean", "largest_part", "voxel_points", "centerline", "pictures", "solver", "volume_mesh")
 
 
@@ -36,8 +38,10 @@ class ExportOptions:
         cloud_formats: of the point clouds, out of ply, vtp.
         point_spacing_mm: least distance between points of the surface cloud.
         voxel_points: also write the lumen's voxels as a cloud, as in the paper.
-        colour_by: colours of the clouds: "probability", "distance" (to the centreline) or "branch"; default
-            the probability where there is one, else the distance.
+        colour_by: colours of the clouds: "probability", "distance" (to the centreline), "branch", or
+            "certainty", which colours mesh and picture too; default the probability where there is one, else
+            the distance.
+        certainty: numbers of the weights' `BranchCertainty`, by name; None gives branches no certainty.
         centerline: make the centreline tree, names, measurements and stenoses.
         pictures: draw the snapshot; skipped with a warning where the machine cannot draw.
         turntable: frames of an animation of the vessels turning, 0 for none.
@@ -63,6 +67,7 @@ class ExportOptions:
     point_spacing_mm: float = 0.5
     voxel_points: bool = False
     colour_by: str | None = None
+    certainty: Mapping[str, float] | None = None
     centerline: bool = True
     pictures: bool = True
     turntable: int = 0
@@ -92,8 +97,21 @@ class ExportOptions:
             )
         if self.turntable < 0 or self.extension_diameters < 0:
             raise ValueError("frames of a turntable and diameters of an extension are not negative")
-        if not self.centerline and (self.solver or self.volume_mesh or self.colour_by == "branch"):
+        self.branch_certainty()
+        by_branch = self.colour_by in ("branch", "certainty")
+        if not self.centerline and (self.solver or self.volume_mesh or by_branch):
             raise ValueError("a solver model, a volume mesh and colours by branch need the centreline")
+
+    def branch_certainty(self) -> BranchCertainty | None:
+        """The model of `certainty`."""
+        if self.certainty is None:
+            return None
+        known = [field.name for field in fields(BranchCertainty)]
+        if sorted(self.certainty) != sorted(known):
+            raise ValueError(
+                f"the certainty has the numbers {', '.join(known)}, not {', '.join(self.certainty)}"
+            )
+        return BranchCertainty(**{name: float(value) for name, value in self.certainty.items()})
 
 
 def _one_of(what: str, given: Sequence[str], allowed: Sequence[str]) -> None:

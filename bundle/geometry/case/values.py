@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyvista as pv
 
@@ -16,11 +18,17 @@ from .options import COLOURS
 __all__ = ["choose_colour", "cloud_rgb", "clouds_of", "legend_of", "values_at"]
 
 
-def values_at(vessels: Vessels, tree: Tree, points: np.ndarray, normals: np.ndarray | None) -> dict:
+def values_at(
+    vessels: Vessels,
+    tree: Tree,
+    points: np.ndarray,
+    normals: np.ndarray | None,
+    certainty: Sequence | None = None,
+) -> dict:
     """Named values (N,) at points (N, 3) of the wall (with normals) or of the lumen (without).
 
     The confidence at the wall is the probability one voxel inwards, 0..1: on the wall itself it is the
-    threshold everywhere and tells nothing.
+    threshold everywhere and tells nothing. `certainty` is that of each branch, where it is known.
     """
     values = {}
     if vessels.probability is not None and normals is None:
@@ -29,34 +37,48 @@ def values_at(vessels: Vessels, tree: Tree, points: np.ndarray, normals: np.ndar
         inwards = points - normals * float(voxel_size_mm(vessels.affine).mean())
         values["confidence"] = np.clip(sample_volume(vessels.probability, vessels.affine, inwards), 0.0, 1.0)
     if tree.branches:
-        return values | values_from_tree(tree, points)
+        values |= values_from_tree(tree, points)
+        if certainty is not None:
+            values["certainty"] = np.asarray(certainty, np.float32)[values["branch_id"]]
+        return values
     # The paper's colouring: the distance to the cloud's own middle.
     return values | {"centerline_distance_mm": np.linalg.norm(points - points.mean(axis=0), axis=1)}
 
 
 def clouds_of(
-    vessels: Vessels, mesh: pv.PolyData, tree: Tree, spacing_mm: float, voxels: bool
+    vessels: Vessels,
+    mesh: pv.PolyData,
+    tree: Tree,
+    spacing_mm: float,
+    voxels: bool,
+    certainty: Sequence | None = None,
 ) -> dict[str, PointCloud]:
     """The surface cloud "points" and, with `voxels`, the cloud "voxels", with their values."""
     clouds = {"points": surface_cloud(mesh, spacing_mm)}
     if voxels:
         clouds["voxels"] = voxel_cloud(vessels.mask, vessels.affine)
     for cloud in clouds.values():
-        cloud.values = values_at(vessels, tree, cloud.points, cloud.normals)
+        cloud.values = values_at(vessels, tree, cloud.points, cloud.normals, certainty)
     return clouds
 
 
-def choose_colour(colour_by: str | None, vessels: Vessels, tree: Tree) -> tuple[str, list[str]]:
+def choose_colour(
+    colour_by: str | None, vessels: Vessels, tree: Tree, certainty: Sequence | None = None
+) -> tuple[str, list[str]]:
     """The array that colours the clouds, and what has to be said about it.
 
     Raises:
-        ValueError: colours by probability were asked for and there is none.
+        ValueError: colours by probability or by certainty were asked for and there is none.
     """
     if colour_by is None:
         colour_by = "distance" if vessels.probability is None else "probability"
     if colour_by == "probability" and vessels.probability is None:
         raise ValueError("clouds are coloured by probability only where there is one; a mask alone has none")
-    if colour_by == "branch" and not tree.branches:
+    if colour_by == "certainty" and tree.branches and certainty is None:
+        raise ValueError(
+            "colours by certainty need a probability, and weights whose certainty is known (native mode)"
+        )
+    if colour_by in ("branch", "certainty") and not tree.branches:
         return COLOURS["distance"], ["no branch was found; the clouds are coloured by distance"]
     return COLOURS[colour_by], []
 
@@ -69,8 +91,13 @@ def cloud_rgb(cloud: PointCloud, array: str, tree: Tree) -> np.ndarray:
     return crimson_to_yellow(values, nice_limits(values))
 
 
-def legend_of(tree: Tree, mesh: pv.PolyData) -> tuple[np.ndarray, str]:
-    """What the pictures show: the lumen's width, or the distance to the middle where there is no tree."""
+def legend_of(tree: Tree, mesh: pv.PolyData, colour: str) -> tuple[np.ndarray, str]:
+    """What mesh and pictures show: the lumen's width, or the distance to the middle where there is no tree.
+
+    Where the clouds' `colour` is the certainty, that.
+    """
+    if colour == COLOURS["certainty"]:
+        return mesh.point_data[colour], "Certainty that it is an artery"
     if tree.branches:
         return 2 * mesh.point_data["radius_mm"], "Lumen diameter (mm)"
     return mesh.point_data["centerline_distance_mm"], "Distance to the centre (mm)"

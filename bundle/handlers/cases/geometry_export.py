@@ -71,7 +71,7 @@ class GeometryExport:
     def __call__(self, engine: Engine) -> None:
         """Queue the cases of this iteration."""
         for batch, output in zip(engine.state.batch, engine.state.output):
-            geometry = case_geometry(output["pred"], output.get("prob"))
+            geometry = case_geometry(output["pred"], output.get("prob"), output.get("vein"))
             self._places.acquire()
             self._pool.submit(self._export, str(batch["case"]), geometry)
 

@@ -1,3 +1,5 @@
+import csv
+
 import numpy as np
 import pytest
 import pyvista as pv
@@ -8,9 +10,11 @@ from shapes import scan, torus, tube
 from bundle.geometry.case.export import export_case
 from bundle.geometry.case.files import SUFFIXES
 from bundle.geometry.case.options import CLOUD_FORMATS, COLOURS, FORMATS, ExportOptions
+from bundle.geometry.measure import BranchCertainty
 from bundle.geometry.render.opengl import why_no_pictures
 from bundle.geometry.solver.tetrahedra import why_no_mesher
 
+CERTAINTY = {"intercept": -1.4, "lumen": 0.6, "vein": -2.5, "length": 0.9}
 AXES = np.diag([-0.5, -0.5, 0.5])
 
 
@@ -171,15 +175,41 @@ def test_edges_get_their_length_and_the_tree_stays(tmp_path):
     assert coarse["centerline_length_mm"] == fine["centerline_length_mm"]
 
 
+def test_each_branch_says_how_sure_it_is_and_so_does_its_wall(tmp_path):
+    mask, affine, probability = y_vessel()
+    vein = np.zeros_like(probability)
+    vein[: len(vein) // 2] = 0.6  # one of the two arms
+    settings = {"pictures": False, "certainty": CERTAINTY, "colour_by": "certainty"}
+    report = export_case(mask, affine, tmp_path, "7", probability, vein, **settings)
+    with open(tmp_path / "7_branches.csv", newline="") as table:
+        rows = list(csv.DictReader(table))
+    sure = [float(row["certainty"]) for row in rows]
+    assert sure == [row["certainty"] for row in report["branches"]]
+    model = BranchCertainty(**CERTAINTY)
+    for row in report["branches"]:
+        values = (row[f"{name}_probability"] for name in ("lumen", "vein"))
+        assert row["certainty"] == pytest.approx(model(row["length_mm"], *values), abs=0.01)
+    assert np.ptp([row["vein_probability"] for row in report["branches"]]) > 0.2
+    mesh = pv.read(tmp_path / "7_mesh.vtp")
+    np.testing.assert_allclose(mesh["certainty"], np.take(sure, mesh["branch_id"]), atol=1e-6)
+    colours = pv.read(tmp_path / "7_mesh.ply")["RGB"][:, 1]
+    assert np.corrcoef(colours, pv.read(tmp_path / "7_mesh.ply")["certainty"])[0, 1] > 0.9
+
+
 @pytest.mark.parametrize("colour_by", list(COLOURS))
 def test_clouds_take_the_colours_that_were_asked_for(tmp_path, colour_by):
     mask, affine, probability = y_vessel()
-    options = {"pictures": False, "colour_by": colour_by, "cloud_formats": ("ply", "vtp")}
+    options = {
+        "pictures": False,
+        "colour_by": colour_by,
+        "cloud_formats": ("ply", "vtp"),
+        "certainty": CERTAINTY,
+    }
     report = export_case(mask, affine, tmp_path, "7", probability, **options)
     cloud = pv.read(tmp_path / "7_points.vtp")
     values, rgb = cloud.point_data[report["points_coloured_by"]], cloud.point_data["RGB"]
     np.testing.assert_array_equal(rgb, pv.read(tmp_path / "7_points.ply").point_data["RGB"])
-    if colour_by == "branch":
+    if colour_by in ("branch", "certainty"):
         shades = {(branch, *color) for branch, color in zip(values.tolist(), rgb.tolist())}
         assert len(shades) == len(set(values.tolist())) == len({shade[1:] for shade in shades}) > 1
     else:
@@ -199,6 +229,10 @@ def test_clouds_take_the_colours_that_were_asked_for(tmp_path, colour_by):
         ({"turntable": -1}, "not negative"),
         ({"centerline": False, "solver": True}, "need the centreline"),
         ({"colour_by": "probability"}, "only where there is one"),
+        ({"colour_by": "certainty"}, "weights whose certainty is known"),
+        ({"colour_by": "certainty", "centerline": False}, "need the centreline"),
+        ({"certainty": {"intercept": 1.0, "vain": 2.0}}, "the numbers intercept, lumen, vein, length"),
+        ({"certainty": CERTAINTY | {"vein": float("nan")}}, "vein must be a number"),
     ],
 )
 def test_a_setting_that_cannot_be_is_named(tmp_path, settings, words):
