@@ -50,7 +50,7 @@ BINS = 50
 LEAST = 0.02  # probability under which a voxel is left out: most of a scan is surely nothing
 NEAR_MM, SHARE = 1.5, 0.5  # of a branch that is real: so much of it lies so near a true centreline
 STEPS = (0.0, 0.5, 0.8, 0.9, 0.95, 1.0001)  # of the certainty
-PLAIN = 1e-3  # weight that keeps the certainty's numbers small
+PLAIN = 1e-4  # weight that keeps the certainty's numbers small
 PICTURE = "calibration.png"
 COLUMNS = (
     "set",
