@@ -26,6 +26,8 @@ from bundle.phantom import write_imagecas
 
 DATA, OUT = ROOT / "data" / "demo", ROOT / "eval" / "demo"
 CASE = "1"
+CONFIGS = ("configs/inference.yaml", "configs/modes/native.yaml")
+WEIGHTS = ("models/model.pt", "models/native_checkpoint.pt")
 LOG, DONE = OUT / "demo.log", OUT / "demo.json"
 WRITTEN = {
     "seg.nii.gz": "segmentation, on the scan's grid",
@@ -42,13 +44,13 @@ WRITTEN = {
 
 
 def inference(image: Path) -> None:
-    """Run configs/inference.yaml on the scan, with its output in the log.
+    """Run inference at native resolution on the scan, with its output in the log.
 
     Raises:
         SystemExit: it failed; the message names the log.
     """
     command = [sys.executable, "-m", "monai.bundle", "run", "inference"]
-    command += ["--config_file", "configs/inference.yaml", "--dataset_dir", str(image.relative_to(ROOT))]
+    command += ["--config_file", str(list(CONFIGS)), "--dataset_dir", str(image.relative_to(ROOT))]
     command += ["--output_dir", str(OUT.relative_to(ROOT))]
     with open(LOG, "w") as log:
         print("$", *command, file=log, flush=True)
@@ -72,7 +74,7 @@ def up_to_date(case: dict[str, str]) -> bool:
     files = json.loads((folder / f"{CASE}.json").read_text())["files"].values()
     if not all((folder / name).exists() for name in files):
         return False
-    sources = [Path(case["image"]), ROOT / "models" / "model.pt", ROOT / "configs" / "inference.yaml"]
+    sources = [Path(case["image"]), *(ROOT / name for name in (*WEIGHTS, *CONFIGS))]
     sources += [*(ROOT / "bundle").rglob("*.py"), Path(__file__)]
     return DONE.stat().st_mtime > max(path.stat().st_mtime for path in sources)
 

@@ -13,7 +13,7 @@ import requests
 
 ROOT = Path(__file__).resolve().parents[2]
 LABEL_PYTHON = ROOT / ".venv-label" / "bin" / "python"
-MODEL = "coronary_ct_segmentation"
+MODEL, NATIVE = "coronary_ct_segmentation", "coronary_ct_native_segmentation"
 CASES = {"scored": 11, "first": 12, "second": 13}  # name to seed
 
 
@@ -40,9 +40,9 @@ class Server:
     def put(self, path: str, **keywords) -> requests.Response:
         return requests.put(self.url + path, timeout=60, **keywords)
 
-    def infer(self, image: str, folder: Path, **params) -> tuple[Path, dict]:
+    def infer(self, image: str, folder: Path, model: str = MODEL, **params) -> tuple[Path, dict]:
         """What the viewers do: the mask, saved in `folder` under the name of the answer, and the JSON."""
-        answer = self.post(f"/infer/{MODEL}?image={image}", data={"params": json.dumps(params)})
+        answer = self.post(f"/infer/{model}?image={image}", data={"params": json.dumps(params)})
         assert answer.status_code == 200, answer.text
         head = f"Content-Type: {answer.headers['Content-Type']}\r\n\r\n".encode()
         parts = {

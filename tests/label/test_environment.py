@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from monai.bundle import ConfigParser
 from packaging.requirements import Requirement
 from PIL import Image
 
-from bundle.label.app_folder import MODEL, make_app
+from bundle.label.app_folder import MODEL, NATIVE, make_app
 
 ROOT = Path(__file__).resolve().parents[2]
 UTILS = ROOT / "bundle" / "label" / "without_torchvision" / "torchvision" / "utils.py"
@@ -48,9 +49,15 @@ def prefix(tmp_path):
 @pytest.fixture
 def bundle_root(tmp_path):
     root = tmp_path / "bundle_root"
-    for name in ("bundle/label/main.py", "bundle/code.py", "configs/train.yaml", "models/model.pt"):
+    files = ["bundle/label/main.py", "bundle/code.py", "configs/train.yaml", "configs/metadata.json"]
+    for name in [*files, "models/model.pt", "models/native_checkpoint.pt"]:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(name)
+    (root / "configs" / "modes").mkdir()
+    (root / "configs" / "inference.yaml").write_text("ckpt_path: here\ninferer: {_target_: A, old: 1}\n")
+    (root / "configs" / "modes" / "native.yaml").write_text(
+        "inferer: {_target_: B}\ncoarse_ckpt_path: there\n"
+    )
     return root
 
 
@@ -65,9 +72,24 @@ def test_the_app_follows_the_bundle_and_keeps_its_own_weights(tmp_path, prefix, 
     assert (model / "models" / "model.pt").read_text() == "trained"
     assert (bundle_root / "models" / "model.pt").read_text() == "models/model.pt"
     assert (model / "bundle" / "code.py").read_text() == "newer"
-    assert [file.name for file in (model / "configs").iterdir()] == ["other.yaml"]
+    names = {"other.yaml", "metadata.json", "inference.yaml", "modes"}
+    assert {file.name for file in (model / "configs").iterdir()} == names
     assert (tmp_path / "app" / "main.py").read_text() == "bundle/label/main.py"
     assert (tmp_path / "app" / "monaibundle.py").read_text() == "app"
+
+
+def test_the_native_network_is_a_model_of_its_own_that_is_not_trained(tmp_path, prefix, bundle_root):
+    for _ in range(2):  # a second start finds the first one's app
+        model = make_app(tmp_path / "app", bundle_root, prefix)
+    native = tmp_path / "app" / "model" / NATIVE
+    config = ConfigParser.load_config_file(native / "configs" / "inference.yaml")
+    assert config["inferer"] == {"_target_": "B"}
+    for key, file in (("ckpt_path", "native_checkpoint.pt"), ("coarse_ckpt_path", "model.pt")):
+        name = config[key].removeprefix("$@bundle_root + '/").rstrip("'")
+        assert (native / name).read_text() == f"models/{file}"
+    assert not list((native / "configs").glob("train*"))
+    (native / "eval" / "case").mkdir()
+    assert (model / "eval" / "case").is_dir()  # where the server looks for meshes
 
 
 def test_a_config_that_monai_label_writes_stays_out_of_the_bundle(tmp_path, prefix, bundle_root):

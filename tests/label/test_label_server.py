@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import pyvista as pv
-from label_server import LABEL_PYTHON, MODEL, wait
+from label_server import LABEL_PYTHON, MODEL, NATIVE, wait
 
 from bundle.transforms.load_cta import LoadCTAd
 
@@ -77,6 +77,7 @@ def test_info_lists_the_model_and_its_label(server):
     assert info["labels"] == ["coronary_artery"]
     model = info["models"][MODEL]
     assert (model["type"], model["labels"], model["dimension"]) == ("segmentation", {"coronary_artery": 1}, 3)
+    assert info["models"][NATIVE]["type"] == "segmentation" and NATIVE not in info["trainers"]
     assert MODEL in info["trainers"] and MODEL in info["scoring"] and "epistemic" in info["strategies"]
 
 
@@ -89,6 +90,19 @@ def test_the_mask_is_the_bundles_own_on_the_scans_grid(server, answer, expected)
     assert mask.shape == scan.shape and own.any()
     np.testing.assert_allclose(affine, scan.affine, atol=1e-3)
     assert dice(mask, own) >= 0.999
+
+
+def test_the_native_model_answers_with_the_mask_of_its_own_command(server, tmp_path):
+    path, about = server.infer("first", tmp_path, model=NATIVE)
+    command = [sys.executable, "-m", "monai.bundle", "run", "inference", "--geometry#pictures", "False"]
+    command += ["--config_file", str(["configs/inference.yaml", "configs/modes/native.yaml"])]
+    command += ["--dataset_dir", str(server.studies / "first.nii.gz"), "--output_dir", str(tmp_path / "own")]
+    subprocess.run(command, cwd=server.bundle, check=True, capture_output=True, timeout=600)
+    own, _ = mask_of(tmp_path / "own" / "first" / "first_seg.nii.gz")
+    assert own.any() and dice(mask_of(path)[0], own) >= 0.999
+    report = about["geometry"]
+    assert all(0 <= branch["certainty"] <= 1 for branch in report["branches"])
+    assert server.get(f"/geometry/{report['case']}/{report['files']['mesh_stl']}").status_code == 200
 
 
 def test_the_mesh_reaches_the_client(server, answer, expected, tmp_path):
