@@ -19,7 +19,7 @@ _APP = Path("monailabel") / "sample-apps" / "monaibundle"  # where pip puts it, 
 
 
 def make_app(app: Path, bundle_root: Path, prefix: Path = Path(sys.prefix)) -> Path:
-    """Lay MONAI Label's app `monaibundle` out in `app`, with main.py of this folder and the bundle as two models.
+    """Lay MONAI Label's app `monaibundle` out in `app`, with this folder's main.py and the bundle twice.
 
     Code and configs are links into `bundle_root`, made anew each time, so that they are always those of the
     bundle. The weights are a copy, made once: what annotators train replaces the copy and stays, while the
