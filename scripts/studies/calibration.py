@@ -1,4 +1,4 @@
-"""How far the native network can be believed, by voxel and by branch.
+"""How far the native network's answers can be believed.
 
     python scripts/study.py native --predict runs/said --of held-out --of shifted --of foreign --count 20
     python scripts/study.py calibration --from runs/said --of held-out --of shifted --of foreign --count 20
