@@ -29,7 +29,7 @@ def test_the_record_is_in_the_meta_and_the_warnings_say_what_was_done():
     cut = scene.left & ~scene.tube(17, 20, 40, 42, 4)
     mask = cut | scene.tube(8, 30, 30, 48, 0.8) | scene.tube(36, 20, 24, 60, 1.5)
     data = item(scene, mask, vein=scene.tube(36, 20, 24, 60, 1.5))
-    kept = KeepTreesd("pred", rule())(data)["pred"]
+    kept = KeepTreesd("pred", rule(vein_margin=0.0))(data)["pred"]
     assert kept.dtype == torch.uint8 and kept.shape == data["pred"].shape
     assert not kept[0].numpy()[scene.tube(36, 20, 24, 60, 1.5)].any()
     assert (kept.meta["components"], kept.meta["components_before"]) == (2, 3)

@@ -37,6 +37,7 @@ __all__ = ["Part", "TreeRule", "aorta_wall", "blood_pool", "keep_trees"]
 class TreeRule:
     """The numbers of `keep_trees`; configs/modes/native.yaml has those in use.
 
+    vein_margin: voxels whose probability of cardiac vein is by more than this above that of lumen go.
     root_mm: from the aorta or a blood pool, within which a tree begins.
     aorta_mm: around where the longest tree begins, the part of the aorta that counts; from the arch and the
         descending aorta other arteries come.
@@ -53,6 +54,7 @@ class TreeRule:
     speck_mm3: volume under which a part is not looked at, and goes.
     """
 
+    vein_margin: float
     root_mm: float
     aorta_mm: float
     max_roots: int
@@ -130,7 +132,7 @@ def keep_trees(
 ) -> tuple[np.ndarray, dict]:
     """The coronary trees of a mask, and what was done to it.
 
-    1. Voxels where a cardiac vein is more probable than the lumen go.
+    1. Voxels where a cardiac vein is by more than ``vein_margin`` more probable than the lumen go.
     2. Where an end of a part and an end of another one face each other over at most ``max_gap_mm``, or an end
        points at another's side, the gap is bridged, the shortest first; two that begin at the aorta never.
     3. Up to ``max_roots`` parts, the longest, that begin at the aorta are trees, the others no further than
@@ -162,7 +164,7 @@ def keep_trees(
     before_mm3 = np.count_nonzero(inside) * voxel_volume_mm3(affine)
     if vein is not None:
         vein = apply_orientation(vein, axes)
-        inside &= ~(vein > probability)
+        inside &= ~(vein - probability > rule.vein_margin)
     vein_mm3 = before_mm3 - np.count_nonzero(inside) * voxel_volume_mm3(affine)
     record = {"vein_mm3": round(vein_mm3, 1), "parts_before": 0, "joins": [], "has_root": False, "trees": [],
               "detached": [], "parts_after": 0, "dropped_mm3": 0.0}  # fmt: skip

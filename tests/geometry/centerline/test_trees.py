@@ -82,10 +82,12 @@ def test_where_the_vein_is_more_probable_the_lumen_goes(spacing):
     own = scene.tube(36, 20, 24, 60, 1.5)
     beside = scene.tube(19.6, 20.07, 30, 50, 1.0) & ~scene.left
     vein = np.where(own | beside, 0.95, 0.1)
-    kept, record = scene.keep(scene.left | own | beside, vein=vein)
+    kept, record = scene.keep(scene.left | own | beside, vein=vein, vein_margin=0.04)
     np.testing.assert_array_equal(kept, scene.left)
     assert record["vein_mm3"] == pytest.approx((own | beside).sum() * scene.voxel_mm3, abs=0.1)
     assert record["parts_before"] == 1
+    _, record = scene.keep(scene.left | own | beside, vein=vein, vein_margin=0.06)
+    assert record["vein_mm3"] == 0  # by more than the margin, not by as much
     # A little less than the lumen is no veto, but such a piece is not sure to be a coronary.
     kept, record = scene.keep(scene.left | own, vein=vein * 0.9)
     assert record["vein_mm3"] == 0 and not kept[own].any()
