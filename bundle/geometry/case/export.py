@@ -15,12 +15,12 @@ from bundle.common.coordinates import check_affine, shear_deg, voxel_size_mm, vo
 from bundle.geometry.centerline import vessel_tree, without_aorta
 from bundle.geometry.core import Tree, check_mesh, find_vessels, vertex_normals, volume_mm3
 from bundle.geometry.measure import evidence_of, find_stenoses, measure_tree, name_branches
-from bundle.geometry.render import crimson_to_yellow, nice_limits, probe_early, snapshot, turntable
+from bundle.geometry.render import crimson_to_yellow, probe_early, snapshot, turntable
 from bundle.geometry.surface import decimate, largest_part, smooth_surface, to_edge_length, vessel_surface
 
 from .files import remove_stale, write_clouds, write_mesh, write_solver, write_tree_files
 from .options import ExportOptions
-from .values import choose_colour, clouds_of, legend_of, values_at
+from .values import choose_colour, clouds_of, legend_of, limits_of, values_at
 
 __all__ = ["export_case"]
 
@@ -40,15 +40,20 @@ def _remeshed(mesh: pv.PolyData, options: ExportOptions) -> pv.PolyData:
 
 
 def _draw(
-    mesh: pv.PolyData, legend: tuple[np.ndarray, str], stem: str, options: ExportOptions, report: dict
+    mesh: pv.PolyData,
+    legend: tuple[np.ndarray, str],
+    limits: tuple[float, float],
+    stem: str,
+    options: ExportOptions,
+    report: dict,
 ) -> dict[str, str]:
     """Snapshot and turntable; where the machine cannot draw, a warning."""
     case, files, sentence = report["case"], {}, None
     if options.pictures:
-        sentence = snapshot(mesh, f"{stem}_snapshot.png", *legend, case)
+        sentence = snapshot(mesh, f"{stem}_snapshot.png", *legend, case, limits=limits)
         files["snapshot"] = f"{case}_snapshot.png"
     if options.turntable:
-        sentence = turntable(mesh, f"{stem}_turntable.gif", *legend, case, options.turntable)
+        sentence = turntable(mesh, f"{stem}_turntable.gif", *legend, case, options.turntable, limits=limits)
         files["turntable"] = f"{case}_turntable.gif"
     if sentence is not None:
         report["warnings"].append(sentence)
@@ -161,14 +166,15 @@ def export_case(
     stem = str(out_dir / case)
     with _timed(seconds, "files"):
         legend = legend_of(tree, mesh, colour)
-        rgb = crimson_to_yellow(legend[0], nice_limits(legend[0]))
+        limits = limits_of(colour, legend[0])
+        rgb = crimson_to_yellow(legend[0], limits)
         files = write_mesh(mesh, options.formats, stem, rgb)
         files |= write_clouds(clouds, options.cloud_formats, stem, colour, tree)
         if tree.branches:
             files |= write_tree_files(tree, stem, report)
     if options.pictures or options.turntable:
         with _timed(seconds, "picture"):
-            files |= _draw(mesh, legend, stem, options, report)
+            files |= _draw(mesh, legend, limits, stem, options, report)
     if (options.solver or options.volume_mesh) and tree.branches:
         with _timed(seconds, "solver"):
             own = mesh

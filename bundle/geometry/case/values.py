@@ -15,7 +15,7 @@ from bundle.geometry.surface import PointCloud, surface_cloud, voxel_cloud
 
 from .options import COLOURS
 
-__all__ = ["choose_colour", "cloud_rgb", "clouds_of", "legend_of", "values_at"]
+__all__ = ["choose_colour", "cloud_rgb", "clouds_of", "legend_of", "limits_of", "values_at"]
 
 
 def values_at(
@@ -88,7 +88,12 @@ def cloud_rgb(cloud: PointCloud, array: str, tree: Tree) -> np.ndarray:
     values = cloud.values[array]
     if array == COLOURS["branch"]:
         return branch_colors([branch.name for branch in tree.branches])[values]
-    return crimson_to_yellow(values, nice_limits(values))
+    return crimson_to_yellow(values, limits_of(array, values))
+
+
+def limits_of(array: str, values: np.ndarray) -> tuple[float, float]:
+    """Of the colours of an array: the values' own, but of a certainty always the same, even odds to sure."""
+    return (0.5, 1.0) if array == COLOURS["certainty"] else nice_limits(values)
 
 
 def legend_of(tree: Tree, mesh: pv.PolyData, colour: str) -> tuple[np.ndarray, str]:

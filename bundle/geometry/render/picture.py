@@ -97,19 +97,21 @@ def snapshot(
     legend: str,
     title: str = "",
     panel: tuple[int, int] = (640, 720),
+    limits: tuple[float, float] | None = None,
 ) -> str | None:
     """Write a PNG of `mesh` (RAS mm) from three sides at one scale, with sides, scale and colours named.
 
     Args:
-        values: (N,) at the vertices, coloured over their middle 96 % and named `legend`.
+        values: (N,) at the vertices, coloured and named `legend`.
         panel: width and height of one view in pixels.
+        limits: of the colours; default the values' middle 96 %.
 
     Returns:
         None, or the sentence that says why no picture was made (no OpenGL library).
     """
     if reason := why_no_pictures():
         return reason
-    limits = nice_limits(values)
+    limits = limits or nice_limits(values)
     rgb = crimson_to_yellow(values, limits)
     views = (ANTERIOR, LEFT, SUPERIOR)
     extents = [_extent_mm(mesh, view) for view in views]
@@ -153,6 +155,7 @@ def turntable(
     title: str = "",
     frames: int = 36,
     size: tuple[int, int] = (480, 480),
+    limits: tuple[float, float] | None = None,
 ) -> str | None:
     """Write an animated GIF of `mesh` (RAS mm) seen from all around, beginning in front, as by `snapshot`.
 
@@ -166,7 +169,7 @@ def turntable(
     middle = np.asarray(mesh.bounds).reshape(3, 2).mean(axis=1)
     width = 2 * float(np.hypot(*(points - middle)[:, :2].T).max())
     mm_per_pixel = 1.18 * max(width / size[0], float(np.ptp(points[:, 2])) / size[1])
-    limits = nice_limits(values)
+    limits = limits or nice_limits(values)
     rgb = crimson_to_yellow(values, limits)
     pictures = []
     for angle in 360 * np.arange(frames) / frames:
