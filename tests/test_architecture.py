@@ -129,7 +129,7 @@ def test_no_circle():
     done: set[str] = set()
 
     def visit(node: str, way: tuple[str, ...]) -> None:
-        assert node not in way, f"a circle: {' > '.join([*way[way.index(node) :], node])}"
+        assert node not in way, f"a circle: {' > '.join([*way[way.index(node):], node])}"
         if node not in done:
             for target in sorted(graph.get(node, ())):
                 visit(target, (*way, node))

@@ -12,8 +12,6 @@ of all sets, and judged on those of even number; what goes into configs/modes/na
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -37,10 +35,20 @@ from bundle.geometry.core import find_vessels
 from bundle.geometry.measure import BranchCertainty, evidence_of, name_branches
 from bundle.geometry.surface import smooth_surface, vessel_surface
 from bundle.metrics import line_of_branches
-from bundle.transforms import AdaptiveThresholdd, KeepTreesd, LoadCTAd
+from bundle.transforms import KeepTreesd, LoadCTAd
 
 from .common import RESULTS, Out, table, weights_line, write_results
-from .native import SETS, Steps, beside, said_in, scans_of, steps_of
+from .native import (
+    SETS,
+    Steps,
+    beside,
+    in_processes,
+    maps_on_scan,
+    said_in,
+    scans_of,
+    steps_of,
+    thresholded,
+)
 from .predictions import read_prediction, to_ras
 
 matplotlib.use("Agg")
@@ -52,16 +60,8 @@ NEAR_MM, SHARE = 1.5, 0.5  # of a branch that is real: so much of it lies so nea
 STEPS = (0.0, 0.5, 0.8, 0.9, 0.95, 1.0001)  # of the certainty
 PLAIN = 1e-4  # weight that keeps the certainty's numbers small
 PICTURE = "calibration.png"
-COLUMNS = (
-    "set",
-    "case",
-    "name",
-    "length_mm",
-    "lumen_probability",
-    "vein_probability",
-    "true_share",
-    "certainty",
-)
+EVIDENCE = ("length_mm", "lumen_probability", "vein_probability")
+COLUMNS = ("set", "case", "name", *EVIDENCE, "true_share", "certainty")
 
 
 @dataclass
@@ -85,12 +85,8 @@ def read_scan(job: tuple[str, int, dict[str, str], Path, Steps]) -> Scan:
     truth = json.loads(beside(item["label"], "truth.json").read_text())
     label = to_ras(LoadCTAd(["label"])({"label": item["label"]})["label"])
     said = read_prediction(path)
-    shape, mode = tuple(label.shape[1:]), steps.inverse["native"]
-    maps = {name: MetaTensor(said.on_scan(name, shape, mode)).copy_meta_from(label) for name in said.values}
-    maps["prob"] = maps.pop("lumen")
-    level = steps.native_threshold
-    data = maps | {"pred": AdaptiveThresholdd("pred", level, level, 1.0)({"pred": maps["prob"]})["pred"]}
-    mask = KeepTreesd("pred", steps.trees)(data)["pred"]
+    maps, level = maps_on_scan(said, label, steps.inverse["native"]), steps.native_threshold
+    mask = KeepTreesd("pred", steps.trees)(thresholded(maps, level, level, steps.threshold[2]))["pred"]
     probability = maps["prob"][0].numpy()
     vein = maps["vein"][0].numpy() if "vein" in maps else None
     case = truth.get("parameters", {}).get("seed", item["case"])
@@ -155,8 +151,7 @@ def fit_temperature(bins: np.ndarray) -> float:
 
 def features_of(rows: Sequence[dict[str, Any]]) -> np.ndarray:
     """(N, 4) for `BranchCertainty`."""
-    keys = ("length_mm", "lumen_probability", "vein_probability")
-    return np.array([BranchCertainty.features(*(row[key] for key in keys)) for row in rows])
+    return np.array([BranchCertainty.features(*(row[key] for key in EVIDENCE)) for row in rows])
 
 
 def is_real(row: dict[str, Any]) -> bool:
@@ -180,8 +175,7 @@ def fit_certainty(rows: Sequence[dict[str, Any]]) -> BranchCertainty:
 
 def with_certainty(rows: Sequence[dict[str, Any]], sure: BranchCertainty) -> list[dict[str, Any]]:
     """The rows with `certainty`."""
-    keys = ("length_mm", "lumen_probability", "vein_probability")
-    return [row | {"certainty": round(sure(*(row[key] for key in keys)), 3)} for row in rows]
+    return [row | {"certainty": round(sure(*(row[key] for key in EVIDENCE)), 3)} for row in rows]
 
 
 def area_under_curve(rows: Sequence[dict[str, Any]]) -> float:
@@ -310,12 +304,7 @@ def main(
         raise InputError(
             f"{source} has no predictions of these scans: make them with study.py native --predict."
         )
-    count = min(processes or os.cpu_count() or 1, len(jobs))
-    if count == 1:
-        scans = [read_scan(job) for job in tqdm(jobs, desc="scans")]
-    else:
-        with multiprocessing.get_context("spawn").Pool(count) as pool:
-            scans = list(tqdm(pool.imap(read_scan, jobs), desc="scans", total=len(jobs)))
+    scans = list(tqdm(in_processes(read_scan, jobs, processes), desc="scans", total=len(jobs)))
     text, rows, temperature, branch_steps = figures(scans, weights_line(native))
     out.mkdir(parents=True, exist_ok=True)
     draw(scans, temperature, branch_steps, out / PICTURE)

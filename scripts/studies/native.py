@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import cc3d
 import nibabel as nib
@@ -52,6 +52,7 @@ from .sets import study_set
 
 CONFIGS = {"default": ("inference.yaml",), "native": ("inference.yaml", "modes/native.yaml")}
 SETS = ("held-out", "shifted", "foreign")
+T = TypeVar("T")
 THRESHOLDS, VOLUMES_MM3 = (0.3, 0.4, 0.5), (30, 60, 100)
 MASK = ("dice", "hd95_mm", "assd_mm", "betti0_error", "betti1_error", "parts")
 FALSE = tuple(f"false_{name}_mm" for name in TISSUES)
@@ -145,29 +146,34 @@ def rules_for(steps: Steps) -> dict[str, Callable]:
     return rules | {"trees": KeepTreesd("pred", steps.trees)}
 
 
+def maps_on_scan(said: Prediction, label: MetaTensor, mode: str) -> dict[str, MetaTensor]:
+    """The lumen's probability as "prob" and the network's other outputs, on the label's grid."""
+    shape = tuple(label.shape[1:])
+    maps = {
+        output: MetaTensor(said.on_scan(output, shape, mode)).copy_meta_from(label) for output in said.values
+    }
+    return {"prob": maps.pop("lumen"), **maps}
+
+
+def thresholded(maps: dict[str, MetaTensor], *bounds: float) -> dict[str, MetaTensor]:
+    """The maps with the mask "pred" of `AdaptiveThresholdd`."""
+    return maps | {"pred": AdaptiveThresholdd("pred", *bounds)({"pred": maps["prob"]})["pred"]}
+
+
 def masks_of(
     name: str, said: Prediction, label: MetaTensor, steps: Steps
 ) -> Iterator[tuple[str, MetaTensor]]:
     """Masks on the label's grid, its axes in RAS, by method."""
-    shape = tuple(label.shape[1:])
-    maps = {
-        output: MetaTensor(said.on_scan(output, shape, steps.inverse[name])).copy_meta_from(label)
-        for output in said.values
-    }
-    maps["prob"] = maps.pop("lumen")
-
-    def mask(upper: float, lower: float | None = None) -> dict[str, MetaTensor]:
-        bounds = upper, upper if lower is None else lower, steps.threshold[2]
-        return maps | {"pred": AdaptiveThresholdd("pred", *bounds)({"pred": maps["prob"]})["pred"]}
-
+    maps, confident = maps_on_scan(said, label, steps.inverse[name]), steps.threshold[2]
     keep = KeepComponentsd("pred", steps.smallest_mm3)
     if name == "default":
-        yield name, keep(mask(*steps.threshold[:2]))["pred"]
+        yield name, keep(thresholded(maps, *steps.threshold))["pred"]
         return
     if not steps.compares_rules:
         for level in THRESHOLDS:
-            yield f"{name}, {level}, {steps.smallest_mm3:g} mm³", keep(mask(level))["pred"]
-    data = mask(steps.native_threshold)
+            mask = keep(thresholded(maps, level, level, confident))["pred"]
+            yield f"{name}, {level}, {steps.smallest_mm3:g} mm³", mask
+    data = thresholded(maps, steps.native_threshold, steps.native_threshold, confident)
     parts = KeepComponentsd("pred", 0)({"pred": data["pred"]})["pred"].meta["components"]
     for rule, apply in rules_for(steps).items():
         if steps.compares_rules or rule == "trees":
@@ -198,14 +204,14 @@ def measure_scan(job: tuple[str, dict[str, str], dict[str, Path], Steps]) -> lis
     return rows
 
 
-def in_processes(jobs: Sequence[Any], processes: int | None) -> Iterable[list[dict[str, Any]]]:
-    """`measure_scan` of every job, in fresh processes where there are several."""
+def in_processes(work: Callable[[Any], T], jobs: Sequence[Any], processes: int | None) -> Iterable[T]:
+    """`work` of every job, in their order, in fresh processes where there are several."""
     processes = min(processes or os.cpu_count() or 1, max(len(jobs), 1))
     if processes == 1:
-        yield from map(measure_scan, jobs)
+        yield from map(work, jobs)
         return
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        yield from pool.imap_unordered(measure_scan, jobs)
+        yield from pool.imap(work, jobs)
 
 
 def means_of(rows: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> list[dict[str, Any]]:
@@ -359,6 +365,7 @@ def measured(
                 jobs.append((which, item, files, steps))
     if not jobs:
         raise InputError(f"{folder} has no predictions of these scans: make them with --predict {folder}.")
-    rows = [row for of in tqdm(in_processes(jobs, processes), desc="scans", total=len(jobs)) for row in of]
+    of_scans = tqdm(in_processes(measure_scan, jobs, processes), desc="scans", total=len(jobs))
+    rows = [row for of in of_scans for row in of]
     methods = list(dict.fromkeys(row["method"] for row in rows))
     return sorted(rows, key=lambda row: (SETS.index(row["set"]), methods.index(row["method"]), row["case"]))

@@ -106,6 +106,7 @@ def test_run_ids_are_those_that_people_type(config, run_id):
 
 def load_config(name):
 
+
     return ConfigParser.load_config_file(CONFIGS / name)
 
 
