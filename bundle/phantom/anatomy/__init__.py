@@ -2,5 +2,6 @@
 
 from .chest import Chest, HeartFrame, mean_frame
 from .draw import draw_chest
+from .heart import on_wall
 
-__all__ = ["Chest", "HeartFrame", "draw_chest", "mean_frame"]
+__all__ = ["Chest", "HeartFrame", "draw_chest", "mean_frame", "on_wall"]

@@ -14,7 +14,7 @@ from bundle.phantom.core import fields as f
 
 from .chest import Chest, Organ
 
-__all__ = ["add_heart"]
+__all__ = ["add_heart", "on_wall"]
 
 
 def add_heart(rng, chest: Chest, p, rough, c: Contrast) -> None:
@@ -102,7 +102,9 @@ def add_heart(rng, chest: Chest, p, rough, c: Contrast) -> None:
     )
     chest.core = f.smooth_union(f.smooth_union(ventricles, f.union(la, ra), 12), f.union(aorta, trunk), 8)
     chest.aorta = aorta
-    chest.ostia = {name: _on_wall(chest, *ostium) for name, ostium in chest.ostia.items()}
+    for name, (start, toward) in chest.ostia.items():
+        turned = chest.to_patient.inv().apply(toward)
+        chest.ostia[name] = on_wall(chest, chest.to_scanner(start)[0], turned)
 
     atrial_wall, artery_wall = rng.uniform(1.2, 2.5), rng.uniform(1.0, 2.0)
     valve = f.union(
@@ -131,10 +133,9 @@ def add_heart(rng, chest: Chest, p, rough, c: Contrast) -> None:
         chest.organs.append(Organ("valve leaflets", valve, c.myocardium * 0.9))
 
 
-def _on_wall(chest: Chest, start, toward):
-    """March from the aortic axis to the wall; returns the point and direction in scanner coordinates."""
-    direction = chest.to_patient.inv().apply(toward)
-    line = chest.to_scanner(start)[0] + np.arange(0, 40, 0.25)[:, None] * direction
+def on_wall(chest: Chest, start: np.ndarray, toward: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where a line from the aorta's axis leaves the aorta, and its direction; scanner coordinates (mm)."""
+    line = start + np.arange(0, 40, 0.25)[:, None] * toward
     inside = f.sample(chest.aorta, chest.grid, line) < 0
     last = int(np.argmin(inside)) if not inside.all() else len(line) - 1
-    return line[max(last, 1)], direction
+    return line[max(last, 1)], toward

@@ -55,7 +55,7 @@ def shift_slabs(volume: torch.Tensor, moves: torch.Tensor, mode: str = "bilinear
 
 
 def acquire(image: torch.Tensor, batch, random) -> torch.Tensor:
-    """Blur, move and add noise to (B, Z, Y, X) HU."""
+    """Blur, move and add noise to (B, Z, Y, X) HU; then to the scanner's own voxels and back."""
     numbers = batch["numbers"].unbind(1)
     sigma2, motion, angle, strength, cutoff, ramp, gain, peak = (n.view(-1, 1, 1) for n in numbers)
     b, nz, ny, nx = image.shape
@@ -74,7 +74,12 @@ def acquire(image: torch.Tensor, batch, random) -> torch.Tensor:
     texture = texture / _rms(texture, nx)
     noise = torch.matmul(batch["noise_z"], white(random, (nz, ny * nx))).view(b, nz, ny, nx)
     noise = torch.fft.irfft2(torch.fft.rfft2(noise) * texture[:, None], s=(ny, nx))
-    return image + noise * (strength * batch["profile"])[:, None]
+    image = image + noise * (strength * batch["profile"])[:, None]
+    for k, crop in enumerate(batch["sampled"].tolist()):
+        z, y, x = (batch[f"sampling_{axis}"][k] for axis in "zyx")
+        seen = torch.matmul(y, torch.matmul(image[crop], x.T))
+        image[crop] = torch.matmul(z, seen.view(nz, -1)).view(nz, ny, nx)
+    return image
 
 
 def _frequencies(spacing: torch.Tensor, ny: int, nx: int):

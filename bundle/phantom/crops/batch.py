@@ -55,17 +55,21 @@ def stack_plans(plans: Sequence[CropPlan]) -> Batch:
         "centreline": joined(p.centreline + b * int(np.prod(shape)) for b, p in enumerate(plans)),
         "seed": np.array([p.seed for p in plans]),
         "shifted": np.flatnonzero([p.scan.moves.any() for p in plans]),
+        "sampled": np.flatnonzero([p.scan.sampling is not None for p in plans]),
     }
     for name in ("numbers", "moving", "blur_z", "noise_z", "profile", "moves"):
         arrays[name] = np.stack([getattr(p.scan, name) for p in plans])
+    sampled = [plans[k].scan.sampling for k in arrays["sampled"]]
     for k, axis in enumerate("zyx"):
+        size = shape[2 - k]
+        arrays[f"sampling_{axis}"] = np.array([s[k] for s in sampled], np.float32).reshape(-1, size, size)
         arrays[f"hat_{axis}"] = np.stack(
             [np.pad(p.hats[k], ((0, 0), (0, coarse[k] - p.hats[k].shape[1]))) for p in plans]
         )
     return {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
 
 
-HOST = ("shape", "organ_start", "group_start", "seed", "shifted")
+HOST = ("shape", "organ_start", "group_start", "seed", "shifted", "sampled")
 """What the renderer reads on the CPU, so that it never waits for the device."""
 
 

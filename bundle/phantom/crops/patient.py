@@ -17,8 +17,9 @@ from bundle.phantom.core import draw_contrast
 from bundle.phantom.scanner import draw_protocol
 from bundle.phantom.vessels import STEP, Branch, add_disease, draw_coronaries, draw_lookalikes
 
+from .grafts import bypass_grafts
 from .tissue import KINDS, SLOT, decode, symbolic_contrast
-from .variants import more_branches, occluded, other_dominance
+from .variants import more_branches, occluded, other_dominance, other_ostia
 from .veins import more_veins
 
 QUANTUM_MM = 0.05
@@ -27,8 +28,8 @@ QUANTUM_MM = 0.05
 GROUPS = ("look-alike", "vein", "wall", "lumen", "calcium", "metal")
 """Sets of tubes in painting order; within a set overlaps count once."""
 
-# Random streams of look-alikes, additional veins, variants of the tree, its dominance.
-_CLOSE, _EXTRA, _VARIANT, _DOMINANCE = 2, 3, 4, 5
+# Random streams of look-alikes, additional veins, variants of the tree, its dominance, its ostia, grafts.
+_CLOSE, _EXTRA, _VARIANT, _DOMINANCE, _OSTIA, _GRAFTS = range(2, 8)
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Patient:
         low, high: (3,) corners of the scan: crops lie within.
         heart: (2, 3) corners of the heart's box within the scan.
         svc: (3,) where dense contrast comes in: the source of streaks.
-        ostia: (2, 3) left and right.
+        ostia: (2, 3) left and right; (3, 3) where the circumflex has its own.
         nodes: (N, 5) float32: x, y, z, radius, note (see `KINDS`).
         tube_start: (T + 1,) int32: nodes of tube t are tube_start[t] to tube_start[t + 1].
         tube_group: (T,) uint8 index in `GROUPS`.
@@ -89,8 +90,9 @@ def draw_patient(seed: int, *, variants: bool = True, extra_veins: bool = True) 
 
     Args:
         seed: non-negative integer.
-        variants: half of the patients have more branches than the whole phantom, and then lesions of their
-            own; one in eight has an occlusion, and in a quarter the dominance is not the right one's.
+        variants: the ostia lie elsewhere; half of the patients have more branches than the whole phantom, and
+            then lesions of their own; one in eight has an occlusion, one in twenty bypass grafts, and in a
+            quarter the dominance is not the right one's.
         extra_veins: up to four more cardiac veins over the ventricles, and an anterior one that crosses the
             right coronary, as real scans show beside the few of a whole phantom.
     """
@@ -100,6 +102,8 @@ def draw_patient(seed: int, *, variants: bool = True, extra_veins: bool = True) 
     extent = protocol.extent()
     chest = draw_chest(stream, extent, contrast)
     dominance = other_dominance(np.random.default_rng([seed, _DOMINANCE])) if variants else None
+    if variants:
+        other_ostia(np.random.default_rng([seed, _OSTIA]), chest)
     tree = draw_coronaries(stream, chest, dominance)
     variant = np.random.default_rng([seed, _VARIANT])
     if variants:
@@ -114,6 +118,9 @@ def draw_patient(seed: int, *, variants: bool = True, extra_veins: bool = True) 
     more = more_veins(np.random.default_rng([seed, _EXTRA]), chest) if extra_veins else []
     for points, radius in tree.veins + more:
         tubes.add("vein", points, radius, KINDS.index("vein"), close.uniform(0.85, 1.1))
+    grafts = bypass_grafts(np.random.default_rng([seed, _GRAFTS]), chest, tree) if variants else []
+    for points, radius in grafts:
+        tubes.add("look-alike", points, radius, KINDS.index("aorta"), close.uniform(0.9, 1.0))
     closed = occluded(variant, tree) if variants else {}
     for branch in tree.branches:
         tubes.add_branch(branch, tree.distance_to_origin(branch), closed.get(branch.name))
@@ -135,7 +142,7 @@ def draw_patient(seed: int, *, variants: bool = True, extra_veins: bool = True) 
         high=high,
         heart=heart,
         svc=chest.to_scanner(np.array([55.0, -8.0, 60.0]))[0],
-        ostia=np.array([chest.ostia[side][0] for side in ("left", "right")]),
+        ostia=np.array([point for point, _ in chest.ostia.values()]),
         **tubes.packed(),
     )
 

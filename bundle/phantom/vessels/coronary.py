@@ -40,18 +40,21 @@ def _left_tree(rng, m: TreeMaker, dominance: str) -> None:
     whole = m.main_course(courses, lm_radius, m.stem("left"), dip=rng.random() < 0.2)
     n = int(lm_length / STEP)
     whole = m.trim(whole, lm_length + size * np.clip(rng.normal(109.5, 14.5), 75, 150))
-    lm, lad = whole[: n + 1], whole[n:]
-    m.add("LM", None, lm, np.full(len(lm), lm_radius))
-    lad = m.add("LAD", "LM", lad, m.main_profile("LAD", STEP * (len(lad) - 1)))
+    apart = "circumflex" in m.chest.ostia
+    lm, lad = whole[: n + 1], whole if apart else whole[n:]
+    if not apart:
+        m.add("LM", None, lm, np.full(len(lm), lm_radius))
+    lad = m.add("LAD", None if apart else "LM", lad, m.main_profile("LAD", STEP * (len(lad) - 1)))
     ring = [(-5, 126), (-7, 150), (-8, 176), (-8, 202)]
     length = size * np.clip(rng.normal(66.3, 11.6), 35, 100)
     factor = 0.98
     if dominance != "right":
         ring += [(-8, 228), (-7, 255)] + ([(-4, 276), (14, 275), (40, 274)] if dominance == "left" else [])
         length, factor = length + (85 if dominance == "left" else 40), 1.2 if dominance == "left" else 1.05
-    lcx = m.main_course(ring, 1.6, m.leave(lm, len(lm) - 1, ring[0], lm_radius + 1.6, (35, 62)), length)
-    lcx = m.add("LCx", "LM", lcx, m.main_profile("LCx", STEP * (len(lcx) - 1), factor))
-    if rng.random() < 0.3:
+    start = m.stem("circumflex") if apart else m.leave(lm, n, ring[0], lm_radius + 1.6, (35, 62))
+    lcx = m.main_course(ring, 1.6, start, length)
+    lcx = m.add("LCx", lad.parent, lcx, m.main_profile("LCx", STEP * (len(lcx) - 1), factor))
+    if rng.random() < 0.3 and not apart:
         controls = [(8, 116), (26, 126), (46, 134)]
         points, clear = m.lay(controls, 1.1, start=m.leave(lm, len(lm) - 1, controls[1], lm_radius, (25, 70)))
         if clear * STEP > SHORTEST:

@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundle.phantom import make_phantom
-from bundle.phantom.crops import CropStream, Patient, draw_patient, render, stream, variants
+from bundle.phantom.anatomy import draw_chest
+from bundle.phantom.core import Grid, draw_contrast, fields
+from bundle.phantom.crops import CropStream, Patient, draw_patient, grafts, render, stream, variants
 from bundle.phantom.crops import patient as patients
 from bundle.phantom.crops.patient import GROUPS
-from bundle.phantom.vessels import STEP, Branch, Coronaries
+from bundle.phantom.crops.tissue import SLOT
+from bundle.phantom.vessels import STEP, Branch, Coronaries, draw_coronaries
 
 SEED = 5_000_002
 
@@ -77,6 +80,7 @@ def test_variants_have_more_branches_that_stand_on_the_tree(monkeypatch):
 
 
 def test_an_occlusion_is_a_piece_of_wall_without_lumen(monkeypatch):
+    monkeypatch.setattr(patients, "other_ostia", lambda rng, chest: None)
     monkeypatch.setattr(variants, "OCCLUDED", 1.0)
     monkeypatch.setattr(variants, "RICH", 0.0)
     monkeypatch.setattr(variants, "DOMINANT", 0.0)
@@ -112,6 +116,60 @@ def test_a_left_dominant_circumflex_is_twice_as_long(monkeypatch):
         monkeypatch.setattr(patients, "other_dominance", lambda rng, name=chosen: name)
         circumflex.append(len(lumen_tubes(draw_patient(SEED))[2]))  # after left main and LAD
     assert circumflex[1] > 1.5 * circumflex[0]
+
+
+@pytest.fixture
+def chest():
+    return draw_chest(
+        np.random.default_rng(0),
+        Grid(np.zeros(3), np.ones(3), (256, 256, 192)),
+        draw_contrast(np.random.default_rng(1)),
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_moved_ostia_lie_on_the_wall_of_the_aorta(chest, seed, monkeypatch):
+    monkeypatch.setattr(variants, "APART", 1.0)
+    chest.ostia, before = dict(chest.ostia), dict(chest.ostia)
+    variants.other_ostia(np.random.default_rng(seed), chest)
+    assert list(chest.ostia) == ["left", "right", "circumflex"]
+    for side, (point, out) in chest.ostia.items():
+        steps = point + np.array([[-1.5], [1.5]]) * out
+        within, outside = fields.sample(chest.aorta, chest.grid, steps)
+        assert within < 0 < outside and np.linalg.norm(out) == pytest.approx(1)
+        if side in before:
+            assert out @ before[side][1] > np.cos(np.radians(31))
+    apart = np.linalg.norm(chest.ostia["left"][0] - chest.ostia["circumflex"][0])
+    assert 3 < apart < 15
+
+
+def test_without_a_left_main_both_its_branches_begin_at_the_aorta(chest, monkeypatch):
+    monkeypatch.setattr(variants, "APART", 1.0)
+    variants.other_ostia(np.random.default_rng(0), chest)
+    tree = draw_coronaries(np.random.default_rng(2), chest)
+    first = {b.name: b for b in tree.branches if b.parent is None}
+    assert list(first) == ["LAD", "LCx", "RCA"]
+    for name, ostium in {"LAD": "left", "LCx": "circumflex", "RCA": "right"}.items():
+        assert np.linalg.norm(first[name].points - chest.ostia[ostium][0], axis=1).min() < 1
+        assert (fields.sample(chest.aorta, chest.grid, first[name].points[20:]) > 0).all()
+
+
+def test_a_graft_runs_from_the_aorta_to_a_coronary_and_is_no_label(monkeypatch):
+    monkeypatch.setattr(variants, "OCCLUDED", 0.0)
+    plain = draw_patient(SEED)
+    monkeypatch.setattr(grafts, "GRAFTED", 1.0)
+    patient = draw_patient(SEED)
+    np.testing.assert_array_equal(*(p.nodes[p.tube_nodes("lumen")] for p in (plain, patient)))
+    tubes, more = (np.split(p.nodes, p.tube_start[1:-1]) for p in (plain, patient))
+    known = {tube.tobytes() for tube in tubes}
+    new = [tube for tube in more if tube.tobytes() not in known]
+    assert 1 <= len(new) <= 3
+    lumen = patient.nodes[patient.tube_nodes("lumen"), :3]
+    at = np.rint((np.array([tube[0, :3] for tube in new]) - patient.origin) / patient.step).astype(int)
+    aorta = patient.distance[list(patient.organs).index(SLOT["aorta"])]
+    for tube, (x, y, z) in zip(new, at):
+        assert np.linalg.norm(lumen - tube[-1, :3], axis=1).min() < 0.5
+        assert aorta[z, y, x] < 0
 
 
 def test_a_patient_that_cannot_be_drawn_is_named(monkeypatch):

@@ -5,12 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bundle.phantom.anatomy import draw_chest
 from bundle.phantom.core import Grid, draw_contrast
 from bundle.phantom.crops import draw_patient, draw_plan, make_plan, render, stack_plans
 from bundle.phantom.crops.patient import GROUPS, Patient
-from bundle.phantom.crops.scan import scan_of
+from bundle.phantom.crops.scan import resampling, scan_of
 from bundle.phantom.crops.segments import segments_near
 from bundle.phantom.crops.tissue import KINDS, ORGANS, SLOT, node_hu, physical
 from bundle.phantom.scanner import acquire, draw_protocol, paint_organs, paint_vessels
@@ -192,3 +194,40 @@ def test_a_crop_of_the_wrong_size_is_refused(patient):
     grid = Grid(np.zeros(3), np.full(3, 0.5), (30, 32, 32))
     with pytest.raises(ValueError, match="multiples of 8"):
         make_plan(patient, grid, np.zeros(1), np.zeros(1), np.zeros(1), scan=None)
+
+
+@given(st.integers(16, 96), st.floats(0.4, 0.6), st.floats(0.3, 2.0))
+def test_coarser_voxels_keep_means_and_slopes_and_lose_detail(count, spacing, voxel):
+    matrix = resampling(count, spacing, voxel)
+    np.testing.assert_allclose(matrix.sum(1), 1, atol=1e-5)
+    at = np.arange(count) * spacing
+    inner = (at > voxel) & (at < at[-1] - voxel)
+    np.testing.assert_allclose((matrix @ at)[inner], at[inner], atol=1e-3)
+    alternating = (-1.0) ** np.arange(count)
+    left = np.abs(matrix @ alternating)[inner]
+    if voxel <= spacing:
+        np.testing.assert_array_equal(matrix, np.eye(count))
+    elif voxel > 3 * spacing:
+        assert left.max(initial=0) < 0.5
+
+
+def test_a_scanner_with_coarse_voxels_shows_the_same_vessel_blunter(patient):
+    grid = Grid(patient.ostia[0] - 16, np.full(3, 0.5), (64, 64, 64))
+    rng = np.random.default_rng(0)
+    contrast, hu, texture = physical(rng)
+    values = node_hu(contrast, patient.node_kind, patient.nodes[:, 4])
+    plans = []
+    for voxel in (None, np.array([1.5, 1.5, 1.5])):
+        scan = dataclasses.replace(sharp_scan(grid))
+        if voxel is not None:
+            scan.sampling = tuple(resampling(64, 0.5, v) for v in voxel)
+        plans.append(
+            make_plan(patient, grid, hu[patient.organs], 0 * texture[patient.organs], values, scan=scan)
+        )
+    crops = render(stack_plans(plans))
+    fine, coarse = crops.image[:, 0]
+    assert torch.equal(crops.share[0], crops.share[1])
+    assert float((fine - coarse).abs().max()) > 100
+    assert float(fine.mean()) == pytest.approx(float(coarse.mean()), abs=5)
+    slope = [float(image.diff(dim=0).abs().max()) for image in (fine, coarse)]
+    assert slope[1] < 0.6 * slope[0]
