@@ -150,6 +150,8 @@ def main(
         print(_line(report))
         for warning in report["warnings"]:
             print(f"  note: {warning}")
+        if volume_mesh and not report["empty"] and "volume_mesh" not in report:
+            failures.append(f"{path}: the volume mesh that was asked for could not be made (see the notes)")
     if image is not None and not failures:
         try:
             print(f"reformations: {', '.join(reformations(image, masks[0], out))}")

@@ -46,7 +46,7 @@ def with_examples(text: str) -> str:
 def run(command: Callable | typer.Typer, about: str, arguments: Sequence[str] | None = None) -> None:
     """Be the command line of a script, whose docstring is `about`; ends with SystemExit.
 
-    An `InputError`, however deep it was raised, ends the script with its sentence and exit code 1.
+    An `InputError`, however deep it was raised, ends the script with its sentence and its exit code.
 
     Example:
         >>> run(main, __doc__, ["--count", "3"])  # doctest: +SKIP
@@ -61,7 +61,8 @@ def run(command: Callable | typer.Typer, about: str, arguments: Sequence[str] | 
         found = find_input_error(error)
         if found is None:
             raise
-        raise SystemExit(f"error: {found}") from None
+        print(f"error: {found}", file=sys.stderr)
+        raise SystemExit(found.exit_code) from None
 
 
 def settings(pairs: Sequence[str] | None, *configs: str | Path) -> dict[str, Any]:

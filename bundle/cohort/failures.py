@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bundle.common.errors import InputError, find_input_error
+from bundle.common.errors import RunFailed, find_input_error
 from bundle.common.processes import gathered
 
 __all__ = ["FailureLog"]
@@ -62,11 +62,11 @@ class FailureLog:
             where: a file that lists all cases, named in the sentence.
 
         Raises:
-            InputError: a case failed, so that the exit code says it; the results of the others stand.
+            RunFailed: a case failed, so that the exit code says it; the results of the others stand.
         """
         failed = gathered(self.entries)
         if failed:
             total = max(len(self.images), len(failed))
             counts = f"{len(failed)} of {total} {'case' if total == 1 else 'cases'} failed"
             see = "" if where is None else f"; see {where}"
-            raise InputError(f"{counts}, first '{failed[0]['case']}': {failed[0]['reason']}{see}")
+            raise RunFailed(f"{counts}, first '{failed[0]['case']}': {failed[0]['reason']}{see}")

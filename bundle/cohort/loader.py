@@ -45,6 +45,7 @@ class CaseLoader:
     Attributes:
         kept: the reports of the cases that were left out as finished in the run so far, by their name.
         failures: the cases that failed in the run so far; emptied when a new run over the cases begins.
+        remarks: sentences about a case, by its name, from what is made of it after the network.
     """
 
     def __init__(self, dataset: Dataset, records: CaseRecords | None = None) -> None:
@@ -55,9 +56,11 @@ class CaseLoader:
         self.records = records
         self.kept: dict[str, dict[str, Any]] = {}
         self.failures = FailureLog()
+        self.remarks: dict[str, list[str]] = {}
 
     def __iter__(self) -> Iterator[Any]:
         self.kept.clear()
+        self.remarks.clear()
         self.failures.begin({item["case"]: item["image"] for item in self.dataset.data})
         # One thread: two cases in memory, the one in work and the next, are what a small machine can hold.
         pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="case-loader")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TypeVar
 
-__all__ = ["InputError", "find_cause", "find_input_error", "plain_errors"]
+__all__ = ["InputError", "RunFailed", "find_cause", "find_input_error", "plain_errors"]
 
 Cause = TypeVar("Cause", bound=BaseException)
 
@@ -17,7 +17,18 @@ class InputError(ValueError):
 
     The message is one sentence for a person: it names the file or folder, says what is wrong with it and
     what would be right.
+
+    Attributes:
+        exit_code: of a program that it ends.
     """
+
+    exit_code = 2
+
+
+class RunFailed(InputError):
+    """What was typed is right, and the run failed on what it met: on a case, or on a full disk."""
+
+    exit_code = 1
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -54,13 +65,14 @@ def _show(kind: type[BaseException], error: BaseException, trace: TracebackType 
         _previous_hook(kind, error, trace)
     else:
         print(f"error: {found}", file=sys.stderr)
+        raise SystemExit(found.exit_code)  # of a hook, the interpreter takes it as the program's own
 
 
 _previous_hook = sys.__excepthook__
 
 
 def plain_errors() -> None:
-    """End a run that fails on its input with ``error: <sentence>`` on stderr, exit code 1, no traceback.
+    """End a run that fails on its input with ``error: <sentence>`` on stderr and its exit code, no traceback.
 
     Every other exception goes to the hook that was installed before. Calling it again changes nothing.
     """

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bundle.common.errors import InputError
+from bundle.common.errors import RunFailed
 
 __all__ = ["UNFINISHED", "plain_values", "replacing", "sha256_of", "write_json", "write_text"]
 
@@ -31,7 +31,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     A kill, or a machine that goes down, leaves the old file or the new one, never a part of it.
 
     Raises:
-        InputError: the disk is full.
+        RunFailed: the disk is full.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        raise InputError(
+        raise RunFailed(
             f"the disk is full: {path.name} could not be written; free some space for '{path.parent}' and "
             "run again"
         ) from error

@@ -35,7 +35,7 @@ def make_app(app: Path, bundle_root: Path, prefix: Path = Path(sys.prefix)) -> P
 
     Raises:
         FileNotFoundError: MONAI Label's app is not in the environment, or the weights not in the bundle.
-        InputError: the disk is full.
+        RunFailed: the disk is full.
     """
     others = shutil.ignore_patterns("__pycache__", "main.py")
     shutil.copytree(prefix / _APP, app, dirs_exist_ok=True, ignore=others)

@@ -98,6 +98,6 @@ def slow(*values):
 def test_typed_in_a_terminal_it_is_one_line_and_nothing_is_written(arguments, sentence, tmp_path):
     command = [sys.executable, "-m", "monai.bundle", "run", *arguments, "--bundle_root", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.returncode == 2 and "Traceback" not in done.stderr
     assert sentence in done.stderr.strip().splitlines()[-1]
     assert list(tmp_path.iterdir()) == []

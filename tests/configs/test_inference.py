@@ -62,6 +62,20 @@ def test_every_case_gets_its_files(tmp_path, weights):
     assert list(table(tmp_path / "eval" / "summary.csv")) == ["1", "2"]
 
 
+def test_what_the_geometry_doubts_stands_in_the_summary_too(tmp_path, weights, capsys):
+    item = tube_case(tmp_path / "data", "a")
+    keys = {"geometry#volume_mesh": True, "geometry#solver": True, "geometry#min_part_mm3": 0.0}
+    reports, rows = [], []
+    for again in range(2):  # the second run keeps the case
+        workflow(item["image"], tmp_path / "eval", weights, **keys).run()
+        reports.append(json.loads((tmp_path / "eval" / "a" / "a.json").read_text()))
+        rows.append(table(tmp_path / "eval" / "summary.csv")["a"])
+        assert rows[again]["warnings"] == "; ".join(reports[again]["warnings"])
+    own = set(reports[0]["warnings"]) - set(reports[0]["scan"]["warnings"])
+    assert own and rows[1]["kept"] == "yes"
+    assert all(sentence in capsys.readouterr().out for sentence in list(own)[:1])
+
+
 def test_the_same_scan_gives_the_same_files(tmp_path, weights):
     item = tube_case(tmp_path / "data", "a", shape=(24, 24, 16))
     for out in ("one", "two"):

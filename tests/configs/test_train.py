@@ -101,7 +101,7 @@ def test_it_starts_from_given_weights(imagecas_dir, tmp_path):
 def test_weights_of_another_architecture_end_the_run_in_one_sentence(imagecas_dir, tmp_path):
     save_weights(ResUNet3D(channels=(8, 16)), tmp_path / "other.pt")
     done = run(dataset_dir=imagecas_dir, output_dir=tmp_path / "run", init_weights=tmp_path / "other.pt")
-    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "error: " in done.stderr and "other.pt holds the weights of another architecture" in done.stderr
 
 

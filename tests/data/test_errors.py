@@ -29,11 +29,16 @@ except InputError as error:
 
 
 @pytest.mark.parametrize("body", ["raise InputError(\"'a.nii.gz' is empty: copy it again\")", WRAPPED])
-def test_bad_input_is_one_line_and_exit_code_1(body):
+def test_bad_input_is_one_line_and_exit_code_2(body):
     done = run(body)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr == "error: 'a.nii.gz' is empty: copy it again\n"
     assert done.stdout == ""
+
+
+def test_cases_that_failed_are_exit_code_1():
+    done = run("raise bundle.common.errors.RunFailed('1 of 2 cases failed')")
+    assert (done.returncode, done.stderr) == (1, "error: 1 of 2 cases failed\n")
 
 
 def test_other_exceptions_keep_their_traceback():

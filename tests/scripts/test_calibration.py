@@ -73,5 +73,5 @@ def test_the_page_of_two_scans_whose_labels_were_predicted(tmp_path):
 def test_without_predictions_it_says_how_to_make_them(tmp_path, capsys):
     write_imagecas([SEEDS["test"]], tmp_path / "data", shape=(64, 64, 32), processes=1)
     words = ("--data", tmp_path / "data", "--of", "held-out", "--count", 1, "--out", tmp_path)
-    assert study("calibration", *words, "--from", tmp_path) == 1
+    assert study("calibration", *words, "--from", tmp_path) == 2
     assert "study.py native --predict" in capsys.readouterr().err

@@ -63,7 +63,7 @@ def test_bad_input_ends_in_its_sentence(capsys):
         except InputError as error:
             raise RuntimeError("in a transform") from error
 
-    assert call(main, "x.txt") == 1
+    assert call(main, "x.txt") == 2
     assert capsys.readouterr().err == "error: x.txt is no scan\n"
 
 
@@ -102,6 +102,6 @@ def test_a_mistyped_setting_is_refused(pair, words):
 
 
 def test_a_study_refuses_a_mistyped_setting_before_it_makes_anything(tmp_path, capsys):
-    assert study("accuracy", "--data", tmp_path / "data", "--set", "spatial_sise=[32,32,16]") == 1
+    assert study("accuracy", "--data", tmp_path / "data", "--set", "spatial_sise=[32,32,16]") == 2
     assert "did you mean spatial_size" in capsys.readouterr().err
     assert not (tmp_path / "data").exists()

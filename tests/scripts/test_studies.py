@@ -70,7 +70,7 @@ def test_geometry_scans(phantoms, tmp_path):
 
 def test_postprocessing(phantoms, tmp_path, capsys):
     words = ("--count", 1, "--data", phantoms / "validation", "--out", tmp_path, *SMALL)
-    assert study("postprocessing", *words) == 1  # so coarse a grid leaves nothing to choose
+    assert study("postprocessing", *words) == 2  # so coarse a grid leaves nothing to choose
     assert "no setting keeps the rule" in capsys.readouterr().err
     assert len(rows_of(tmp_path / "postprocessing.csv")) == 2 * 2 * 8 * 5
 
@@ -131,7 +131,7 @@ def test_native(phantoms, tmp_path):
 
 def test_native_without_predictions_says_how_to_make_them(phantoms, tmp_path, capsys):
     words = ("--count", 1, "--data", phantoms / "test", "--out", tmp_path, "--from", tmp_path)
-    assert study("native", *words) == 1
+    assert study("native", *words) == 2
     assert "make them with --predict" in capsys.readouterr().err
 
 
@@ -208,7 +208,7 @@ def test_volume_mesh(tmp_path):
 
 @pytest.mark.skipif(why_no_mesher() is None, reason="gmsh is installed here")
 def test_volume_mesh_without_gmsh_is_a_sentence(tmp_path, capsys):
-    assert study("volume_mesh", "--out", tmp_path) == 1
+    assert study("volume_mesh", "--out", tmp_path) == 2
     assert "[mesher]" in capsys.readouterr().err
 
 
@@ -271,7 +271,7 @@ def test_speed_on_two_processes(tmp_path):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_speed_of_the_network_needs_a_gpu(tmp_path, capsys):
-    assert study("speed", "network", "--out", tmp_path) == 1
+    assert study("speed", "network", "--out", tmp_path) == 2
     assert "no CUDA device" in capsys.readouterr().err
 
 
@@ -296,7 +296,7 @@ def test_an_overlay_shows_the_outline(tmp_path, capsys):
 
 
 def test_without_a_server_the_label_study_says_so(tmp_path, capsys):
-    assert study("label", "scan", "--url", "http://127.0.0.1:9", "--out", tmp_path) == 1
+    assert study("label", "scan", "--url", "http://127.0.0.1:9", "--out", tmp_path) == 2
     assert "start it with make label" in capsys.readouterr().err
 
 

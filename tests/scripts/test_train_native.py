@@ -97,5 +97,5 @@ def test_a_run_starts_from_weights_with_one_level_less(run_dir, tmp_path, capsys
 )
 def test_what_cannot_be_is_a_sentence(run_dir, tmp_path, capsys, arguments, sentence):
     words = [word.format(run=run_dir) for word in arguments]
-    assert train(tmp_path / "new", *words) == 1
+    assert train(tmp_path / "new", *words) == 2
     assert sentence in " ".join(capsys.readouterr().err.split())

@@ -20,6 +20,7 @@ from bundle.geometry.surface import decimate, largest_part, smooth_surface, to_e
 
 from .files import remove_stale, write_clouds, write_mesh, write_solver, write_tree_files
 from .options import ExportOptions
+from .plausible import SEARCHED_ML, doubts_about_size, doubts_about_tree
 from .values import choose_colour, clouds_of, legend_of, limits_of, values_at
 
 __all__ = ["export_case"]
@@ -145,8 +146,10 @@ def export_case(
             arteries = without_aorta(vessels)
             if arteries.aorta_wall is not None:
                 report["warnings"].append("the mask holds a vessel wider than 12 mm, taken for the aorta")
-            tree = name_branches(vessel_tree(arteries, raw if options.smoothing == "laplacian" else wall))
-            report["warnings"] += tree.warnings
+            report["warnings"] += doubts_about_size(arteries)
+            if arteries.volume_mm3 / 1000 <= SEARCHED_ML:
+                tree = name_branches(vessel_tree(arteries, raw if options.smoothing == "laplacian" else wall))
+            report["warnings"] += tree.warnings + doubts_about_tree(tree)
             lesions = find_stenoses(tree, float(voxel_size_mm(affine).mean()))
             report["centerline_length_mm"] = round(sum(s.length_mm for s in tree.segments), 2)
             maps = {"lumen": probability, "vein": vein}

@@ -23,6 +23,10 @@ def _as_volume(array: np.ndarray) -> np.ndarray:
     return array
 
 
+_MOST_LABELS, _SHARE = 256, 0.5
+"""More labels than these, in more than this part of the volume, are the intensities of a scan."""
+
+
 def read_mask(
     array: np.ndarray, label: int | None = None, threshold: float = 0.5
 ) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
@@ -37,7 +41,7 @@ def read_mask(
         mask (X, Y, Z) bool; the probability as float32, or None for labels; sentences to tell the user.
 
     Raises:
-        ValueError: not a volume, fractions outside 0..1, or a label that is not there.
+        ValueError: not a volume, fractions outside 0..1, a label that is not there, or a scan.
 
     Example:
         >>> lumen, probability, remarks = read_mask(np.array([[[0, 1, 2]]]), label=2)
@@ -61,6 +65,11 @@ def read_mask(
         return probability >= threshold, probability, [f"read as a probability, lumen from {threshold:g}"]
     labels = np.unique(array)
     found = [int(v) for v in labels[labels != 0]]
+    if len(found) > _MOST_LABELS and np.count_nonzero(array) > _SHARE * array.size:
+        raise ValueError(
+            f"this is a scan and not a mask: it holds {len(found)} different values from {found[0]} to "
+            f"{found[-1]}; give the segmentation made of it"
+        )
     if label is not None:
         if found and label not in found:
             raise ValueError(f"label {label} is not in the mask; it holds {_listed(found)}")

@@ -37,6 +37,7 @@ class GeometryExport:
     Attributes:
         results: report of every finished case by its name, in the order of the run.
         failures: failed cases, of this handler alone where the engine has no `CaseLoader`.
+        remarks: the geometry's warnings by case, those of the `CaseLoader` where there is one.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class GeometryExport:
         self.stamp = None if records is None else records.stamp
         self.results: dict[str, dict] = {}
         self.failures = FailureLog()
+        self.remarks: dict[str, list[str]] = {}
         self._places = BoundedSemaphore(WAITING + 1)
         self._pool: ThreadPoolExecutor | None = None
 
@@ -65,7 +67,9 @@ class GeometryExport:
     def start(self, engine: Engine) -> None:
         """Forget the cases of an earlier run."""
         self.results = {}
-        self.failures = getattr(getattr(engine, "data_loader", None), "failures", self.failures)
+        loader = getattr(engine, "data_loader", None)
+        self.failures = getattr(loader, "failures", self.failures)
+        self.remarks = getattr(loader, "remarks", {})
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="geometry")
 
     def __call__(self, engine: Engine) -> None:
@@ -78,7 +82,8 @@ class GeometryExport:
     def _export(self, case: str, geometry: CaseGeometry) -> None:
         try:
             about = (self.provenance, self.options, self.stamp)
-            self.results[case] = write_geometry(geometry, self.output_dir, case, *about)
+            self.results[case] = report = write_geometry(geometry, self.output_dir, case, *about)
+            self.remarks[case] = report["warnings"][len(geometry.scan["warnings"]) :]
         except Exception as error:  # one broken case must not take the cohort with it
             is_sentence = isinstance(error, ValueError)  # the geometry's own, about the mask
             self.failures.note(case, InputError(str(error)) if is_sentence else error)

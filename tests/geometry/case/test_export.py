@@ -10,6 +10,8 @@ from shapes import scan, torus, tube
 from bundle.geometry.case.export import export_case
 from bundle.geometry.case.files import SUFFIXES
 from bundle.geometry.case.options import CLOUD_FORMATS, COLOURS, FORMATS, ExportOptions
+from bundle.geometry.case.plausible import MOST_BRANCHES, doubts_about_tree
+from bundle.geometry.core import Branch, Tree
 from bundle.geometry.measure import BranchCertainty
 from bundle.geometry.render.opengl import why_no_pictures
 from bundle.geometry.solver.tetrahedra import why_no_mesher
@@ -245,3 +247,37 @@ def test_a_switch_is_read_as_a_command_line_gives_it():
     assert ExportOptions(pictures="false").pictures is False
     with pytest.raises(ValueError, match="pictures is 'maybe'; it must be true or false"):
         ExportOptions(pictures="maybe")
+
+
+def box(shape, *sizes):
+    """A mask at 2 mm whose boxes of these sizes (voxels) lie apart."""
+    mask, at = np.zeros(shape, np.uint8), 2
+    for size in sizes:
+        mask[at : at + size[0], 2 : 2 + size[1], 2 : 2 + size[2]] = 1
+        at += size[0] + 2
+    return mask, np.diag([2.0, 2.0, 2.0, 1.0])
+
+
+def sheets(count):
+    """Flat boxes of 4 mm, none of them wide enough for an aorta: `count` times 12.8 mL."""
+    return box((4 * count + 4, 44, 24), *[(2, 40, 20)] * count)
+
+
+def test_too_large_a_volume_is_doubted(tmp_path):
+    report = export_case(*sheets(3), tmp_path, "a", pictures=False)
+    assert any("38 mL are marked" in text for text in report["warnings"])
+    assert "branches" in report
+
+
+def test_no_centreline_is_looked_for_in_a_flooded_mask(tmp_path):
+    report = export_case(*sheets(13), tmp_path, "a", pictures=False)
+    assert any("166 mL" in text and "no centreline" in text for text in report["warnings"])
+    assert report["branches"] == [] and report["centerline_length_mm"] == 0
+    assert report["mesh"]["watertight"]
+
+
+def test_too_many_branches_are_doubted():
+    flat = np.ones(3)
+    branch = Branch(np.zeros((3, 3)), flat, flat, flat > 2, flat > 2, -1, 0, "unknown", 0.0, [])
+    assert doubts_about_tree(Tree(branches=[branch] * MOST_BRANCHES)) == []
+    assert "121 branches" in doubts_about_tree(Tree(branches=[branch] * (MOST_BRANCHES + 1)))[0]

@@ -18,6 +18,23 @@ def test_whole_floats_are_labels():
     assert mask.sum() == 6 and probability is None and remarks == []
 
 
+@pytest.mark.parametrize("lowest", [-1024, 0])
+def test_a_scan_is_no_mask(lowest):
+    scan = np.random.default_rng(0).integers(lowest, 1500, (20, 20, 20))
+    with pytest.raises(ValueError, match="a scan and not a mask"):
+        read_mask(scan)
+    with pytest.raises(ValueError, match="a scan and not a mask"):
+        read_mask(scan, label=int(scan[0, 0, 0]))
+
+
+def test_many_labels_are_a_mask():
+    organs = np.arange(1, 118).repeat(100)[: 20 * 20 * 20].reshape(20, 20, 20)  # fills all of the volume
+    assert read_mask(organs, label=5)[0].sum() == 100
+    specks = np.zeros((20, 20, 20), int)
+    specks.flat[::20] = np.arange(1, 401)
+    assert read_mask(specks)[0].sum() == 400
+
+
 def test_fractions_are_a_probability():
     array = np.linspace(0, 1, 27).reshape(3, 3, 3)
     mask, probability, remarks = read_mask(array, threshold=0.4)
