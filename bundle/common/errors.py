@@ -64,7 +64,8 @@ def _show(kind: type[BaseException], error: BaseException, trace: TracebackType 
     if found is None:
         _previous_hook(kind, error, trace)
     else:
-        print(f"error: {found}", file=sys.stderr)
+        # torch.distributed catches what its hook's hook prints, and loses it when that one raises.
+        print(f"error: {found}", file=sys.__stderr__, flush=True)
         raise SystemExit(found.exit_code)  # of a hook, the interpreter takes it as the program's own
 
 
