@@ -22,10 +22,9 @@ class CaseSummary:
 
     ``status`` is ``ok``, ``empty`` (nothing was found: no fault, no mesh) or ``failed``, with the ``reason``.
     ``kept`` says "yes" for a case that an earlier run finished with the same scan, weights and settings;
-    its figures are those of then. ``warnings`` are sentences, parted by semicolons, those of
-    the geometry last. ``seconds`` is the time since the case before was done: what the case adds to the run,
-    the geometry being made meanwhile.
-    The file is rewritten after every case, so a run that is killed leaves what it knew.
+    its figures are those of then. ``warnings`` are sentences, parted by semicolons, the geometry's last.
+    ``seconds`` is the time since the case before was done: what the case adds to the run, the geometry being
+    made meanwhile. The file is rewritten after every case, so a run that is killed leaves what it knew.
 
     Attach it behind the handlers that may add a failure to the evaluator's `CaseLoader`.
 
@@ -61,7 +60,7 @@ class CaseSummary:
         """Write the last state of the table and print it."""
         rows = self.rows()
         write_csv(self.path, rows, COLUMNS)
-        warnings = [[text for text in row.get("warnings", "").split("; ") if text] for row in rows]
+        warnings = [[text for text in row["warnings"].split("; ") if text] for row in rows]
         if rows:
             shown = [row | {"warnings": len(own) or None} for row, own in zip(rows, warnings)]
             print(to_text(shown, COLUMNS))
@@ -73,24 +72,21 @@ class CaseSummary:
     def rows(self) -> list[dict[str, Any]]:
         """A row a case that is done, in the order of the data set."""
         failed = {entry["case"]: entry["reason"] for entry in self.loader.failures}
-        remarks = self.loader.remarks.copy()
-        done = {
-            row["case"]: row | _joined(row["warnings"], remarks.get(row["case"], [])) for row in self._done
-        }
+        done = {row["case"]: row for row in self._done}
         rows = [row for case, row in done.items() if case not in failed]
         for case, reason in failed.items():
             rows.append(done.get(case, {"case": case}) | {"status": "failed", "reason": reason})
         # A copy at once: the loader's thread adds to it.
         for case, report in self.loader.kept.copy().items():
             rows.append(_row(case, report["scan"], report["warnings"]) | {"kept": "yes"})
+        remarks = self.loader.remarks.copy()
+        for number, row in enumerate(rows):
+            sentences = row.get("warnings", []) + remarks.get(row["case"], [])
+            rows[number] = row | {"warnings": "; ".join(sentences)}
         order = {item["case"]: number for number, item in enumerate(self.loader.dataset.data)}
         return sorted(rows, key=lambda row: order[row["case"]])
 
 
 def _row(case: str, figures: Mapping[str, Any], warnings: list[str]) -> dict[str, Any]:
     row = {"case": case, "status": "ok" if figures["components"] else "empty"}
-    return row | _joined("", warnings) | {key: figures[key] for key in FIGURES}
-
-
-def _joined(warnings: str, more: list[str]) -> dict[str, str]:
-    return {"warnings": "; ".join([*filter(None, [warnings]), *more])}
+    return row | {"warnings": warnings} | {key: figures[key] for key in FIGURES}

@@ -18,7 +18,7 @@ from typing import Annotated
 
 import typer
 
-from bundle.common.errors import InputError
+from bundle.common.errors import RunFailed
 from bundle.label import MODEL
 
 from .common import peak_gib
@@ -28,16 +28,16 @@ def call(url: str, fields: dict | None = None) -> tuple[bytes, str]:
     """Body and content type of a GET, or of a POST where there are form `fields`.
 
     Raises:
-        InputError: with the server's sentence.
+        RunFailed: with the server's sentence.
     """
     data = None if fields is None else urllib.parse.urlencode(fields).encode()
     try:
         with urllib.request.urlopen(urllib.request.Request(url, data=data), timeout=1200) as answer:
             return answer.read(), answer.headers["Content-Type"]
     except urllib.error.HTTPError as error:
-        raise InputError(f"{error.code}, {json.loads(error.read())['detail']}") from None
+        raise RunFailed(f"{error.code}, {json.loads(error.read())['detail']}") from None
     except urllib.error.URLError as error:
-        raise InputError(f"no server at {url} ({error.reason}); start it with make label") from None
+        raise RunFailed(f"no server at {url} ({error.reason}); start it with make label") from None
 
 
 def main(

@@ -23,7 +23,7 @@ from shared import ROOT, SEEDS, Processes, Set, settings, workflow
 from tqdm import tqdm
 
 from bundle.common.crop import region_of
-from bundle.common.errors import InputError
+from bundle.common.errors import RunFailed
 from bundle.common.tables import exact, write_csv
 from bundle.common.thinning import skeleton
 from bundle.transforms import AdaptiveThresholdd, LoadCTAd
@@ -135,7 +135,7 @@ def choose(means: list[dict[str, Any]]) -> dict[str, Any]:
     """The best score of the settings that can be measured on: see docs/results/postprocessing.md."""
     usable = [m for m in means if abs(m["volume_ratio"] - 1) <= VOLUME_ERROR and m["betti0_error"] <= PIECES]
     if not usable:
-        raise InputError("no setting keeps the rule for volume and Betti-0 error; postprocessing.csv has all")
+        raise RunFailed("no setting keeps the rule for volume and Betti-0 error; postprocessing.csv has all")
     return max(usable, key=score)
 
 

@@ -97,7 +97,7 @@ def test_the_native_model_answers_with_the_mask_of_its_own_command(server, tmp_p
     command = [sys.executable, "-m", "monai.bundle", "run", "inference", "--geometry#pictures", "False"]
     command += ["--config_file", str(["configs/inference.yaml", "configs/modes/native.yaml"])]
     command += ["--dataset_dir", str(server.studies / "first.nii.gz"), "--output_dir", str(tmp_path / "own")]
-    subprocess.run(command, cwd=server.bundle, check=True, capture_output=True, timeout=900)
+    subprocess.run(command, cwd=server.bundle, check=True, capture_output=True, timeout=600)
     own, _ = mask_of(tmp_path / "own" / "first" / "first_seg.nii.gz")
     # Another number of threads, as the server has, alone moves this mask by half a percent.
     assert own.any() and dice(mask_of(path)[0], own) >= 0.99

@@ -218,7 +218,7 @@ def test_a_scanner_with_coarse_voxels_shows_the_same_vessel_blunter(patient):
     values = node_hu(contrast, patient.node_kind, patient.nodes[:, 4])
     plans = []
     for voxel in (None, np.array([1.5, 1.5, 1.5])):
-        scan = dataclasses.replace(sharp_scan(grid))
+        scan = sharp_scan(grid)
         if voxel is not None:
             scan.sampling = tuple(resampling(64, 0.5, v) for v in voxel)
         plans.append(
