@@ -70,15 +70,14 @@ class Chest:
     ostia: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     """Left and right ostium: a point on the aortic wall and the outward direction, in scanner coordinates.
     Where there is a "circumflex" one, the tree has no left main."""
+    detours: dict[str, np.ndarray] = field(default_factory=dict)
+    """Points (N, 3) around the aorta that a vessel follows from its ostium first, by the ostium's name."""
+    up: np.ndarray | None = None
+    """Unit vector along the ascending aorta, across the directions of the ostia; scanner's frame."""
 
     def to_scanner(self, points: np.ndarray) -> np.ndarray:
         """Patient points (N, 3) in the scanner's frame."""
         return self.to_patient.inv().apply(np.atleast_2d(points)) * self.scale + self.offset
-
-    def upward(self) -> np.ndarray:
-        """Unit vector (3,) along the ascending aorta, scanner's frame: across the directions of the ostia."""
-        up = np.cross(self.ostia["right"][1], self.ostia["left"][1])
-        return up / np.linalg.norm(up)
 
     def tube(self, points, radii, reach: float = 14.0) -> np.ndarray:
         """Signed distance to a tube along patient points whose corners are cut twice (Chaikin)."""

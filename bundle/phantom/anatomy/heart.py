@@ -105,6 +105,7 @@ def add_heart(rng, chest: Chest, p, rough, c: Contrast) -> None:
     for name, (start, toward) in chest.ostia.items():
         turned = chest.to_patient.inv().apply(toward)
         chest.ostia[name] = on_wall(chest, chest.to_scanner(start)[0], turned)
+    chest.up = chest.to_patient.inv().apply(up)
 
     atrial_wall, artery_wall = rng.uniform(1.2, 2.5), rng.uniform(1.0, 2.0)
     valve = f.union(

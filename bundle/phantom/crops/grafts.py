@@ -17,7 +17,7 @@ def bypass_grafts(
     """Grafts as (points (N, 3) mm, radii (N,) mm); of most patients none. They are no part of the label."""
     if rng.random() > GRAFTED:
         return []
-    heart, up = Epicardium(chest), chest.upward()
+    heart, up = Epicardium(chest), chest.up
     point, out = chest.ostia["right"]
     targets = [b for b in tree.branches if b.length > 30]
     grafts = []

@@ -121,9 +121,9 @@ def _point_of_interest(rng: np.random.Generator, patient: Patient, where: float)
     """A point near which a crop lies; `where` in [0, 0.66) says of which kind."""
     if where < 0.07:
         return patient.ostia[rng.integers(len(patient.ostia))]
-    nodes = patient.nodes[patient.tube_nodes("vein" if where < 0.2 else "lumen")]
+    nodes = patient.nodes[patient.tube_nodes("vein" if where < 0.27 else "lumen")]
     # By length, or by length over radius, which is far out.
-    weight = 1 / nodes[:, 3].astype(float) if where > 0.4 else np.ones(len(nodes))
+    weight = 1 / nodes[:, 3].astype(float) if where > 0.44 else np.ones(len(nodes))
     return nodes[rng.choice(len(nodes), p=weight / weight.sum()), :3]
 
 

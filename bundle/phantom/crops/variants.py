@@ -1,23 +1,14 @@
-"""How some patients differ from a whole phantom's tree: ostia, dominance, more branches, occlusions."""
+"""How some patients differ from a whole phantom's tree: dominance, more branches, occlusions."""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
-from bundle.phantom.anatomy import Chest, on_wall
-from bundle.phantom.core import fields as f
+from bundle.phantom.anatomy import Chest
 from bundle.phantom.vessels import STEP, Branch, Coronaries, TreeMaker
 
 RICH, OCCLUDED, DOMINANT = 0.5, 0.12, 0.25
 """Part of the patients with more branches, with an occlusion, and with another dominance for sure."""
-
-APART, HIGH = 0.05, 0.06
-"""Part of the patients without a left main, whose LAD and circumflex have an ostium each, and of the ostia
-that lie above the sinus."""
-
-TURNS = {"left": (-12, 30), "right": (-30, 12)}
-"""Degrees by which an ostium is moved around the aorta, seen from above; beyond lies the pulmonary trunk."""
 
 _COURSE = np.array([(10, 10), (24, 24), (40, 34)])  # along the heart's axis (mm) and around it (degrees)
 
@@ -29,30 +20,6 @@ def other_dominance(rng: np.random.Generator) -> str | None:
     taken for the other.
     """
     return str(rng.choice(["left", "co"], p=[0.65, 0.35])) if rng.random() < DOMINANT else None
-
-
-def other_ostia(rng: np.random.Generator, chest: Chest) -> None:
-    """Move the ostia around the aorta and along it, in place, and in some patients add a "circumflex" one.
-
-    A whole phantom's ostia differ by 8 degrees and 2 mm, and real ones by more (Angelini, Circulation 2007).
-    """
-    up = chest.upward()
-    for side, bounds in TURNS.items():
-        turn = np.clip(rng.normal(np.mean(bounds) / 3, 12), *bounds)
-        lift = rng.uniform(6, 14) if rng.random() < HIGH else rng.normal(0, 2.0)
-        chest.ostia[side] = _moved(chest, chest.ostia[side], up, turn, lift)
-    if rng.random() < APART:  # behind the LAD's
-        lower = rng.normal(-1.5, 1.5)
-        chest.ostia["circumflex"] = _moved(chest, chest.ostia["left"], up, rng.uniform(18, 30), lower)
-
-
-def _moved(chest: Chest, ostium, up: np.ndarray, turn: float, lift: float):
-    """An ostium moved by degrees around the aorta's axis and by mm along it, again on the wall."""
-    point, out = ostium
-    inward = point - np.arange(0.5, 60, 0.5)[:, None] * out
-    width = 0.5 * (1 + int(np.argmax(f.sample(chest.aorta, chest.grid, inward) > 0)))
-    toward = Rotation.from_rotvec(np.radians(turn) * up).apply(out)
-    return on_wall(chest, point - out * width / 2 + lift * up, toward)
 
 
 def more_branches(rng: np.random.Generator, chest: Chest, tree: Coronaries) -> None:

@@ -32,6 +32,8 @@ def more_veins(rng: np.random.Generator, chest: Chest) -> list[tuple[np.ndarray,
         for _ in range(int(rng.integers(2, 4))):
             z, phi = np.clip(z + rng.normal(0, 22), -12, 80), phi + rng.normal(0, 30)
             controls.append((z, phi))
+        if z > 10 and rng.random() < 0.5:  # into the coronary sinus or the right atrium
+            controls.append((-12, phi + rng.normal(0, 8)))
         points = maker.vein(controls, 1.2, lift=rng.uniform(-0.5, 3))
         veins.append((points, np.linspace(rng.uniform(0.4, 1.5), rng.uniform(0.7, 2.8), len(points))))
     return veins

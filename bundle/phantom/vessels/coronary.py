@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bundle.common.polylines import arc_length
 from bundle.phantom.anatomy import Chest
 
 from .maker import LEAVING, SHORTEST, TreeMaker
@@ -52,6 +53,8 @@ def _left_tree(rng, m: TreeMaker, dominance: str) -> None:
         ring += [(-8, 228), (-7, 255)] + ([(-4, 276), (14, 275), (40, 274)] if dominance == "left" else [])
         length, factor = length + (85 if dominance == "left" else 40), 1.2 if dominance == "left" else 1.05
     start = m.stem("circumflex") if apart else m.leave(lm, n, ring[0], lm_radius + 1.6, (35, 62))
+    if apart:  # around the aorta first
+        length += max(arc_length(start)[-1] - 6.0, 0)
     lcx = m.main_course(ring, 1.6, start, length)
     lcx = m.add("LCx", lad.parent, lcx, m.main_profile("LCx", STEP * (len(lcx) - 1), factor))
     if rng.random() < 0.3 and not apart:

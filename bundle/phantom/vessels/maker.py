@@ -99,9 +99,10 @@ class TreeMaker:
         return points[: max(int(length / STEP) + 1, 8)]
 
     def stem(self, side):
-        """From inside the aorta through the ostium to 4 mm outside."""
+        """From inside the aorta through the ostium to 4 mm outside, or around the aorta by a detour."""
         ostium, out = self.chest.ostia[side]
-        return np.array([ostium - 2.0 * out, ostium - 0.5 * out, ostium + 2.0 * out, ostium + 4.0 * out])
+        onward = self.chest.detours.get(side, [ostium + 4.0 * out])
+        return np.vstack([ostium - 2.0 * out, ostium - 0.5 * out, ostium + 2.0 * out, *onward])
 
     def leave(self, parent, at, target, reach, angles):
         """The first `reach` mm of a child of `parent` (N, 3) at point `at`, towards heart coordinates."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bundle.phantom import make_phantom
 from bundle.phantom.anatomy import draw_chest
 from bundle.phantom.core import Grid, draw_contrast, fields
-from bundle.phantom.crops import CropStream, Patient, draw_patient, grafts, render, stream, variants
+from bundle.phantom.crops import CropStream, Patient, draw_patient, grafts, ostia, render, stream, variants
 from bundle.phantom.crops import patient as patients
 from bundle.phantom.crops.patient import GROUPS
 from bundle.phantom.crops.tissue import SLOT
@@ -129,9 +129,10 @@ def chest():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_moved_ostia_lie_on_the_wall_of_the_aorta(chest, seed, monkeypatch):
-    monkeypatch.setattr(variants, "APART", 1.0)
+    monkeypatch.setattr(ostia, "APART", 1.0)
+    monkeypatch.setattr(ostia, "ANOMALOUS", 0.0)
     chest.ostia, before = dict(chest.ostia), dict(chest.ostia)
-    variants.other_ostia(np.random.default_rng(seed), chest)
+    ostia.other_ostia(np.random.default_rng(seed), chest)
     assert list(chest.ostia) == ["left", "right", "circumflex"]
     for side, (point, out) in chest.ostia.items():
         steps = point + np.array([[-1.5], [1.5]]) * out
@@ -144,8 +145,9 @@ def test_moved_ostia_lie_on_the_wall_of_the_aorta(chest, seed, monkeypatch):
 
 
 def test_without_a_left_main_both_its_branches_begin_at_the_aorta(chest, monkeypatch):
-    monkeypatch.setattr(variants, "APART", 1.0)
-    variants.other_ostia(np.random.default_rng(0), chest)
+    monkeypatch.setattr(ostia, "APART", 1.0)
+    monkeypatch.setattr(ostia, "ANOMALOUS", 0.0)
+    ostia.other_ostia(np.random.default_rng(0), chest)
     tree = draw_coronaries(np.random.default_rng(2), chest)
     first = {b.name: b for b in tree.branches if b.parent is None}
     assert list(first) == ["LAD", "LCx", "RCA"]
