@@ -15,13 +15,13 @@ from bundle.common.coordinates import check_affine, shear_deg, voxel_size_mm, vo
 from bundle.geometry.centerline import vessel_tree, without_aorta
 from bundle.geometry.core import Tree, check_mesh, find_vessels, vertex_normals, volume_mm3
 from bundle.geometry.measure import evidence_of, find_stenoses, measure_tree, name_branches
-from bundle.geometry.render import crimson_to_yellow, probe_early, snapshot, turntable
+from bundle.geometry.render import Label, probe_early, snapshot, turntable
 from bundle.geometry.surface import decimate, largest_part, smooth_surface, to_edge_length, vessel_surface
 
 from .files import remove_stale, write_clouds, write_mesh, write_solver, write_tree_files
 from .options import ExportOptions
 from .plausible import SEARCHED_ML, doubts_about_size, doubts_about_tree
-from .values import choose_colour, clouds_of, legend_of, limits_of, values_at
+from .values import choose_colour, clouds_of, labels_of, legend_of, values_at, wall_colours
 
 __all__ = ["export_case"]
 
@@ -43,7 +43,8 @@ def _remeshed(mesh: pv.PolyData, options: ExportOptions) -> pv.PolyData:
 def _draw(
     mesh: pv.PolyData,
     legend: tuple[np.ndarray, str],
-    limits: tuple[float, float],
+    colours: dict,
+    labels: list[Label],
     stem: str,
     options: ExportOptions,
     report: dict,
@@ -51,10 +52,10 @@ def _draw(
     """Snapshot and turntable; where the machine cannot draw, a warning."""
     case, files, sentence = report["case"], {}, None
     if options.pictures:
-        sentence = snapshot(mesh, f"{stem}_snapshot.png", *legend, case, limits=limits)
+        sentence = snapshot(mesh, f"{stem}_snapshot.png", *legend, case, labels=labels, **colours)
         files["snapshot"] = f"{case}_snapshot.png"
     if options.turntable:
-        sentence = turntable(mesh, f"{stem}_turntable.gif", *legend, case, options.turntable, limits=limits)
+        sentence = turntable(mesh, f"{stem}_turntable.gif", *legend, case, options.turntable, **colours)
         files["turntable"] = f"{case}_turntable.gif"
     if sentence is not None:
         report["warnings"].append(sentence)
@@ -140,7 +141,7 @@ def export_case(
         report["mesh"] = check_mesh(mesh)
     if not report["mesh"]["watertight"]:
         raise ValueError("the surface did not close; please report this mask")
-    tree = Tree()
+    tree, lesions = Tree(), []
     if options.centerline:
         with _timed(seconds, "centreline"):
             arteries = without_aorta(vessels)
@@ -169,15 +170,14 @@ def export_case(
     stem = str(out_dir / case)
     with _timed(seconds, "files"):
         legend = legend_of(tree, mesh, colour)
-        limits = limits_of(colour, legend[0])
-        rgb = crimson_to_yellow(legend[0], limits)
-        files = write_mesh(mesh, options.formats, stem, rgb)
+        colours = wall_colours(tree, mesh, colour, legend[0])
+        files = write_mesh(mesh, options.formats, stem, colours["rgb"])
         files |= write_clouds(clouds, options.cloud_formats, stem, colour, tree)
         if tree.branches:
             files |= write_tree_files(tree, stem, report)
     if options.pictures or options.turntable:
         with _timed(seconds, "picture"):
-            files |= _draw(mesh, legend, limits, stem, options, report)
+            files |= _draw(mesh, legend, colours, labels_of(tree, lesions), stem, options, report)
     if (options.solver or options.volume_mesh) and tree.branches:
         with _timed(seconds, "solver"):
             own = mesh

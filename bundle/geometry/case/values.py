@@ -9,13 +9,24 @@ import pyvista as pv
 
 from bundle.common.coordinates import voxel_size_mm
 from bundle.geometry.core import Tree, Vessels, sample_volume
-from bundle.geometry.measure import values_from_tree
-from bundle.geometry.render import branch_colors, crimson_to_yellow, nice_limits
+from bundle.geometry.measure import Stenosis, values_from_tree
+from bundle.geometry.render import Label, branch_colors, crimson_to_yellow, nice_limits
 from bundle.geometry.surface import PointCloud, surface_cloud, voxel_cloud
 
 from .options import COLOURS
 
-__all__ = ["choose_colour", "cloud_rgb", "clouds_of", "legend_of", "limits_of", "values_at"]
+__all__ = [
+    "choose_colour",
+    "cloud_rgb",
+    "clouds_of",
+    "labels_of",
+    "legend_of",
+    "values_at",
+    "wall_colours",
+]
+
+_GREY = (120, 124, 132)
+_BESIDE_MM = 1.5
 
 
 def values_at(
@@ -106,3 +117,35 @@ def legend_of(tree: Tree, mesh: pv.PolyData, colour: str) -> tuple[np.ndarray, s
     if tree.branches:
         return 2 * mesh.point_data["radius_mm"], "Lumen diameter (mm)"
     return mesh.point_data["centerline_distance_mm"], "Distance to the centre (mm)"
+
+
+def is_coronary(tree: Tree, mesh: pv.PolyData) -> np.ndarray:
+    """Which vertices (N,) of the mesh lie no further from a centreline than the vessel there is wide.
+
+    The others are wall of what is no coronary, such as an aorta's.
+    """
+    if not tree.branches:
+        return np.ones(mesh.n_points, bool)
+    return mesh.point_data["centerline_distance_mm"] <= 2 * mesh.point_data["radius_mm"] + _BESIDE_MM
+
+
+def wall_colours(tree: Tree, mesh: pv.PolyData, array: str, values: np.ndarray) -> dict:
+    """`limits` of the colours of `values` (N,) at the mesh's vertices, and `rgb` (N, 3) uint8: grey what is
+    no coronary."""
+    coronary = is_coronary(tree, mesh)
+    limits = limits_of(array, values[coronary])
+    rgb = crimson_to_yellow(values, limits)
+    rgb[~coronary] = _GREY
+    return {"limits": limits, "rgb": rgb}
+
+
+def labels_of(tree: Tree, lesions: Sequence[Stenosis]) -> list[Label]:
+    """For a picture: every narrowing with its per cent, then the branches' names, the longest first."""
+    found = [
+        Label(tuple(lesion.point_ras_mm), f"{lesion.percent_diameter:.0f} %", mark=True)
+        for lesion in sorted(lesions, key=lambda lesion: -lesion.percent_diameter)
+    ]
+    for branch in sorted(tree.branches, key=lambda branch: -branch.length_mm):
+        if branch.name != "unknown":
+            found.append(Label(tuple(branch.points[len(branch.points) // 2]), branch.name))
+    return found

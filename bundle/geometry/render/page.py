@@ -7,11 +7,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from .colors import crimson_to_yellow
 
-__all__ = ["BACKGROUND", "FAINT", "INK", "Page", "scale_bar_mm"]
+__all__ = ["BACKGROUND", "FAINT", "INK", "MARK", "Page", "scale_bar_mm"]
 
 BACKGROUND = (14, 18, 27)
 INK = (232, 234, 240)
 FAINT = (138, 147, 166)
+MARK = (126, 224, 255)
+"""Of narrowings: a hue that no calibre has."""
 
 
 def scale_bar_mm(panel_mm: float) -> int:
@@ -27,8 +29,30 @@ class Page:
         self.unit = height / 40
 
     def text(self, at, words, anchor="mm", size=1.0, fill=INK):
-        font = ImageFont.load_default(size=round(size * self.unit))
-        self.draw.text(at, words, fill=fill, font=font, anchor=anchor)
+        self.draw.text(at, words, fill=fill, font=self._font(size), anchor=anchor)
+
+    def size_of(self, words: str, size: float = 1.0) -> tuple[float, float]:
+        """Width and height, in pixels, of words that `words` writes."""
+        left, top, right, bottom = self.draw.textbbox((0, 0), words, font=self._font(size), anchor="lt")
+        return right - left + 2 * self._halo, bottom - top + 2 * self._halo
+
+    def words(self, at, words: str, fill=INK, size: float = 1.0) -> None:
+        """Words with a dark edge, legible on vessels, `at` their left upper corner."""
+        place = (at[0] + self._halo, at[1] + self._halo)
+        edge = {"stroke_width": self._halo, "stroke_fill": BACKGROUND}
+        self.draw.text(place, words, fill=fill, font=self._font(size), anchor="lt", **edge)
+
+    def dot(self, x: float, y: float, fill) -> None:
+        """A ring of the size of a letter around a place."""
+        r = 0.32 * self.unit
+        self.draw.ellipse((x - r, y - r, x + r, y + r), outline=fill, width=max(1, round(self.unit / 10)))
+
+    @property
+    def _halo(self) -> int:
+        return max(1, round(self.unit / 10))
+
+    def _font(self, size: float):
+        return ImageFont.load_default(size=round(size * self.unit))
 
     def panel(self, pixels: np.ndarray, left: int, title: str, edges: tuple[str, str, str, str]) -> None:
         """A view with its title and the patient's sides at its left, right, top and bottom."""

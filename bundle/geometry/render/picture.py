@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from bundle.common.files import replacing
 from bundle.geometry.core import triangles, vertex_normals
 
 from .colors import crimson_to_yellow, nice_limits
+from .labels import Label, draw_labels
 from .opengl import why_no_pictures
 from .page import BACKGROUND, FAINT, Page, scale_bar_mm
 
@@ -90,6 +92,14 @@ def _extent_mm(mesh: pv.PolyData, view: View) -> tuple[float, float]:
     return float(size @ np.abs(np.cross(up, forward))), float(size @ up)
 
 
+def _places(mesh: pv.PolyData, view: View, labels: Sequence[Label], mm_per_pixel: float) -> np.ndarray:
+    """Pixels (N, 2), right and down from the panel's middle, where labels stand in `render_view`."""
+    low, high = np.asarray(mesh.bounds).reshape(3, 2).T
+    away = np.array([label.at for label in labels], float).reshape(-1, 3) - (low + high) / 2
+    right = np.cross(view.up, view.towards_viewer)
+    return np.stack([away @ right, -(away @ np.array(view.up, float))], axis=-1) / mm_per_pixel
+
+
 def snapshot(
     mesh: pv.PolyData,
     path: str | os.PathLike,
@@ -98,6 +108,8 @@ def snapshot(
     title: str = "",
     panel: tuple[int, int] = (640, 720),
     limits: tuple[float, float] | None = None,
+    rgb: np.ndarray | None = None,
+    labels: Sequence[Label] = (),
 ) -> str | None:
     """Write a PNG of `mesh` (RAS mm) from three sides at one scale, with sides, scale and colours named.
 
@@ -105,6 +117,8 @@ def snapshot(
         values: (N,) at the vertices, coloured and named `legend`.
         panel: width and height of one view in pixels.
         limits: of the colours; default the values' middle 96 %.
+        rgb: (N, 3) uint8, where the vertices' colours are not those of their values.
+        labels: written into every view, the first ones first where room is short.
 
     Returns:
         None, or the sentence that says why no picture was made (no OpenGL library).
@@ -112,7 +126,7 @@ def snapshot(
     if reason := why_no_pictures():
         return reason
     limits = limits or nice_limits(values)
-    rgb = crimson_to_yellow(values, limits)
+    rgb = crimson_to_yellow(values, limits) if rgb is None else rgb
     views = (ANTERIOR, LEFT, SUPERIOR)
     extents = [_extent_mm(mesh, view) for view in views]
     mm_per_pixel = 1.18 * max(max(w / panel[0], h / panel[1]) for w, h in extents)
@@ -120,7 +134,10 @@ def snapshot(
     page = Page(panel[0] * len(views), panel[1], strip)
     for number, view in enumerate(views):
         pixels = render_view(mesh, view, panel, mm_per_pixel, rgb)
-        page.panel(pixels, number * panel[0], view.title, view.edges)
+        left = number * panel[0]
+        page.panel(pixels, left, view.title, view.edges)
+        spots = _places(mesh, view, labels, mm_per_pixel) + [left + panel[0] / 2, panel[1] / 2]
+        draw_labels(page, labels, spots, (left, 3 * page.unit, left + panel[0], panel[1] - 3 * page.unit))
     baseline = panel[1] + 0.40 * strip
     page.scale_bar(1.2 * page.unit, baseline, scale_bar_mm(panel[0] * mm_per_pixel), mm_per_pixel)
     page.text((page.image.width / 2, baseline), title, size=1.1, fill=FAINT)
@@ -156,6 +173,7 @@ def turntable(
     frames: int = 36,
     size: tuple[int, int] = (480, 480),
     limits: tuple[float, float] | None = None,
+    rgb: np.ndarray | None = None,
 ) -> str | None:
     """Write an animated GIF of `mesh` (RAS mm) seen from all around, beginning in front, as by `snapshot`.
 
@@ -170,7 +188,7 @@ def turntable(
     width = 2 * float(np.hypot(*(points - middle)[:, :2].T).max())
     mm_per_pixel = 1.18 * max(width / size[0], float(np.ptp(points[:, 2])) / size[1])
     limits = limits or nice_limits(values)
-    rgb = crimson_to_yellow(values, limits)
+    rgb = crimson_to_yellow(values, limits) if rgb is None else rgb
     pictures = []
     for angle in 360 * np.arange(frames) / frames:
         view = view_at(float(angle))

@@ -92,8 +92,8 @@ def draw_patient(seed: int, *, variants: bool = True, extra_veins: bool = True) 
     Args:
         seed: non-negative integer.
         variants: the ostia lie elsewhere; half of the patients have more branches than the whole phantom, and
-            then lesions of their own; one in eight has an occlusion, one in twenty bypass grafts, one in twenty
-            a vessel from the wrong sinus, and in a quarter the dominance is not the right one's.
+            then lesions of their own; one in eight has an occlusion, one in twenty bypass grafts, one in
+            twenty a vessel from the wrong sinus, and in a quarter the dominance is not the right one's.
         extra_veins: up to four more cardiac veins over the ventricles, and an anterior one that crosses the
             right coronary, as real scans show beside the few of a whole phantom.
     """

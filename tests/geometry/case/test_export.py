@@ -281,3 +281,21 @@ def test_too_many_branches_are_doubted():
     branch = Branch(np.zeros((3, 3)), flat, flat, flat > 2, flat > 2, -1, 0, "unknown", 0.0, [])
     assert doubts_about_tree(Tree(branches=[branch] * MOST_BRANCHES)) == []
     assert "121 branches" in doubts_about_tree(Tree(branches=[branch] * (MOST_BRANCHES + 1)))[0]
+
+
+def test_an_aorta_in_the_mask_is_grey_and_the_vessel_has_its_calibre(tmp_path):
+    def inside(p):
+        aorta = (np.linalg.norm(p[..., :2], axis=-1) < 12) & (np.abs(p[..., 2]) < 14)
+        vessel = (np.linalg.norm(p[..., 1:], axis=-1) < 1.5) & (p[..., 0] > 0) & (p[..., 0] < 45)
+        return aorta | vessel
+
+    axes = [np.arange(-14, 47, 0.5), np.arange(-14, 14.5, 0.5), np.arange(-15, 15.5, 0.5)]
+    mask = inside(np.stack(np.meshgrid(*axes, indexing="ij"), -1))
+    affine = np.diag([0.5, 0.5, 0.5, 1.0])
+    affine[:3, 3] = [axis[0] for axis in axes]
+    export_case(mask, affine, tmp_path, "a", pictures=False)
+    mesh = trimesh.load(tmp_path / "a_mesh.ply", process=False)
+    rgb = np.asarray(mesh.visual.vertex_colors)[:, :3].astype(int)
+    right = -np.asarray(mesh.vertices)[:, 0]  # the file is LPS
+    grey = np.ptp(rgb, axis=1) < 20
+    assert grey[right < 0].all() and not grey[right > 20].any()

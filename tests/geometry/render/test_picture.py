@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 import pyvista as pv
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from bundle.geometry.render import opengl
-from bundle.geometry.render.page import BACKGROUND
+from bundle.geometry.render import Label, opengl
+from bundle.geometry.render.labels import draw_labels
+from bundle.geometry.render.page import BACKGROUND, INK, MARK, Page
 from bundle.geometry.render.picture import ANTERIOR, LEFT, SUPERIOR, render_view, snapshot, turntable, view_at
 
 can_draw = pytest.mark.skipif(opengl.why_no_pictures() is not None, reason=str(opengl.why_no_pictures()))
@@ -53,6 +56,42 @@ def test_one_scale_and_nothing_cut_off(tmp_path):
     assert picture.shape[1] == 600
     covers = [weight(picture[40:180, 40 + k * 200 : 160 + k * 200])[2] for k in range(3)]
     assert max(covers) - min(covers) < 0.05
+
+
+@can_draw
+def test_a_narrowing_is_marked_where_it_is_in_every_view(tmp_path):
+    mesh = pv.Box((0, 40, 0, 40, 0, 40)).triangulate()
+    label = Label((38, 38, 4), "60 %", mark=True)  # right, anterior, inferior
+    snapshot(mesh, tmp_path / "a.png", mesh.points[:, 2], "", panel=(400, 400), labels=[label])
+    picture = np.asarray(Image.open(tmp_path / "a.png")).astype(int)
+    for number, (right, down) in enumerate([(-1, 1), (-1, 1), (1, -1)]):  # left view: anterior is on the left
+        panel = picture[:400, 400 * number : 400 * number + 400]
+        rows, columns = np.nonzero(np.abs(panel - MARK).sum(axis=2) < 30)
+        assert len(rows) > 10
+        assert np.sign(columns.mean() - 200) == right and np.sign(rows.mean() - 200) == down
+
+
+@given(
+    places=st.lists(st.tuples(st.integers(-50, 450), st.integers(-50, 450)), min_size=1, max_size=12),
+)
+def test_words_of_labels_never_lie_on_each_other_and_stay_in_their_panel(places):
+    page = Page(500, 400, 0)
+    spots = []
+    page.words = lambda at, words, fill: spots.append((*at, at[0] + sizes[0], at[1] + sizes[1]))
+    sizes = page.size_of("OM1")
+    draw_labels(page, [Label((0, 0, 0), "OM1")] * len(places), np.array(places), (0, 0, 400, 400))
+    for k, (left, top, right, bottom) in enumerate(spots):
+        assert left >= 0 and top >= 0 and right <= 400 and bottom <= 400
+        assert all(right <= o[0] or o[2] <= left or bottom <= o[1] or o[3] <= top for o in spots[:k])
+
+
+def test_words_are_as_large_as_they_are_said_to_be():
+    page = Page(400, 400, 0)
+    page.words((100, 100), "LAD 62 %")
+    rows, columns = np.nonzero(np.abs(np.asarray(page.image).astype(int) - INK).sum(axis=2) < 200)
+    width, height = page.size_of("LAD 62 %")
+    assert columns.min() >= 100 and columns.max() <= 100 + width
+    assert rows.min() >= 100 and rows.max() <= 100 + height
 
 
 @can_draw
