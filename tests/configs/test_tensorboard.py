@@ -97,9 +97,9 @@ def test_speed_and_memory_are_plausible(dashboard):
 
 def test_the_overlays_are_pictures_of_three_planes(dashboard):
     _, ask = dashboard
-    tags = {f"val/case_1/{plane}" for plane in ("axial", "coronal", "sagittal")}
+    tags = {f"val/case_4/{plane}" for plane in ("axial", "coronal", "sagittal")}
     assert set(read(ask, "plugin/images/tags")["small"]) == tags
-    shown = read(ask, "plugin/images/images", run="small", tag="val/case_1/coronal", sample=0)
+    shown = read(ask, "plugin/images/images", run="small", tag="val/case_4/coronal", sample=0)
     assert [image["step"] for image in shown] == ENDS
     picture = ask("plugin/images/individualImage?" + shown[-1]["query"])
     assert picture.startswith(b"\x89PNG")
@@ -119,10 +119,10 @@ def test_the_precision_recall_curve_falls_from_all_voxels_to_none(dashboard):
 
 def test_the_mesh_is_that_of_two_tubes(dashboard):
     _, ask = dashboard
-    entries = read(ask, "plugin/mesh/meshes", run="small", tag="val/case_1", sample=0)
+    entries = read(ask, "plugin/mesh/meshes", run="small", tag="val/case_4", sample=0)
     steps = [entry["step"] for entry in entries]
     assert steps == sorted(steps) and set(steps) <= set(ENDS) and ENDS[-1] in steps
-    last = {"run": "small", "tag": "val/case_1", "sample": 0, "step": ENDS[-1]}
+    last = {"run": "small", "tag": "val/case_4", "sample": 0, "step": ENDS[-1]}
     vertices = np.frombuffer(ask("plugin/mesh/data", **last, content_type="VERTEX"), np.float32).reshape(
         -1, 3
     )

@@ -115,7 +115,7 @@ def _near(points: np.ndarray, others: np.ndarray, distance_mm: float) -> np.ndar
 class ShownCases:
     """Write the overlays and the meshes of the first validation cases, every few epochs.
 
-    Images ``val/case_<n>/<plane>`` and mesh ``val/case_<n>``, by the trainer's iteration. Attached to the
+    Images ``val/case_<case>/<plane>`` and mesh ``val/case_<case>``, by the trainer's iteration. Attached to the
     validator, whose volumes it keeps on the device until the trainer's epoch ends: then `write` is due. The
     validator has batches {"image"} and output {"pred": logits, "label": volume fraction}, each of shape
     (B, 1, X, Y, Z) in RAS. On several processes only the first needs it, and it waits for none.
@@ -155,7 +155,7 @@ class ShownCases:
             return
         batch, output = validator.state.batch, validator.state.output
         image = batch["image"]
-        names = batch.get("case", [f"case {number + 1}" for number in range(len(image))])
+        names = batch.get("case", [str(number + 1) for number in range(len(image))])
         typical = np.diag([*np.divide(self.extent_mm, image.shape[2:]), 1.0])
         for number in range(min(self.count, len(image))):
             affine = image.affine[number] if isinstance(image, MetaTensor) else typical
@@ -164,12 +164,12 @@ class ShownCases:
 
     def write(self, trainer: Engine) -> None:
         kept, self._kept = self._kept, []
-        for number, (name, *volumes, affine) in enumerate(kept, start=1):
+        for name, *volumes, affine in kept:
             arrays = (volume.float().cpu().numpy() for volume in volumes)
             case = Case(name, *arrays, np.asarray(affine, dtype=float))
-            tag, step = f"val/case_{number}", trainer.state.iteration
+            tag, step = f"val/case_{case.name}", trainer.state.iteration
             masks = (case.truth >= THRESHOLD, case.probability >= THRESHOLD)
-            pictures = overlay_pictures(case.image, *masks, voxel_size_mm(case.affine), case.name)
+            pictures = overlay_pictures(case.image, *masks, voxel_size_mm(case.affine), f"case {case.name}")
             for plane, rgb in pictures.items():
                 self.writer.image(f"{tag}/{plane}", rgb, step)
             mesh = scene(case)
