@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import cc3d
@@ -46,6 +47,8 @@ class TreeRule:
     max_gap_mm: of empty space that is bridged; 0 bridges none.
     facing: least cosine between the direction of both ends and the way from one to the other.
     facing_side: the same of an end that points at another vessel's side.
+    facing_kept: the same of both, between parts that stay whether they are joined or not ...
+    gap_kept_mm: ... over this much of empty space.
     far_mm: from this part of the aorta, pools and all that is kept, beyond which a part goes.
     detached_mm: centreline of a piece that is kept without a root, at least.
     detached_probability: mean probability of lumen less that of vein along its centreline, at least.
@@ -62,6 +65,8 @@ class TreeRule:
     max_gap_mm: float
     facing: float
     facing_side: float
+    facing_kept: float
+    gap_kept_mm: float
     far_mm: float
     detached_mm: float
     detached_probability: float
@@ -176,7 +181,7 @@ def keep_trees(
     parts = _parts_of(own, grid, rule)
     pool = None if pool_mm is None or len(pool_mm) == 0 else cKDTree(pool_mm)
     apart = set(_rooted(parts, _measure(parts, chances, grid), pool, is_aorta, rule))
-    bridges, record["joins"] = _join(parts, grid, rule, apart)
+    bridges, joins = _join(parts, grid, rule.max_gap_mm, rule.facing, rule.facing_side, apart)
     measured = _measure(parts, chances, grid)
     trees = _rooted(parts, measured, pool, is_aorta, rule)
     record["has_root"] = bool(trees)
@@ -185,6 +190,12 @@ def keep_trees(
     elif is_aorta:
         pool = _around(pool, parts.points_of(trees[0]), rule)
     kept = _with_detached(parts, measured, trees, pool, rule)
+    facing = rule.facing_kept
+    more, later = _join(parts, grid, rule.gap_kept_mm, facing, facing, apart | set(trees), kept)
+    if later:
+        measured = _measure(parts, chances, grid)
+        trees, kept = (list(dict.fromkeys(parts.group[numbers].tolist())) for numbers in (trees, kept))
+    bridges, record["joins"] = bridges + more, joins + later
     wanted = np.isin(parts.group, kept)
     wanted[0] = False
     result = own & wanted[parts.labels]
@@ -256,33 +267,43 @@ def _parts_of(mask: np.ndarray, affine: np.ndarray, rule: TreeRule) -> _Parts:
 
 
 def _join(
-    parts: _Parts, affine: np.ndarray, rule: TreeRule, apart: set[int]
+    parts: _Parts,
+    affine: np.ndarray,
+    max_gap_mm: float,
+    end_to_end: float,
+    end_to_side: float,
+    apart: set[int],
+    only: Sequence[int] | None = None,
 ) -> tuple[list[tuple[int, np.ndarray]], list[dict]]:
     """Bridges as (part, voxels (N, 3)), and their record; the parts of each come into one group.
 
     Args:
+        max_gap_mm: of empty space.
+        end_to_end, end_to_side: least cosines of the angle between an end and the way over the gap.
         apart: parts of which no two come together.
+        only: the groups that may; None are all.
     """
     skeleton, part_of, group = parts.skeleton, parts.part_of, parts.group
-    tips = skeleton.tips()
-    if rule.max_gap_mm <= 0 or not tips:
+    free = np.ones(len(part_of), bool) if only is None else np.isin(group[part_of], only)
+    tips = [tip for tip in skeleton.tips() if free[tip]]
+    if max_gap_mm <= 0 or not tips:
         return [], []
     ahead = np.zeros_like(skeleton.points)
     ahead[tips] = [outwards(skeleton, tip) for tip in tips]
     is_tip, search = ahead.any(axis=1), cKDTree(skeleton.points)
-    reach = rule.max_gap_mm + 4 * float(skeleton.radius.max())  # a skeleton ends before its vessel does
+    reach = max_gap_mm + 4 * float(skeleton.radius.max())  # a skeleton ends before its vessel does
     found = []
     for tip in tips:
         others = np.array(search.query_ball_point(skeleton.points[tip], reach), int)
-        others = others[part_of[others] != part_of[tip]]
+        others = others[free[others] & (group[part_of[others]] != group[part_of[tip]])]
         way = skeleton.points[others] - skeleton.points[tip]
         distance = np.maximum(np.linalg.norm(way, axis=1), 1e-9)
         facing = way @ ahead[tip] / distance
         back = -(way * ahead[others]).sum(axis=1) / distance
-        faces = np.where(is_tip[others], np.minimum(facing, back) >= rule.facing, facing >= rule.facing_side)
+        faces = np.where(is_tip[others], np.minimum(facing, back) >= end_to_end, facing >= end_to_side)
         others, facing = others[faces], facing[faces]
         gap = _empty_mm(parts.labels, affine, skeleton.points[tip], skeleton.points[others])
-        for n in np.flatnonzero(gap <= rule.max_gap_mm):
+        for n in np.flatnonzero(gap <= max_gap_mm):
             found.append((float(gap[n] * (2.0 - facing[n])), float(gap[n]), tip, int(others[n])))
     bridges, joins = [], []
     for _, gap, tip, other in sorted(found):
@@ -293,8 +314,8 @@ def _join(
         group[group == second] = first
         start, end = skeleton.points[[tip, other]]
         # As thick as the end: at a side the other vessel has its own width already.
-        wide = end_radius(skeleton, tip)
-        voxels = _tube(parts.labels.shape, affine, start, end, min(wide, float(skeleton.radius[other])))
+        wide = min(end_radius(skeleton, tip), float(skeleton.radius[other]))
+        voxels = _tube(parts.labels.shape, affine, start, end, wide)
         bridges.append((int(part_of[tip]), voxels))
         joins.append({"gap_mm": round(gap, 2), "at_ras_mm": ((start + end) / 2).round(1).tolist()})
     return bridges, joins
