@@ -7,6 +7,7 @@ weights to the app, not over the bundle's.
 """
 
 import importlib.util
+import json
 import os
 import sys
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import Annotated
 import typer
 from shared import ROOT, run
 
-from bundle.label import MODEL, NATIVE, make_app
+from bundle.label import ENDINGS, MODEL, NATIVE, make_app, study_folder
 
+STUDIES = ROOT / "label" / "studies"
 CONNECT = """
 MONAI Label runs this bundle on the scans in {studies}, as two models:
   {native}  at 0.5 mm: finds most, seconds on a GPU, one to two minutes on a CPU
@@ -36,25 +38,29 @@ def environment() -> dict[str, str]:
         paths.append(str(ROOT / "bundle" / "label" / "without_torchvision"))
     # Scoring every scan after each start, sample and training takes minutes on a CPU: on request only.
     defaults = {"MONAI_LABEL_AUTO_UPDATE_SCORING": "false"}
+    defaults["MONAI_LABEL_DATASTORE_FILE_EXT"] = json.dumps([f"*{ending}" for ending in ENDINGS])
     # MONAI Label calls torchrun by name for a training on several GPUs.
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     return defaults | os.environ | {"PATH": programs, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def main(
-    studies: Annotated[str, typer.Option(help="scans, or a DICOMweb URL")] = str(ROOT / "label" / "studies"),
+    studies: Annotated[str, typer.Option(help="scans, a data set, or a DICOMweb URL")] = str(STUDIES),
     app: Annotated[Path, typer.Option(help="folder of the app")] = ROOT / "label" / "monaibundle",
     port: int = 8000,
 ) -> None:
     """Lay out the app and become the server."""
+    served = studies
+    if "://" not in studies:
+        if Path(studies).resolve() == STUDIES:  # of `make label` without STUDIES
+            STUDIES.mkdir(parents=True, exist_ok=True)
+        served = str(study_folder(Path(studies), ROOT / "label" / "links"))
     if importlib.util.find_spec("monailabel") is None:
         raise SystemExit("error: MONAI Label is not in this environment; use `make label`, or .venv-label")
-    if "://" not in studies:
-        Path(studies).mkdir(parents=True, exist_ok=True)
     make_app(app, ROOT)
 
     command = [sys.executable, "-m", "monailabel.main", "start_server"]
-    command += ["--app", str(app), "--studies", studies]
+    command += ["--app", str(app), "--studies", served]
     command += ["--host", "127.0.0.1", "--port", str(port)]
     command += ["--uvicorn_app", "bundle.label.server:app"]
     configuration = {
@@ -66,7 +72,7 @@ def main(
     for key, value in configuration.items():
         command += ["--conf", key, value]
     url = f"http://127.0.0.1:{port}"
-    print(CONNECT.format(model=MODEL, native=NATIVE, studies=studies, url=url), flush=True)
+    print(CONNECT.format(model=MODEL, native=NATIVE, studies=served, url=url), flush=True)
     os.execve(sys.executable, command, environment())
 
 

@@ -1,5 +1,6 @@
 """The bundle in MONAI Label. Runs in MONAI Label's own environment, constraints-label.txt."""
 
 from .app_folder import MODEL, NATIVE, make_app
+from .studies import ENDINGS, study_folder
 
-__all__ = ["MODEL", "NATIVE", "make_app"]
+__all__ = ["ENDINGS", "MODEL", "NATIVE", "make_app", "study_folder"]
