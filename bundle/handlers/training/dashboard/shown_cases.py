@@ -116,8 +116,8 @@ class ShownCases:
     """Write the overlays and the meshes of the first validation cases, every few epochs.
 
     Images ``val/case_<case>/<plane>`` and mesh ``val/case_<case>``, by the trainer's iteration. Attached to
-    the validator, whose volumes it keeps on the device until the trainer's epoch ends: then `write` is due. The
-    validator has batches {"image"} and output {"pred": logits, "label": volume fraction}, each of shape
+    the validator, whose volumes it keeps on the device until the trainer's epoch ends: then `write` is due.
+    The validator has batches {"image"} and output {"pred": logits, "label": volume fraction}, each of shape
     (B, 1, X, Y, Z) in RAS. On several processes only the first needs it, and it waits for none.
 
     Args:
