@@ -13,13 +13,16 @@ import numpy as np
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
+from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 
 import bundle
 from bundle.common.case_warnings import warnings_of
+from bundle.common.coordinates import voxel_size_mm
 from bundle.common.crop import region_of
 from bundle.common.filenames import case_name
 from bundle.common.files import plain_values, write_json
 from bundle.geometry.case import ExportOptions, export_case
+from bundle.geometry.render import Slices, slices_of
 
 __all__ = ["CaseGeometry", "ExportGeometryd", "case_geometry", "write_geometry"]
 
@@ -33,7 +36,7 @@ class CaseGeometry:
 
     mask: (X, Y, Z) bool. affine: (4, 4) of that box, RAS mm. probability, vein: (X, Y, Z) or None. scan:
     shape, affine, figures and warnings of the whole prediction. saved: names of the files that hold it.
-    parts: what the rule for parts says of itself.
+    parts: what the rule for parts says of itself. slices: of the scan, for a picture.
     """
 
     mask: np.ndarray
@@ -43,13 +46,22 @@ class CaseGeometry:
     scan: dict[str, Any]
     saved: tuple[str, ...] = ()
     parts: Mapping[str, Any] | None = None
+    slices: Slices | None = None
 
 
 def case_geometry(
-    pred: MetaTensor, prob: MetaTensor | None = None, vein: MetaTensor | None = None
+    pred: MetaTensor,
+    prob: MetaTensor | None = None,
+    vein: MetaTensor | None = None,
+    image: MetaTensor | None = None,
 ) -> CaseGeometry:
-    """Crop a mask (1, X, Y, Z), > 0 is lumen, and the probabilities of lumen and of cardiac vein on the same
-    grid, where there are any, to the vessels."""
+    """Crop a prediction to the vessels.
+
+    Args:
+        pred: (1, X, Y, Z), > 0 is lumen.
+        prob, vein: of lumen and of cardiac vein, on the same grid.
+        image: (1, A, B, C) in 0..1, RAS, of the mask's extent, as the network has seen it.
+    """
     mask = np.asarray(pred[0].detach().cpu()) > 0
     affine = np.asarray(pred.affine, dtype=np.float64)
     scan = {"shape": list(mask.shape), "affine_ras_mm": affine.tolist()}
@@ -63,8 +75,19 @@ def case_geometry(
     if region is None:
         return CaseGeometry(mask, affine, None, None, scan, saved, pred.meta.get("parts"))
     near = [None if v is None else region.take(np.asarray(v[0].detach().cpu())) for v in (prob, vein)]
-    parts = pred.meta.get("parts")
-    return CaseGeometry(region.take(mask), region.affine(affine), *near, scan, saved, parts)
+    parts, slices = pred.meta.get("parts"), None if image is None else _slices(image, mask, affine)
+    return CaseGeometry(region.take(mask), region.affine(affine), *near, scan, saved, parts, slices)
+
+
+def _slices(image: MetaTensor, mask: np.ndarray, affine: np.ndarray) -> Slices | None:
+    axes = io_orientation(affine)
+    spacing = voxel_size_mm(affine @ inv_ornt_aff(axes, mask.shape))
+    depth = image.shape[3]
+
+    def plane(height: float) -> np.ndarray:
+        return np.asarray(image[0, :, :, min(int(height * depth), depth - 1)].detach().cpu())
+
+    return slices_of(plane, apply_orientation(mask, axes), spacing)
 
 
 def write_geometry(
@@ -92,7 +115,14 @@ def write_geometry(
         options = replace(options, level=geometry.scan.get("threshold"))
     settings = asdict(options)
     report = export_case(
-        geometry.mask, geometry.affine, folder, case, geometry.probability, geometry.vein, **settings
+        geometry.mask,
+        geometry.affine,
+        folder,
+        case,
+        geometry.probability,
+        geometry.vein,
+        geometry.slices,
+        **settings,
     )
     report |= {"scan": geometry.scan, "provenance": {"bundle": bundle.__version__, **provenance}}
     if geometry.parts is not None:
@@ -116,7 +146,7 @@ class ExportGeometryd(MapTransform):
 
     Args:
         keys: the mask, (1, X, Y, Z) with its affine; where the item has "prob" and "vein", these are the
-            probabilities of lumen and of cardiac vein.
+            probabilities of lumen and of cardiac vein, and "image" is what the network has seen.
         output_dir: folder of the results.
         options: what is made of the mask.
         weights: path of the weights, for the report.
@@ -141,7 +171,7 @@ class ExportGeometryd(MapTransform):
         for key in self.key_iterator(d):
             case = case_name(d[key].meta["filename_or_obj"])
             try:
-                geometry = case_geometry(d[key], d.get("prob"), d.get("vein"))
+                geometry = case_geometry(d[key], d.get("prob"), d.get("vein"), d.get("image"))
                 report = write_geometry(geometry, self.output_dir, case, self.provenance, self.options)
             except Exception as error:  # the mask is worth sending without it
                 is_sentence = isinstance(error, ValueError)

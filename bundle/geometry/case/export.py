@@ -15,7 +15,7 @@ from bundle.common.coordinates import check_affine, shear_deg, voxel_size_mm, vo
 from bundle.geometry.centerline import vessel_tree, without_aorta
 from bundle.geometry.core import Tree, check_mesh, find_vessels, vertex_normals, volume_mm3
 from bundle.geometry.measure import evidence_of, find_stenoses, measure_tree, name_branches
-from bundle.geometry.render import Label, probe_early, snapshot, turntable
+from bundle.geometry.render import Label, Slices, overlay_picture, probe_early, snapshot, turntable
 from bundle.geometry.surface import decimate, largest_part, smooth_surface, to_edge_length, vessel_surface
 
 from .files import remove_stale, write_clouds, write_mesh, write_solver, write_tree_files
@@ -45,12 +45,17 @@ def _draw(
     legend: tuple[np.ndarray, str],
     colours: dict,
     labels: list[Label],
+    slices: Slices | None,
     stem: str,
     options: ExportOptions,
     report: dict,
 ) -> dict[str, str]:
-    """Snapshot and turntable; where the machine cannot draw, a warning."""
+    """Overlay, snapshot and turntable; where the machine cannot draw the latter two, a warning."""
     case, files, sentence = report["case"], {}, None
+    flat = {}
+    if options.pictures and slices is not None:
+        overlay_picture(slices, f"{stem}_overlay.png", case)
+        flat["overlay"] = f"{case}_overlay.png"
     if options.pictures:
         sentence = snapshot(mesh, f"{stem}_snapshot.png", *legend, case, labels=labels, **colours)
         files["snapshot"] = f"{case}_snapshot.png"
@@ -59,8 +64,8 @@ def _draw(
         files["turntable"] = f"{case}_turntable.gif"
     if sentence is not None:
         report["warnings"].append(sentence)
-        return {}
-    return files
+        return flat
+    return flat | files
 
 
 def _warn_of_loss(report: dict, step: str, before_mm3: float, after_mm3: float) -> None:
@@ -77,20 +82,22 @@ def export_case(
     case: str,
     probability: np.ndarray | None = None,
     vein: np.ndarray | None = None,
+    slices: Slices | None = None,
     **settings,
 ) -> dict:
     """Write the geometry of a case into `out_dir`, every file named after the case, in LPS mm.
 
     `<case>_mesh.*`, `<case>_points.*`, `<case>_centerline.vtp`, `<case>_branches.csv`, `<case>_stenoses.csv`,
-    `<case>_snapshot.png`; on request `<case>_voxels.*`, `<case>_turntable.gif`, `<case>_solver.vtp` and
-    `.stl`, `<case>_volume.vtu`, `.msh` and `_surface.vtp`. Files of these names from an earlier run go when
-    this run has none.
+    `<case>_snapshot.png`, `<case>_overlay.png`; on request `<case>_voxels.*`, `<case>_turntable.gif`,
+    `<case>_solver.vtp` and `.stl`, `<case>_volume.vtu`, `.msh` and `_surface.vtp`. Files of these names from
+    an earlier run go when this run has none.
 
     Args:
         mask: (X, Y, Z), > 0 is lumen, in voxel order.
         affine: (4, 4) voxel to RAS mm.
         probability: (X, Y, Z) in 0..1 on the same grid; places the wall between voxels, colours the results.
         vein: (X, Y, Z) in 0..1, probability of cardiac vein; tells with it how sure a branch is.
+        slices: of the scan, for `<case>_overlay.png`.
         **settings: see `ExportOptions`.
 
     Returns:
@@ -177,7 +184,7 @@ def export_case(
             files |= write_tree_files(tree, stem, report)
     if options.pictures or options.turntable:
         with _timed(seconds, "picture"):
-            files |= _draw(mesh, legend, colours, labels_of(tree, lesions), stem, options, report)
+            files |= _draw(mesh, legend, colours, labels_of(tree, lesions), slices, stem, options, report)
     if (options.solver or options.volume_mesh) and tree.branches:
         with _timed(seconds, "solver"):
             own = mesh

@@ -41,7 +41,7 @@ __all__ = ["SUFFIXES", "remove_stale", "write_clouds", "write_mesh", "write_solv
 SUFFIXES = (
     *(f"mesh.{kind}" for kind in FORMATS),
     *(f"{cloud}.{kind}" for cloud in ("points", "voxels") for kind in CLOUD_FORMATS),
-    *("centerline.vtp", "branches.csv", "stenoses.csv", "snapshot.png", "turntable.gif"),
+    *("centerline.vtp", "branches.csv", "stenoses.csv", "snapshot.png", "overlay.png", "turntable.gif"),
     *("solver.vtp", "solver.stl", "volume.vtu", "volume_surface.vtp", "volume.msh"),
 )
 

@@ -5,14 +5,18 @@ from .labels import Label
 from .opengl import probe_early
 from .picture import snapshot, turntable
 from .reformation import reformation_picture
+from .slices import Slices, overlay_picture, slices_of
 
 __all__ = [
     "Label",  # of a place in a snapshot
+    "Slices",  # of a scan, with a mask
     "branch_colors",  # by name
     "crimson_to_yellow",  # by value
     "nice_limits",  # of a colour scale
+    "overlay_picture",  # the mask's outline on slices
     "probe_early",  # whether this machine can draw
     "reformation_picture",  # the CT along a branch
+    "slices_of",  # those that show most of a mask
     "snapshot",  # from three sides
     "turntable",  # an animation
 ]
