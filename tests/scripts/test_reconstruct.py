@@ -1,10 +1,12 @@
 """scripts/reconstruct.py, called as a person calls it."""
 
 import json
+import resource
 
 import nibabel as nib
 import numpy as np
 import pytest
+import pyvista as pv
 import trimesh
 from reconstruct import main
 from script_call import call
@@ -98,6 +100,25 @@ def test_an_impossible_setting_is_refused_at_once(tmp_path, capsys, flags):
 def test_a_volume_mesh_without_gmsh_is_refused_at_once(tmp_path, capsys):
     assert call(main, tmp_path / "a.nii.gz", "--out", tmp_path, "--volume-mesh") == 2
     assert "[mesher]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kb", [20, 60, 140, 300])
+def test_a_full_disk_is_a_sentence_and_leaves_no_half_file(vessel, tmp_path, capsys, kb):
+    """A limit on the size of files fails as a full disk does. VTK's own writer ends the process on it."""
+    mask, affine, _ = vessel
+    nib.save(nib.Nifti1Image(mask, affine), tmp_path / "a.nii.gz")
+    flags = ["--no-pictures", "--formats", "vtp", "--solver"]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (kb * 1024, before[1]))
+    try:
+        code = call(main, tmp_path / "a.nii.gz", "--out", tmp_path / "out", *flags)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    said = capsys.readouterr().err.strip().splitlines()
+    assert code == 1 and len(said) == 1 and "the disk is full" in said[0]
+    left = list((tmp_path / "out").rglob("*.*"))
+    assert not any(path.name.startswith(".") or path.suffix == ".json" for path in left)
+    assert all(pv.read(path).n_points for path in left if path.suffix == ".vtp")
 
 
 def test_two_files_of_one_name_are_refused(tmp_path):

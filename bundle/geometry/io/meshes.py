@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pyvista as pv
@@ -14,7 +15,8 @@ from bundle.geometry.core import triangles, vertex_normals
 from bundle.geometry.surface import PointCloud
 
 __all__ = [
-    "write_cloud_ply", "write_cloud_vtp", "write_glb", "write_obj", "write_ply", "write_stl", "write_vtp",
+    "write_cloud_ply", "write_cloud_vtp", "write_glb", "write_obj", "write_ply", "write_stl", "write_vtk",
+    "write_vtp",
 ]  # fmt: skip
 
 # 3D Slicer reads this in the header of STL, in comments of PLY and OBJ, in a field called SPACE of VTP.
@@ -90,6 +92,20 @@ def write_cloud_ply(cloud: PointCloud, path: str | os.PathLike, rgb: np.ndarray 
     _write_ply(path, cloud.points, cloud.normals, rgb, cloud.values)
 
 
+def write_vtk(data: pv.DataSet, path: str | os.PathLike) -> None:
+    """A VTP or VTU of `data` as it stands, by VTK's writer into memory and from there by Python.
+
+    On a full disk VTK 9.7 ends the process itself (a segmentation fault); Python says what is wrong.
+    """
+    path = Path(path)
+    writer = data._WRITERS[path.suffix](path, data)
+    writer.data_format, writer.compression = "binary", "zlib"  # as DataSet.save does
+    writer.writer.SetWriteToOutputString(True)
+    writer.write()
+    with replacing(path) as temporary:
+        temporary.write_bytes(writer.writer.GetOutputString().encode())
+
+
 def write_vtp(data: pv.PolyData, path: str | os.PathLike) -> None:
     """VTP of RAS points, lines or triangles with all their arrays; the space stands in the field data.
 
@@ -107,8 +123,7 @@ def write_vtp(data: pv.PolyData, path: str | os.PathLike) -> None:
             out.point_data[name] = ras_to_lps(out.point_data[name]).astype(np.float32)
     out.field_data["SPACE"] = ["LPS"]
     out.field_data["unit"] = ["mm"]
-    with replacing(path) as temporary:
-        out.save(temporary)
+    write_vtk(out, path)
 
 
 def write_cloud_vtp(cloud: PointCloud, path: str | os.PathLike, rgb: np.ndarray | None = None) -> None:

@@ -18,7 +18,7 @@ import bundle
 from bundle.common.coordinates import ras_to_lps
 from bundle.common.files import replacing
 from bundle.geometry.core import part_of_vertices, triangles, volume_mm3
-from bundle.geometry.io import write_vtp
+from bundle.geometry.io import write_vtk, write_vtp
 
 from .model import SolverModel
 
@@ -167,8 +167,7 @@ def write_volume_mesh(mesh: VolumeMesh, stem: str | os.PathLike) -> list[str]:
     """
     grid = mesh.grid.copy()
     grid.field_data["SPACE"], grid.field_data["unit"] = ["LPS"], ["mm"]
-    with replacing(f"{stem}.vtu") as temporary:
-        grid.save(temporary)
+    write_vtk(grid, f"{stem}.vtu")
     boundary = mesh.surface.copy()
     boundary.points = ras_to_lps(np.asarray(boundary.points))  # write_vtp takes RAS
     boundary.field_data["patches"] = mesh.names
