@@ -154,7 +154,7 @@ def export_case(
             report["centerline_length_mm"] = round(sum(s.length_mm for s in tree.segments), 2)
             maps = {"lumen": probability, "vein": vein}
             evidence = evidence_of(tree.branches, affine, maps, options.branch_certainty())
-            report["branches"] = [row | more for row, more in zip(measure_tree(tree), evidence)]
+            report["branches"] = [row | more for row, more in zip(measure_tree(tree, lesions), evidence)]
             report["stenoses"] = [lesion.as_dict(tree.branches[lesion.branch].name) for lesion in lesions]
     with _timed(seconds, "point cloud"):
         sure = [row["certainty"] for row in report.get("branches", ())]

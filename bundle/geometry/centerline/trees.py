@@ -16,6 +16,7 @@ from nibabel.orientations import (
 from scipy.spatial import cKDTree
 
 from bundle.common.coordinates import (
+    ras_to_lps,
     voxel_size_mm,
     voxel_to_world,
     voxel_volume_mm3,
@@ -80,7 +81,7 @@ class Part:
     """A connected part of a mask.
 
     length_mm: of its centreline; width_mm: diameter of the cylinder with its length and volume.
-    probability, vein: means along the centreline; at_ras_mm: mean place.
+    probability, vein: means along the centreline; at_lps_mm: mean place.
     """
 
     length_mm: float
@@ -88,7 +89,7 @@ class Part:
     width_mm: float
     probability: float
     vein: float
-    at_ras_mm: list[float]
+    at_lps_mm: list[float]
 
     def is_vessel(self, rule: TreeRule) -> bool:
         """Whether it is long, slim, tubular and sure enough to be kept without a root."""
@@ -153,7 +154,7 @@ def keep_trees(
 
     Returns:
         bool mask, and a record ready for JSON: ``vein_mm3`` (gone by step 1), ``parts_before`` (after it),
-        ``joins`` (``gap_mm``, ``at_ras_mm``), ``has_root`` (whether step 3 found one), ``trees``,
+        ``joins`` (``gap_mm``, ``at_lps_mm``), ``has_root`` (whether step 3 found one), ``trees``,
         ``detached`` (both as `Part`), ``parts_after``, ``dropped_mm3``.
     """
     # Thinning and ties depend on the order of the axes: the same ones for every scan.
@@ -296,7 +297,7 @@ def _join(
         wide = end_radius(skeleton, tip)
         voxels = _tube(parts.labels.shape, affine, start, end, min(wide, float(skeleton.radius[other])))
         bridges.append((int(part_of[tip]), voxels))
-        joins.append({"gap_mm": round(gap, 2), "at_ras_mm": ((start + end) / 2).round(1).tolist()})
+        joins.append({"gap_mm": round(gap, 2), "at_lps_mm": ras_to_lps((start + end) / 2).round(1).tolist()})
     return bridges, joins
 
 
@@ -337,7 +338,7 @@ def _measure(parts: _Parts, chances: list[np.ndarray], affine: np.ndarray) -> di
     width = 2 * np.sqrt(volume / np.pi / np.maximum(length, voxel_size_mm(affine).max()))
     found = {}
     for number in map(int, np.unique(parts.group[1:])):
-        place = parts.points_of(number).mean(axis=0).round(1).tolist()
+        place = ras_to_lps(parts.points_of(number).mean(axis=0)).round(1).tolist()
         values = (float(array[number]) for array in (length, volume, width, *means))
         found[number] = Part(*(round(value, 2) for value in values), place)
     return found
