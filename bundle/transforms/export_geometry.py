@@ -19,6 +19,7 @@ from bundle.common.case_warnings import warnings_of
 from bundle.common.crop import region_of
 from bundle.common.filenames import case_name
 from bundle.common.files import plain_values, write_json
+from bundle.common.nifti import as_stored
 from bundle.geometry.case import ExportOptions, export_case
 
 __all__ = ["CaseGeometry", "ExportGeometryd", "case_geometry", "write_geometry"]
@@ -49,7 +50,8 @@ def case_geometry(
     pred: MetaTensor, prob: MetaTensor | None = None, vein: MetaTensor | None = None
 ) -> CaseGeometry:
     """Crop a mask (1, X, Y, Z), > 0 is lumen, and the probabilities of lumen and of cardiac vein on the same
-    grid, where there are any, to the vessels."""
+    grid, where there are any, to the vessels; that of the lumen as `<case>_prob.nii.gz` holds it.
+    """
     mask = np.asarray(pred[0].detach().cpu()) > 0
     affine = np.asarray(pred.affine, dtype=np.float64)
     scan = {"shape": list(mask.shape), "affine_ras_mm": affine.tolist()}
@@ -63,6 +65,7 @@ def case_geometry(
     if region is None:
         return CaseGeometry(mask, affine, None, None, scan, saved, pred.meta.get("parts"))
     near = [None if v is None else region.take(np.asarray(v[0].detach().cpu())) for v in (prob, vein)]
+    near[0] = None if prob is None else as_stored(near[0])
     parts = pred.meta.get("parts")
     return CaseGeometry(region.take(mask), region.affine(affine), *near, scan, saved, parts)
 

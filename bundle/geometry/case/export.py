@@ -16,11 +16,12 @@ from bundle.geometry.centerline import vessel_tree, without_aorta
 from bundle.geometry.core import Tree, check_mesh, find_vessels, vertex_normals, volume_mm3
 from bundle.geometry.measure import evidence_of, find_stenoses, measure_tree, name_branches
 from bundle.geometry.render import crimson_to_yellow, probe_early, snapshot, turntable
-from bundle.geometry.surface import decimate, largest_part, smooth_surface, to_edge_length, vessel_surface
+from bundle.geometry.surface import largest_part, remeshed, smooth_surface, vessel_surface
 
-from .files import remove_stale, write_clouds, write_mesh, write_solver, write_tree_files
+from .files import remove_stale, write_clouds, write_mesh, write_tree_files
 from .options import ExportOptions
 from .plausible import SEARCHED_ML, doubts_about_size, doubts_about_tree
+from .solver_files import write_solver
 from .values import choose_colour, clouds_of, legend_of, limits_of, values_at
 
 __all__ = ["export_case"]
@@ -31,13 +32,6 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
     seconds[stage] = round(time.perf_counter() - start, 3)
-
-
-def _remeshed(mesh: pv.PolyData, options: ExportOptions) -> pv.PolyData:
-    """The mesh with the edges, or the fraction of its triangles, that were asked for."""
-    if options.edge_length_mm is not None:
-        mesh = to_edge_length(mesh, options.edge_length_mm)
-    return mesh if options.keep_triangles == 1.0 else decimate(mesh, options.keep_triangles)
 
 
 def _draw(
@@ -82,8 +76,8 @@ def export_case(
 
     `<case>_mesh.*`, `<case>_points.*`, `<case>_centerline.vtp`, `<case>_branches.csv`, `<case>_stenoses.csv`,
     `<case>_snapshot.png`; on request `<case>_voxels.*`, `<case>_turntable.gif`, `<case>_solver.vtp` and
-    `.stl`, `<case>_volume.vtu`, `.msh` and `_surface.vtp`. Files of these names from an earlier run go when
-    this run has none.
+    `.stl`, `<case>_ends.csv`, `<case>_volume.vtu`, `.msh` and `_surface.vtp`, the folder
+    `<case>_mesh-complete`. Files of these names from an earlier run go when this run has none.
 
     Args:
         mask: (X, Y, Z), > 0 is lumen, in voxel order.
@@ -136,7 +130,7 @@ def export_case(
         wall, report["smoothing"] = smooth_surface(raw, options.smoothing, options.smoothing_iterations)
         lost = (report["smoothing"][f"volume_{when}_mm3"] for when in ("before", "after"))
         _warn_of_loss(report, f"{options.smoothing} smoothing", *lost)
-        mesh = _remeshed(wall, options)
+        mesh = remeshed(wall, options.edge_length_mm, options.keep_triangles)
         report["mesh"] = check_mesh(mesh)
     if not report["mesh"]["watertight"]:
         raise ValueError("the surface did not close; please report this mask")
@@ -180,9 +174,7 @@ def export_case(
             files |= _draw(mesh, legend, limits, stem, options, report)
     if (options.solver or options.volume_mesh) and tree.branches:
         with _timed(seconds, "solver"):
-            own = mesh
-            if arteries.aorta_wall is not None:
-                own = _remeshed(smooth_surface(vessel_surface(arteries))[0], options)
+            own = wall if arteries.aorta_wall is None else smooth_surface(vessel_surface(arteries))[0]
             files |= write_solver(own, tree, options, stem, report)
     report["files"] = files
     remove_stale(out_dir, case, files.values())

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from bundle.common.parsing import parse_bool
+from bundle.geometry.io import MM_IN
 from bundle.geometry.measure import BranchCertainty
 from bundle.geometry.surface import METHODS, WALLS
 
@@ -15,7 +16,8 @@ FORMATS = ("stl", "ply", "vtp", "obj", "glb")
 CLOUD_FORMATS = ("ply", "vtp")
 COLOURS = {"probability": "confidence", "distance": "centerline_distance_mm", "branch": "branch_id",
            "certainty": "certainty"}  # fmt: skip
-_SWITCHES = ("clean", "largest_part", "voxel_points", "centerline", "pictures", "solver", "volume_mesh")
+_SWITCHES = ("clean", "largest_part", "voxel_points", "centerline", "pictures", "solver", "volume_mesh",
+             "mesh_complete")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class ExportOptions:
         solver: also write the wall with flat named ends (see `solver_model`).
         extension_diameters: straight tubes on the ends of the solver model, in diameters.
         volume_mesh: also fill the solver model with tetrahedra (see `volume_mesh`).
+        mesh_complete: the volume mesh also as SimVascular's folder (see `write_mesh_complete`).
+        unit: of the files of the solver model and the volume mesh alone, "mm" or "m" (for OpenFOAM).
 
     Raises:
         ValueError: a setting that does not exist or cannot be met.
@@ -74,6 +78,8 @@ class ExportOptions:
     solver: bool = False
     extension_diameters: float = 0.0
     volume_mesh: bool = False
+    mesh_complete: bool = False
+    unit: str = "mm"
 
     def __post_init__(self) -> None:
         for name in _SWITCHES:
@@ -97,6 +103,9 @@ class ExportOptions:
             )
         if self.turntable < 0 or self.extension_diameters < 0:
             raise ValueError("frames of a turntable and diameters of an extension are not negative")
+        _one_of("the unit of the solver's files", (self.unit,), tuple(MM_IN))
+        if self.mesh_complete:
+            object.__setattr__(self, "volume_mesh", True)
         self.branch_certainty()
         by_branch = self.colour_by in ("branch", "certainty")
         if not self.centerline and (self.solver or self.volume_mesh or by_branch):

@@ -2,6 +2,7 @@
 
 from .masks import read_mask
 from .meshes import (
+    MM_IN,
     write_cloud_ply,
     write_cloud_vtp,
     write_glb,
@@ -15,6 +16,7 @@ from .trees import BRANCH_COLUMNS, STENOSIS_COLUMNS, read_branches, write_tree
 
 __all__ = [
     "BRANCH_COLUMNS",  # of the table of branches
+    "MM_IN",  # units of files for flow solvers
     "STENOSIS_COLUMNS",  # of the table of narrowings
     "read_branches",  # what write_tree wrote
     "read_mask",  # labels or a probability, from any array

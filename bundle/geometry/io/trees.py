@@ -16,8 +16,8 @@ __all__ = ["BRANCH_COLUMNS", "STENOSIS_COLUMNS", "read_branches", "write_tree"]
 
 BRANCH_COLUMNS = (
     "branch_id", "name", "name_confidence", "tree", "parent", "length_mm", "tortuosity",
-    "mean_diameter_mm", "min_diameter_mm", "proximal_diameter_mm", "taper_mm_per_10mm", "volume_mm3", "gap_mm",
-    "lumen_probability", "vein_probability", "certainty",
+    "mean_diameter_mm", "min_diameter_mm", "proximal_diameter_mm", "taper_mm_per_10mm", "volume_mm3",
+    "gap_mm", "lumen_probability", "vein_probability", "certainty",
 )  # fmt: skip
 STENOSIS_COLUMNS = (
     "branch", "branch_id", "at_mm", "length_mm", "minimal_lumen_diameter_mm", "minimal_lumen_area_mm2",

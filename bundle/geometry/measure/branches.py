@@ -32,7 +32,8 @@ def taper_mm_per_10mm(branch: Branch) -> float:
 
 def min_diameter_mm(branch: Branch, lesions: Sequence[Stenosis] = ()) -> float:
     """Least diameter of a branch: within its `lesions` theirs, elsewhere that of the free cross-sections."""
-    along, elsewhere = branch.along_mm, branch.free if branch.free.any() else np.ones(len(branch.points), bool)
+    along, elsewhere = branch.along_mm, branch.free
+    elsewhere = elsewhere if elsewhere.any() else np.ones(len(elsewhere), bool)
     for lesion in lesions:
         elsewhere = elsewhere & ~((lesion.start_mm <= along) & (along <= lesion.end_mm))
     least = [lesion.minimal_diameter_mm for lesion in lesions]
