@@ -139,6 +139,7 @@ def main(
         str | None, typer.Option(help=f"{', '.join(COLOURS)}; else the first of these that there is")
     ] = None,
     solver: Annotated[bool, typer.Option("--solver", help="also a model with flat named ends")] = False,
+    keep_aorta: Annotated[bool, typer.Option("--keep-aorta", help="the model holds the aorta too")] = False,
     extension_diameters: Annotated[float, typer.Option(help="tubes on the model's ends")] = 0.0,
     volume_mesh: Annotated[bool, typer.Option("--volume-mesh", help="also tetrahedra (needs gmsh)")] = False,
     mesh_complete: Annotated[
@@ -171,6 +172,7 @@ def main(
             extension_diameters=extension_diameters,
             volume_mesh=volume_mesh,
             mesh_complete=mesh_complete,
+            keep_aorta=keep_aorta,
             unit=unit,
         )
     except ValueError as error:

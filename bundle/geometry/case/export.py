@@ -16,6 +16,7 @@ from bundle.geometry.centerline import vessel_tree, without_aorta
 from bundle.geometry.core import Tree, check_mesh, find_vessels, vertex_normals, volume_mm3
 from bundle.geometry.measure import evidence_of, find_stenoses, measure_tree, name_branches
 from bundle.geometry.render import crimson_to_yellow, probe_early, snapshot, turntable
+from bundle.geometry.solver import aorta_ends
 from bundle.geometry.surface import largest_part, remeshed, smooth_surface, vessel_surface
 
 from .files import remove_stale, write_clouds, write_mesh, write_tree_files
@@ -174,8 +175,12 @@ def export_case(
             files |= _draw(mesh, legend, limits, stem, options, report)
     if (options.solver or options.volume_mesh) and tree.branches:
         with _timed(seconds, "solver"):
-            own = wall if arteries.aorta_wall is None else smooth_surface(vessel_surface(arteries))[0]
-            files |= write_solver(own, tree, options, stem, report)
+            with_aorta = aorta_ends(vessels, tree) if options.keep_aorta else []
+            if options.keep_aorta and not with_aorta:
+                report["warnings"].append("the mask holds no aorta that the solver model could keep")
+            as_it_is = arteries.aorta_wall is None or with_aorta
+            own = wall if as_it_is else smooth_surface(vessel_surface(arteries))[0]
+            files |= write_solver(own, tree, options, stem, report, with_aorta)
     report["files"] = files
     remove_stale(out_dir, case, files.values())
     return report | {"seconds": seconds}

@@ -17,7 +17,7 @@ CLOUD_FORMATS = ("ply", "vtp")
 COLOURS = {"probability": "confidence", "distance": "centerline_distance_mm", "branch": "branch_id",
            "certainty": "certainty"}  # fmt: skip
 _SWITCHES = ("clean", "largest_part", "voxel_points", "centerline", "pictures", "solver", "volume_mesh",
-             "mesh_complete")  # fmt: skip
+             "mesh_complete", "keep_aorta")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class ExportOptions:
         centerline: make the centreline tree, names, measurements and stenoses.
         pictures: draw the snapshot; skipped with a warning where the machine cannot draw.
         turntable: frames of an animation of the vessels turning, 0 for none.
+        keep_aorta: the solver model holds the aorta too, where the mask does.
         solver: also write the wall with flat named ends (see `solver_model`).
         extension_diameters: straight tubes on the ends of the solver model, in diameters.
         volume_mesh: also fill the solver model with tetrahedra (see `volume_mesh`).
@@ -76,6 +77,7 @@ class ExportOptions:
     pictures: bool = True
     turntable: int = 0
     solver: bool = False
+    keep_aorta: bool = False
     extension_diameters: float = 0.0
     volume_mesh: bool = False
     mesh_complete: bool = False

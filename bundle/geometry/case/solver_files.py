@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +51,7 @@ class _Try:
         )
 
 
-def _tries(wall: pv.PolyData, tree: Tree, options: ExportOptions) -> list[_Try]:
+def _tries(wall: pv.PolyData, tree: Tree, options: ExportOptions, aorta: Sequence) -> list[_Try]:
     """Models of several lengths of edges, up to the first of which nothing is wrong.
 
     Where a plane can cut an end off, and whether gmsh can fill a surface, depends on how its triangles lie.
@@ -58,7 +59,7 @@ def _tries(wall: pv.PolyData, tree: Tree, options: ExportOptions) -> list[_Try]:
     tries = []
     for edge_mm in dict.fromkeys((options.edge_length_mm, *_OTHER_EDGES_MM)):
         own = remeshed(wall, edge_mm, options.keep_triangles if edge_mm == options.edge_length_mm else 1.0)
-        tries.append(_Try(edge_mm, solver_model(own, tree, options.extension_diameters)))
+        tries.append(_Try(edge_mm, solver_model(own, tree, options.extension_diameters, aorta=aorta)))
         if not tries[-1].model.closed:
             _fill(tries[-1], options)
         if not tries[-1].fault:
@@ -91,7 +92,7 @@ def _words(edge_mm: float | None) -> str:
 
 
 def write_solver(
-    wall: pv.PolyData, tree: Tree, options: ExportOptions, stem: str, report: dict
+    wall: pv.PolyData, tree: Tree, options: ExportOptions, stem: str, report: dict, aorta: Sequence = ()
 ) -> dict[str, str]:
     """The solver model, its ends as a table and, on request, its volume mesh; roles and names of the files.
 
@@ -99,9 +100,9 @@ def write_solver(
     quality and warnings go to the report.
 
     Args:
-        wall: closed mesh, RAS mm, with the edges that the voxels give it.
+        wall: closed mesh, RAS mm, with the edges that the voxels give it. aorta: see `solver_model`.
     """
-    tries = _tries(wall, tree, options)
+    tries = _tries(wall, tree, options, aorta)
     best, name = _best(tries, options), Path(stem).name
     model = best.model
     write_vtp(model.mesh, f"{stem}_solver.vtp", options.unit)

@@ -1,5 +1,6 @@
 """Models for a flow solver: flat named ends, tubes on them, tetrahedra."""
 
+from .aorta import aorta_ends
 from .boundary import END_COLUMNS, end_rows
 from .model import SolverModel, patch_table, solver_model, write_solver_stl
 from .simvascular import write_mesh_complete
@@ -10,6 +11,7 @@ __all__ = [
     "NoVolumeMesh",  # why there is none
     "SolverModel",  # closed wall with labelled patches
     "VolumeMesh",  # tetrahedra and their boundary
+    "aorta_ends",  # where to cut a model that keeps it
     "end_rows",  # inlets and outlets with their share of the flow
     "patch_table",  # wall, inlets and outlets, a row each
     "solver_model",  # from wall and tree

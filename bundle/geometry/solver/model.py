@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,7 +30,8 @@ _RAGGED_MM = 8.0  # longest stump at an ostium
 class Patch:
     """A part of the model's surface: `label` in the mesh's cell array `ModelFaceID`.
 
-    kind: wall, inlet or outlet. branch: number of the branch that ends here. normal: of an end, outwards.
+    kind: wall, inlet or outlet. branch: number of the branch that ends here, None at the aorta. normal: of an
+    end, outwards.
     """
 
     label: int
@@ -155,7 +157,11 @@ def _lengthened(model, plane: Plane, label: int, name: str, wanted_mm: float):
 
 
 def solver_model(
-    wall: pv.PolyData, tree: Tree, extension_diameters: float = 0.0, min_outlet_radius_mm: float = 0.4
+    wall: pv.PolyData,
+    tree: Tree,
+    extension_diameters: float = 0.0,
+    min_outlet_radius_mm: float = 0.4,
+    aorta: Sequence[tuple[str, str, list[Plane]]] = (),
 ) -> SolverModel:
     """Open a closed wall at the tree's ends, square to the centreline, and close it with flat named caps.
 
@@ -165,6 +171,7 @@ def solver_model(
             would meet another vessel is made shorter, or left out where less than a diameter would be left;
             a warning says so.
         min_outlet_radius_mm: thinner tips stay round and closed.
+        aorta: its ends (`aorta_ends`), where the wall holds it: the coronaries then have no inlets.
 
     Returns:
         the model; its mesh is closed, patch 0 is the wall, no added triangle cuts through another one.
@@ -184,7 +191,9 @@ def solver_model(
     points, faces = np.asarray(wall.points, np.float64), triangles(wall)
     model = points, faces, np.full(len(faces), WALL)
     ends, warnings, closed = [], [], []
-    for name, kind, branch, planes in _ends(tree, min_outlet_radius_mm):
+    wanted = [(name, kind, None, planes) for name, kind, planes in aorta]
+    wanted += [end for end in _ends(tree, min_outlet_radius_mm) if not (aorta and end[1] == "inlet")]
+    for name, kind, branch, planes in wanted:
         for plane in planes:
             try:
                 model = _opened(model, plane, len(ends) + 1)

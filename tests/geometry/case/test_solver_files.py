@@ -100,8 +100,8 @@ def test_the_length_that_worked_is_said(straight, tmp_path, monkeypatch):
 def test_an_end_that_stays_closed_is_tried_with_other_edges(straight, tmp_path, monkeypatch):
     make, calls = solver_files.solver_model, []
 
-    def closed_at_first(*arguments):
-        model = make(*arguments)
+    def closed_at_first(*arguments, **settings):
+        model = make(*arguments, **settings)
         calls.append(model)
         if len(calls) == 1:
             model.closed.append("inlet_RCA")
