@@ -107,8 +107,10 @@ def _line(report: dict) -> str:
         names = [b["name"] for b in report["branches"] if b["name"] != "unknown"]
         words += f", {report['centerline_length_mm']:.0f} mm of centreline ({', '.join(names) or 'no names'})"
         words += f", {len(report['stenoses'])} stenoses"
-    if "solver_edges" in report:
-        words += f", solver model of edges of {report['solver_edges']['mean_mm']:.2f} mm"
+    if "solver_settings" in report:
+        about = report["solver_settings"]
+        words += f", solver model of edges of {about['mean_mm']:.2f} mm with extensions of "
+        words += f"{about['extension_diameters']:g} diameters in {about['unit_of_files']}"
     return f"{words}, {seconds:.1f} s"
 
 

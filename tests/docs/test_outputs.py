@@ -84,8 +84,8 @@ def test_fields_of_the_report(runs):
 def test_the_parts_of_the_report_are_named_beside_it(runs):
     text = PAGE.read_text()
     report = json.loads((runs / "eval" / "a" / "a.json").read_text())
-    report |= {"solver_edges": json.loads((runs / "all" / "a.json").read_text())["solver_edges"]}
-    for part in ("smoothing", "mesh", "solver_edges", "scan", "provenance", "record"):
+    report |= {"solver_settings": json.loads((runs / "all" / "a.json").read_text())["solver_settings"]}
+    for part in ("smoothing", "mesh", "solver_settings", "scan", "provenance", "record"):
         (row,) = (line for line in text.splitlines() if line.startswith(f"| `{part}` | object"))
         assert set(re.findall(r"`(\w+)`", row)[1:]) == set(report[part]), part
 

@@ -151,6 +151,12 @@ def test_a_full_disk_is_a_sentence_and_leaves_no_half_file(vessel, tmp_path, cap
     assert all(pv.read(path).n_points for path in left if path.suffix == ".vtp")
 
 
+@pytest.mark.parametrize("flags", [["--unit", "m"], ["--keep-aorta"], ["--extension-diameters", "5"]])
+def test_a_setting_of_the_solver_model_without_one_is_refused(tmp_path, capsys, flags):
+    assert call(main, tmp_path / "a.nii.gz", "--out", tmp_path, *flags) == 2
+    assert "ask for it too, by solver" in capsys.readouterr().err
+
+
 def test_a_volume_mesh_that_cannot_be_made_fails_the_command(vessel, tmp_path, capsys, monkeypatch):
     def fails(model, **_):
         raise NoVolumeMesh("gmsh crashed")

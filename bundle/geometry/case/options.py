@@ -108,6 +108,10 @@ class ExportOptions:
         _one_of("the unit of the solver's files", (self.unit,), tuple(MM_IN))
         if self.mesh_complete:
             object.__setattr__(self, "volume_mesh", True)
+        of_a_model = {"extension_diameters": 0.0, "keep_aorta": False, "unit": "mm"}
+        unused = [name for name, default in of_a_model.items() if getattr(self, name) != default]
+        if unused and not (self.solver or self.volume_mesh):
+            raise ValueError(f"{unused[0]} is of the solver model: ask for it too, by solver or volume_mesh")
         self.branch_certainty()
         by_branch = self.colour_by in ("branch", "certainty")
         if not self.centerline and (self.solver or self.volume_mesh or by_branch):

@@ -96,7 +96,7 @@ def write_solver(
 ) -> dict[str, str]:
     """The solver model, its ends as a table and, on request, its volume mesh; roles and names of the files.
 
-    Where an end stays closed or gmsh fails, edges of 0.5 and of 0.8 mm are tried. `solver_edges`, patches,
+    Where an end stays closed or gmsh fails, edges of 0.5 and of 0.8 mm are tried. `solver_settings`, patches,
     quality and warnings go to the report.
 
     Args:
@@ -109,10 +109,11 @@ def write_solver(
     write_solver_stl(model, f"{stem}_solver.stl", options.unit)
     write_csv(f"{stem}_ends.csv", end_rows(model, tree), END_COLUMNS, exact)
     report["solver_patches"] = patch_table(model)
-    report["solver_edges"] = {
+    report["solver_settings"] = {
         "asked_mm": options.edge_length_mm,
         "remeshed_to_mm": best.edge_mm,
         "mean_mm": round(mean_edge_mm(model.mesh), 3),
+        "extension_diameters": options.extension_diameters,
         "unit_of_files": options.unit,
     }
     if best is not tries[0]:

@@ -43,7 +43,7 @@ def test_inlets_and_outlets_are_a_table_with_area_direction_and_flow(straight, t
     cap = model.extract_cells(model.cell_data["ModelFaceID"] == int(outlet["ModelFaceID"]))
     assert cap.area == pytest.approx(float(outlet["area_mm2"]), rel=1e-3)
     assert cap.center == pytest.approx(places[1], abs=0.1)
-    edges = report["solver_edges"]
+    edges = report["solver_settings"]
     assert edges["asked_mm"] is None and edges["remeshed_to_mm"] is None and 0.2 < edges["mean_mm"] < 0.6
 
 
@@ -84,8 +84,8 @@ def test_the_length_that_worked_is_said(straight, tmp_path, monkeypatch):
 
     monkeypatch.setattr(solver_files, "volume_mesh", fails_at_first)
     report = exported(straight, tmp_path, volume_mesh=True, mesh_complete=True)
-    assert report["solver_edges"]["remeshed_to_mm"] == 0.5
-    assert report["solver_edges"]["mean_mm"] == pytest.approx(0.5, abs=0.1)
+    assert report["solver_settings"]["remeshed_to_mm"] == 0.5
+    assert report["solver_settings"]["mean_mm"] == pytest.approx(0.5, abs=0.1)
     assert any("edges of 0.5 mm" in w and "gmsh crashed" in w for w in report["warnings"])
     assert report["volume_mesh"]["tetrahedra"] > 100
     files = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
@@ -109,5 +109,5 @@ def test_an_end_that_stays_closed_is_tried_with_other_edges(straight, tmp_path, 
 
     monkeypatch.setattr(solver_files, "solver_model", closed_at_first)
     report = exported(straight, tmp_path)
-    assert len(calls) == 2 and report["solver_edges"]["remeshed_to_mm"] == 0.5
+    assert len(calls) == 2 and report["solver_settings"]["remeshed_to_mm"] == 0.5
     assert any("inlet_RCA would stay closed" in warning for warning in report["warnings"])
