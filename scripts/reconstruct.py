@@ -2,20 +2,24 @@
 
     python scripts/reconstruct.py a.nii.gz b.nrrd --out meshes
     python scripts/reconstruct.py a.nii.gz --out meshes --image ct.nii.gz --edge-length-mm 0.7 --solver
+    python scripts/reconstruct.py a.nii.gz --out meshes --volume-mesh --extension-diameters 5 --unit m
 
-NIfTI, NRRD, MHA. Each file becomes a folder DIR/<name>/ with mesh, point cloud, centreline, tables, picture
-and <name>.json; a file that fails is reported at the end and does not stop the others.
+NIfTI, NRRD, MHA. Each file becomes a folder DIR/<name>/ with mesh, point cloud, centreline, tables,
+picture and <name>.json; a file that fails is reported at the end and does not stop the others. Beside a mask
+<case>_seg that a run of the bundle wrote, its <case>_prob is used too, so that both measure one tree.
 """
 
+import json
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from shared import run
 
-from bundle.common.coordinates import check_affine, voxel_size_mm
+from bundle.common.coordinates import check_affine, voxel_size_mm, voxel_volume_mm3
 from bundle.common.filenames import split_suffix
 from bundle.common.files import write_json
 from bundle.data.readers import read_volume
@@ -35,13 +39,38 @@ def name_of(path: Path) -> str:
     return split_suffix(path)[0]
 
 
+def saved_beside(path: Path, volume_mm3: float) -> tuple[Path, float | None] | str | None:
+    """The probability from which a run of the bundle made the mask `<case>_seg`, and its threshold.
+
+    A sentence where it is there and belongs to another mask; None where there is none.
+    """
+    stem, suffix = split_suffix(path)
+    if not stem.endswith("_seg"):
+        return None
+    case = path.with_name(stem.removesuffix("_seg"))
+    probability, report = Path(f"{case}_prob{suffix}"), Path(f"{case}.json")
+    if not (probability.is_file() and report.is_file()):
+        return None
+    about = json.loads(report.read_text(encoding="utf-8"))
+    if about.get("mask_volume_mm3") != round(volume_mm3, 3):
+        return f"the mask is not the one that {report.name} tells of, so {probability.name} is left out"
+    return probability, about.get("scan", {}).get("threshold")
+
+
 def reconstruct(path: Path, out: Path, label: int | None, threshold: float, options: ExportOptions) -> dict:
     """One file to its folder; returns the report of `export_case` with the remarks about the mask."""
     array, affine = read_volume(path)
     try:
         mask, probability, remarks = read_mask(array, label, threshold)
+        level = threshold if probability is not None else None
+        found = saved_beside(path, np.count_nonzero(mask) * voxel_volume_mm3(affine))
+        if isinstance(found, str):
+            remarks.append(found)
+        elif found is not None:
+            probability, level = read_volume(found[0])[0], found[1]
+            remarks.append(f"{found[0].name} places the wall, as in the run that made the mask")
         folder, name = out / name_of(path), name_of(path)
-        settings = asdict(replace(options, level=threshold if probability is not None else None))
+        settings = asdict(replace(options, level=level))
         report = export_case(mask, check_affine(affine), folder, name, probability, **settings)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
@@ -78,6 +107,10 @@ def _line(report: dict) -> str:
         names = [b["name"] for b in report["branches"] if b["name"] != "unknown"]
         words += f", {report['centerline_length_mm']:.0f} mm of centreline ({', '.join(names) or 'no names'})"
         words += f", {len(report['stenoses'])} stenoses"
+    if "solver_settings" in report:
+        about = report["solver_settings"]
+        words += f", solver model of edges of {about['mean_mm']:.2f} mm with extensions of "
+        words += f"{about['extension_diameters']:g} diameters in {about['unit_of_files']}"
     return f"{words}, {seconds:.1f} s"
 
 
@@ -108,8 +141,13 @@ def main(
         str | None, typer.Option(help=f"{', '.join(COLOURS)}; else the first of these that there is")
     ] = None,
     solver: Annotated[bool, typer.Option("--solver", help="also a model with flat named ends")] = False,
+    keep_aorta: Annotated[bool, typer.Option("--keep-aorta", help="the model holds the aorta too")] = False,
     extension_diameters: Annotated[float, typer.Option(help="tubes on the model's ends")] = 0.0,
     volume_mesh: Annotated[bool, typer.Option("--volume-mesh", help="also tetrahedra (needs gmsh)")] = False,
+    mesh_complete: Annotated[
+        bool, typer.Option("--mesh-complete", help="also tetrahedra in SimVascular's folder layout")
+    ] = False,
+    unit: Annotated[str, typer.Option(help="of the solver's files: mm, or m for OpenFOAM")] = DEFAULT.unit,
     turntable: Annotated[int, typer.Option(metavar="N", help="also an animation of N frames")] = 0,
     pictures: Annotated[bool, typer.Option(help="draw the snapshot")] = True,
 ) -> None:
@@ -135,9 +173,13 @@ def main(
             solver=solver,
             extension_diameters=extension_diameters,
             volume_mesh=volume_mesh,
+            mesh_complete=mesh_complete,
+            keep_aorta=keep_aorta,
+            unit=unit,
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+    volume_mesh = options.volume_mesh
     if volume_mesh and why_no_mesher() is not None:
         raise typer.BadParameter(why_no_mesher())
     failures = []

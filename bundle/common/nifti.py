@@ -9,7 +9,24 @@ import numpy as np
 
 from bundle.common.files import replacing
 
-__all__ = ["write_nifti"]
+__all__ = ["as_stored", "slope_of", "write_nifti"]
+
+
+def slope_of(scale: int) -> float:
+    """The slope with which a probability that is stored as ``round(p * scale)`` is read.
+
+    The header holds a float32: the one below 1/scale, so that 1 does not come back as more than 1.
+    """
+    return float(np.nextafter(np.float32(1 / scale), np.float32(0)))
+
+
+def as_stored(probability: np.ndarray, scale: int = 255) -> np.ndarray:
+    """A probability, float32 of any shape, to the last bit as it is read from the file that holds it.
+
+    What is measured on it is what a person can measure again on the file.
+    """
+    steps = np.rint(np.clip(np.asarray(probability, np.float32), 0, 1) * np.float32(scale))
+    return steps * np.float32(slope_of(scale))
 
 
 def write_nifti(

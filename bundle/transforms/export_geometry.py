@@ -21,6 +21,7 @@ from bundle.common.coordinates import voxel_size_mm
 from bundle.common.crop import region_of
 from bundle.common.filenames import case_name
 from bundle.common.files import plain_values, write_json
+from bundle.common.nifti import as_stored
 from bundle.geometry.case import ExportOptions, export_case
 from bundle.geometry.render import Slices, slices_of
 
@@ -59,7 +60,8 @@ def case_geometry(
 
     Args:
         pred: (1, X, Y, Z), > 0 is lumen.
-        prob, vein: of lumen and of cardiac vein, on the same grid.
+        prob, vein: of lumen and of cardiac vein, on the same grid; that of the lumen is taken as
+            `<case>_prob.nii.gz` holds it.
         image: (1, A, B, C) in 0..1, RAS, of the mask's extent, as the network has seen it.
     """
     mask = np.asarray(pred[0].detach().cpu()) > 0
@@ -75,6 +77,7 @@ def case_geometry(
     if region is None:
         return CaseGeometry(mask, affine, None, None, scan, saved, pred.meta.get("parts"))
     near = [None if v is None else region.take(np.asarray(v[0].detach().cpu())) for v in (prob, vein)]
+    near[0] = None if prob is None else as_stored(near[0])
     parts, slices = pred.meta.get("parts"), None if image is None else _slices(image, mask, affine)
     return CaseGeometry(region.take(mask), region.affine(affine), *near, scan, saved, parts, slices)
 

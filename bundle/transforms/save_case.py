@@ -12,7 +12,7 @@ from monai.data import MetaTensor
 from monai.transforms import SaveImaged
 
 from bundle.common.filenames import case_name
-from bundle.common.nifti import write_nifti
+from bundle.common.nifti import slope_of, write_nifti
 
 
 def scan_affine(img: MetaTensor) -> np.ndarray:
@@ -86,7 +86,6 @@ class SaveCased(SaveImaged):
         stored = np.asfortranarray(volume.to(kind).cpu().numpy())
         path = self.output_dir / case / f"{case}_{self.ending}"
         code = int(img.meta.get("sform_code", 0)) or int(img.meta.get("qform_code", 0)) or 1
-        # The header holds a float32: the one below 1/scale, so that 1 does not come back as more than 1.
-        slope = None if self.scale is None else float(np.nextafter(np.float32(1 / self.scale), np.float32(0)))
+        slope = None if self.scale is None else slope_of(self.scale)
         write_nifti(path, stored, scan_affine(img), slope, code)
         img.meta["saved_to"] = str(path)

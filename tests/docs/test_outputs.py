@@ -15,7 +15,7 @@ from inference_run import workflow
 from tube_cases import tube_case, tube_volume
 
 from bundle.common.files import plain_values
-from bundle.geometry.case import SUFFIXES, export_case
+from bundle.geometry.case import MESH_COMPLETE, SUFFIXES, export_case
 from bundle.geometry.solver.tetrahedra import quality_of
 from bundle.handlers.training.dashboard.curves import COLUMNS as CURVES
 
@@ -68,7 +68,7 @@ def runs(tmp_path_factory):
 
 def test_every_file_of_a_case_is_listed(runs):
     listed = {name.replace("<case>", "a") for name in TABLES["Files of a case"]["file"]}
-    volumes = {"a.json", "a_seg.nii.gz", "a_prob.nii.gz", "a_reformation_<branch>.png"}
+    volumes = {f"a_{MESH_COMPLETE}", "a.json", "a_seg.nii.gz", "a_prob.nii.gz", "a_reformation_<branch>.png"}
     volumes |= {"a_entropy.nii.gz", "a_mutual_information.nii.gz"}
     assert listed == {f"a_{suffix}" for suffix in SUFFIXES} | volumes
     assert {path.name for path in (runs / "eval" / "a").iterdir()} <= listed
@@ -84,7 +84,8 @@ def test_fields_of_the_report(runs):
 def test_the_parts_of_the_report_are_named_beside_it(runs):
     text = PAGE.read_text()
     report = json.loads((runs / "eval" / "a" / "a.json").read_text())
-    for part in ("smoothing", "mesh", "scan", "provenance", "record"):
+    report |= {"solver_settings": json.loads((runs / "all" / "a.json").read_text())["solver_settings"]}
+    for part in ("smoothing", "mesh", "solver_settings", "scan", "provenance", "record"):
         (row,) = (line for line in text.splitlines() if line.startswith(f"| `{part}` | object"))
         assert set(re.findall(r"`(\w+)`", row)[1:]) == set(report[part]), part
 
@@ -103,6 +104,7 @@ def test_fields_of_patches_and_of_the_volume_mesh(runs):
     [
         ("<case>_branches.csv", "eval/a/a_branches.csv"),
         ("<case>_stenoses.csv", "eval/a/a_stenoses.csv"),
+        ("<case>_ends.csv", "all/a_ends.csv"),
         ("summary.csv", "eval/summary.csv"),
         ("metrics.csv", "metrics/metrics.csv"),
         ("metrics_summary.csv", "metrics/metrics_summary.csv"),

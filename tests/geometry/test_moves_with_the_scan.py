@@ -107,7 +107,7 @@ def assert_same_patient(one, other, voxel_mm):
     for first, second in zip(*lesions):
         degree = [lesion["percent_diameter_stenosis"] for lesion in (first, second)]
         assert degree[0] == pytest.approx(degree[1], abs=5.0)
-        places = [[lesion[f"{axis}_ras_mm"] for axis in "xyz"] for lesion in (first, second)]
+        places = [[lesion[f"{axis}_lps_mm"] for axis in "xyz"] for lesion in (first, second)]
         assert np.linalg.norm(np.subtract(*places)) < 1.0
 
 

@@ -1,17 +1,23 @@
 """scripts/reconstruct.py, called as a person calls it."""
 
 import json
+import resource
 
 import nibabel as nib
 import numpy as np
 import pytest
+import pyvista as pv
 import trimesh
+from contrast_network import ContrastNetwork
+from inference_run import workflow
 from reconstruct import main
 from script_call import call
 from shapes import rotation, scan, tube
 
+from bundle.geometry.case import solver_files
 from bundle.geometry.render.opengl import why_no_pictures
-from bundle.geometry.solver.tetrahedra import why_no_mesher
+from bundle.geometry.solver.tetrahedra import NoVolumeMesh, why_no_mesher
+from bundle.networks import save_weights
 
 AXES = rotation((10, 20, 30)) @ np.diag([0.5, -0.5, 0.6])
 
@@ -74,6 +80,32 @@ def test_a_header_that_ends_itk_ends_in_a_sentence(vessel, tmp_path, capsys):
     assert "a.nrrd" in capsys.readouterr().err
 
 
+def test_the_mask_of_a_run_gives_the_tables_of_the_run(tmp_path, capsys):
+    """What inference measured and what is measured again on its files is one tree, to the last digit."""
+    save_weights(ContrastNetwork(gain=20), tmp_path / "contrast.pt")
+    path = np.stack([np.linspace(-14, 14, 80), np.zeros(80), np.linspace(-3, 3, 80)], axis=1)
+    radius = np.linspace(2.2, 1.8, 80) * (1 - 0.6 * np.exp(-0.5 * (path[:, 0] / 2) ** 2))
+    _, affine, lumen = scan(
+        (48, 48, 32), rotation((5, 5, 0)) @ np.diag([0.8, -0.8, 0.8]), lambda p: tube(p, path, radius), 0.5
+    )
+    noise = np.random.default_rng(0).normal(0, 20, lumen.shape)
+    nib.save(nib.Nifti1Image((50 + 350 * lumen + noise).astype(np.int16), affine), tmp_path / "a.nii.gz")
+    workflow(tmp_path / "a.nii.gz", tmp_path / "eval", tmp_path / "contrast.pt").run()
+    mask = tmp_path / "eval" / "a" / "a_seg.nii.gz"
+    assert call(main, mask, "--out", tmp_path / "again", "--no-pictures") == 0
+    said = capsys.readouterr().out
+    assert "a_prob.nii.gz places the wall" in said and "1 stenoses" in said
+    for table in ("branches.csv", "stenoses.csv"):
+        again = tmp_path / "again" / "a_seg" / f"a_seg_{table}"
+        assert again.read_text() == (tmp_path / "eval" / "a" / f"a_{table}").read_text()
+    edited = nib.load(mask)
+    voxels = edited.get_fdata().astype(np.uint8)
+    voxels[tuple(np.argwhere(voxels)[0])] = 0
+    nib.save(nib.Nifti1Image(voxels, edited.affine), mask)
+    assert call(main, mask, "--out", tmp_path / "again", "--no-pictures") == 0
+    assert "a_prob.nii.gz is left out" in capsys.readouterr().out
+
+
 def test_every_setting_has_its_flag(vessel, tmp_path):
     mask, affine, _ = vessel
     nib.save(nib.Nifti1Image(mask, affine), tmp_path / "a.nii.gz")
@@ -98,6 +130,44 @@ def test_an_impossible_setting_is_refused_at_once(tmp_path, capsys, flags):
 def test_a_volume_mesh_without_gmsh_is_refused_at_once(tmp_path, capsys):
     assert call(main, tmp_path / "a.nii.gz", "--out", tmp_path, "--volume-mesh") == 2
     assert "[mesher]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kb", [20, 60, 140, 300])
+def test_a_full_disk_is_a_sentence_and_leaves_no_half_file(vessel, tmp_path, capsys, kb):
+    """A limit on the size of files fails as a full disk does. VTK's own writer ends the process on it."""
+    mask, affine, _ = vessel
+    nib.save(nib.Nifti1Image(mask, affine), tmp_path / "a.nii.gz")
+    flags = ["--no-pictures", "--formats", "vtp", "--solver"]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (kb * 1024, before[1]))
+    try:
+        code = call(main, tmp_path / "a.nii.gz", "--out", tmp_path / "out", *flags)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    said = capsys.readouterr().err.strip().splitlines()
+    assert code == 1 and len(said) == 1 and "the disk is full" in said[0]
+    left = list((tmp_path / "out").rglob("*.*"))
+    assert not any(path.name.startswith(".") or path.suffix == ".json" for path in left)
+    assert all(pv.read(path).n_points for path in left if path.suffix == ".vtp")
+
+
+@pytest.mark.parametrize("flags", [["--unit", "m"], ["--keep-aorta"], ["--extension-diameters", "5"]])
+def test_a_setting_of_the_solver_model_without_one_is_refused(tmp_path, capsys, flags):
+    assert call(main, tmp_path / "a.nii.gz", "--out", tmp_path, *flags) == 2
+    assert "ask for it too, by solver" in capsys.readouterr().err
+
+
+def test_a_volume_mesh_that_cannot_be_made_fails_the_command(vessel, tmp_path, capsys, monkeypatch):
+    def fails(model, **_):
+        raise NoVolumeMesh("gmsh crashed")
+
+    monkeypatch.setattr("reconstruct.why_no_mesher", lambda: None)
+    monkeypatch.setattr(solver_files, "volume_mesh", fails)
+    nib.save(nib.Nifti1Image(*vessel[:2]), tmp_path / "a.nii.gz")
+    assert call(main, tmp_path / "a.nii.gz", "--out", tmp_path, "--no-pictures", "--volume-mesh") == 1
+    said = capsys.readouterr()
+    assert "note: no volume mesh: gmsh crashed" in said.out and "solver model of edges of 0." in said.out
+    assert "the volume mesh that was asked for" in said.err.strip().splitlines()[-1]
 
 
 def test_two_files_of_one_name_are_refused(tmp_path):

@@ -16,11 +16,13 @@ from bundle.geometry.centerline import vessel_tree, without_aorta
 from bundle.geometry.core import Tree, check_mesh, find_vessels, vertex_normals, volume_mm3
 from bundle.geometry.measure import evidence_of, find_stenoses, measure_tree, name_branches
 from bundle.geometry.render import Label, Slices, overlay_picture, probe_early, snapshot, turntable
-from bundle.geometry.surface import decimate, largest_part, smooth_surface, to_edge_length, vessel_surface
+from bundle.geometry.solver import aorta_ends
+from bundle.geometry.surface import largest_part, remeshed, smooth_surface, vessel_surface
 
-from .files import remove_stale, write_clouds, write_mesh, write_solver, write_tree_files
+from .files import remove_stale, write_clouds, write_mesh, write_tree_files
 from .options import ExportOptions
 from .plausible import SEARCHED_ML, doubts_about_size, doubts_about_tree
+from .solver_files import write_solver
 from .values import choose_colour, clouds_of, labels_of, legend_of, values_at, wall_colours
 
 __all__ = ["export_case"]
@@ -31,13 +33,6 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
     seconds[stage] = round(time.perf_counter() - start, 3)
-
-
-def _remeshed(mesh: pv.PolyData, options: ExportOptions) -> pv.PolyData:
-    """The mesh with the edges, or the fraction of its triangles, that were asked for."""
-    if options.edge_length_mm is not None:
-        mesh = to_edge_length(mesh, options.edge_length_mm)
-    return mesh if options.keep_triangles == 1.0 else decimate(mesh, options.keep_triangles)
 
 
 def _draw(
@@ -89,8 +84,8 @@ def export_case(
 
     `<case>_mesh.*`, `<case>_points.*`, `<case>_centerline.vtp`, `<case>_branches.csv`, `<case>_stenoses.csv`,
     `<case>_snapshot.png`, `<case>_overlay.png`; on request `<case>_voxels.*`, `<case>_turntable.gif`,
-    `<case>_solver.vtp` and `.stl`, `<case>_volume.vtu`, `.msh` and `_surface.vtp`. Files of these names from
-    an earlier run go when this run has none.
+    `<case>_solver.vtp` and `.stl`, `<case>_ends.csv`, `<case>_volume.vtu`, `.msh` and `_surface.vtp`, the
+    folder `<case>_mesh-complete`. Files of these names from an earlier run go when this run has none.
 
     Args:
         mask: (X, Y, Z), > 0 is lumen, in voxel order.
@@ -144,7 +139,7 @@ def export_case(
         wall, report["smoothing"] = smooth_surface(raw, options.smoothing, options.smoothing_iterations)
         lost = (report["smoothing"][f"volume_{when}_mm3"] for when in ("before", "after"))
         _warn_of_loss(report, f"{options.smoothing} smoothing", *lost)
-        mesh = _remeshed(wall, options)
+        mesh = remeshed(wall, options.edge_length_mm, options.keep_triangles)
         report["mesh"] = check_mesh(mesh)
     if not report["mesh"]["watertight"]:
         raise ValueError("the surface did not close; please report this mask")
@@ -162,7 +157,7 @@ def export_case(
             report["centerline_length_mm"] = round(sum(s.length_mm for s in tree.segments), 2)
             maps = {"lumen": probability, "vein": vein}
             evidence = evidence_of(tree.branches, affine, maps, options.branch_certainty())
-            report["branches"] = [row | more for row, more in zip(measure_tree(tree), evidence)]
+            report["branches"] = [row | more for row, more in zip(measure_tree(tree, lesions), evidence)]
             report["stenoses"] = [lesion.as_dict(tree.branches[lesion.branch].name) for lesion in lesions]
     with _timed(seconds, "point cloud"):
         sure = [row["certainty"] for row in report.get("branches", ())]
@@ -187,10 +182,12 @@ def export_case(
             files |= _draw(mesh, legend, colours, labels_of(tree, lesions), slices, stem, options, report)
     if (options.solver or options.volume_mesh) and tree.branches:
         with _timed(seconds, "solver"):
-            own = mesh
-            if arteries.aorta_wall is not None:
-                own = _remeshed(smooth_surface(vessel_surface(arteries))[0], options)
-            files |= write_solver(own, tree, options, stem, report)
+            with_aorta = aorta_ends(vessels, tree) if options.keep_aorta else []
+            if options.keep_aorta and not with_aorta:
+                report["warnings"].append("the mask holds no aorta that the solver model could keep")
+            as_it_is = arteries.aorta_wall is None or with_aorta
+            own = wall if as_it_is else smooth_surface(vessel_surface(arteries))[0]
+            files |= write_solver(own, tree, options, stem, report, with_aorta)
     report["files"] = files
     remove_stale(out_dir, case, files.values())
     return report | {"seconds": seconds}

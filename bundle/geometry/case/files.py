@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -22,27 +23,20 @@ from bundle.geometry.io import (
     write_tree,
     write_vtp,
 )
-from bundle.geometry.solver import (
-    NoVolumeMesh,
-    SolverModel,
-    patch_table,
-    solver_model,
-    volume_mesh,
-    write_solver_stl,
-    write_volume_mesh,
-)
 from bundle.geometry.surface import PointCloud
 
-from .options import CLOUD_FORMATS, FORMATS, ExportOptions
+from .options import CLOUD_FORMATS, FORMATS
 from .values import cloud_rgb
 
-__all__ = ["SUFFIXES", "remove_stale", "write_clouds", "write_mesh", "write_solver", "write_tree_files"]
+__all__ = ["MESH_COMPLETE", "SUFFIXES", "remove_stale", "write_clouds", "write_mesh", "write_tree_files"]
 
+MESH_COMPLETE = "mesh-complete"
+"""How the name of SimVascular's folder ends."""
 SUFFIXES = (
     *(f"mesh.{kind}" for kind in FORMATS),
     *(f"{cloud}.{kind}" for cloud in ("points", "voxels") for kind in CLOUD_FORMATS),
     *("centerline.vtp", "branches.csv", "stenoses.csv", "snapshot.png", "overlay.png", "turntable.gif"),
-    *("solver.vtp", "solver.stl", "volume.vtu", "volume_surface.vtp", "volume.msh"),
+    *("solver.vtp", "solver.stl", "ends.csv", "volume.vtu", "volume_surface.vtp", "volume.msh"),
 )
 
 
@@ -52,6 +46,8 @@ def remove_stale(out_dir: Path, case: str, written: Iterable[str]) -> None:
     for suffix in SUFFIXES:
         if f"{case}_{suffix}" not in kept:
             (out_dir / f"{case}_{suffix}").unlink(missing_ok=True)
+    if not any(name.startswith(f"{case}_{MESH_COMPLETE}/") for name in kept):
+        shutil.rmtree(out_dir / f"{case}_{MESH_COMPLETE}", ignore_errors=True)
 
 
 def write_mesh(mesh: pv.PolyData, formats: Sequence[str], stem: str, rgb: np.ndarray) -> dict[str, str]:
@@ -94,26 +90,3 @@ def write_tree_files(tree: Tree, stem: str, report: dict) -> dict[str, str]:
     write_csv(f"{stem}_stenoses.csv", report["stenoses"], STENOSIS_COLUMNS, exact)
     return {"centerline": f"{name}_centerline.vtp", "branches": f"{name}_branches.csv",
             "stenoses": f"{name}_stenoses.csv"}  # fmt: skip
-
-
-def write_solver(
-    wall: pv.PolyData, tree: Tree, options: ExportOptions, stem: str, report: dict
-) -> dict[str, str]:
-    """The solver model and, on request, its volume mesh; patches, quality and warnings go to the report."""
-    model = solver_model(wall, tree, options.extension_diameters)
-    write_vtp(model.mesh, f"{stem}_solver.vtp")
-    write_solver_stl(model, f"{stem}_solver.stl")
-    report["solver_patches"] = patch_table(model)
-    report["warnings"] += model.warnings
-    files = {f"solver_{kind}": f"{Path(stem).name}_solver.{kind}" for kind in ("vtp", "stl")}
-    return files | (_write_volume(model, stem, report) if options.volume_mesh else {})
-
-
-def _write_volume(model: SolverModel, stem: str, report: dict) -> dict[str, str]:
-    try:
-        mesh = volume_mesh(model)
-    except NoVolumeMesh as reason:
-        report["warnings"].append(f"no volume mesh: {reason}")
-        return {}
-    report["volume_mesh"] = mesh.quality
-    return dict(zip(("volume", "volume_surface", "volume_msh"), write_volume_mesh(mesh, f"{stem}_volume")))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from bundle.common.parsing import parse_bool
+from bundle.geometry.io import MM_IN
 from bundle.geometry.measure import BranchCertainty
 from bundle.geometry.surface import METHODS, WALLS
 
@@ -15,7 +16,8 @@ FORMATS = ("stl", "ply", "vtp", "obj", "glb")
 CLOUD_FORMATS = ("ply", "vtp")
 COLOURS = {"probability": "confidence", "distance": "centerline_distance_mm", "branch": "branch_id",
            "certainty": "certainty"}  # fmt: skip
-_SWITCHES = ("clean", "largest_part", "voxel_points", "centerline", "pictures", "solver", "volume_mesh")
+_SWITCHES = ("clean", "largest_part", "voxel_points", "centerline", "pictures", "solver", "volume_mesh",
+             "mesh_complete", "keep_aorta")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,12 @@ class ExportOptions:
         centerline: make the centreline tree, names, measurements and stenoses.
         pictures: draw the snapshot; skipped with a warning where the machine cannot draw.
         turntable: frames of an animation of the vessels turning, 0 for none.
+        keep_aorta: the solver model holds the aorta too, where the mask does.
         solver: also write the wall with flat named ends (see `solver_model`).
         extension_diameters: straight tubes on the ends of the solver model, in diameters.
         volume_mesh: also fill the solver model with tetrahedra (see `volume_mesh`).
+        mesh_complete: the volume mesh also as SimVascular's folder (see `write_mesh_complete`).
+        unit: of the files of the solver model and the volume mesh alone, "mm" or "m" (for OpenFOAM).
 
     Raises:
         ValueError: a setting that does not exist or cannot be met.
@@ -72,8 +77,11 @@ class ExportOptions:
     pictures: bool = True
     turntable: int = 0
     solver: bool = False
+    keep_aorta: bool = False
     extension_diameters: float = 0.0
     volume_mesh: bool = False
+    mesh_complete: bool = False
+    unit: str = "mm"
 
     def __post_init__(self) -> None:
         for name in _SWITCHES:
@@ -97,6 +105,13 @@ class ExportOptions:
             )
         if self.turntable < 0 or self.extension_diameters < 0:
             raise ValueError("frames of a turntable and diameters of an extension are not negative")
+        _one_of("the unit of the solver's files", (self.unit,), tuple(MM_IN))
+        if self.mesh_complete:
+            object.__setattr__(self, "volume_mesh", True)
+        of_a_model = {"extension_diameters": 0.0, "keep_aorta": False, "unit": "mm"}
+        unused = [name for name, default in of_a_model.items() if getattr(self, name) != default]
+        if unused and not (self.solver or self.volume_mesh):
+            raise ValueError(f"{unused[0]} is of the solver model: ask for it too, by solver or volume_mesh")
         self.branch_certainty()
         by_branch = self.colour_by in ("branch", "certainty")
         if not self.centerline and (self.solver or self.volume_mesh or by_branch):

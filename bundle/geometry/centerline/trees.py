@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import cc3d
@@ -17,6 +16,7 @@ from nibabel.orientations import (
 from scipy.spatial import cKDTree
 
 from bundle.common.coordinates import (
+    ras_to_lps,
     voxel_size_mm,
     voxel_to_world,
     voxel_volume_mm3,
@@ -47,8 +47,6 @@ class TreeRule:
     max_gap_mm: of empty space that is bridged; 0 bridges none.
     facing: least cosine between the direction of both ends and the way from one to the other.
     facing_side: the same of an end that points at another vessel's side.
-    facing_kept: the same of both, between parts that stay whether they are joined or not ...
-    gap_kept_mm: ... over this much of empty space.
     far_mm: from this part of the aorta, pools and all that is kept, beyond which a part goes.
     detached_mm: centreline of a piece that is kept without a root, at least.
     detached_probability: mean probability of lumen less that of vein along its centreline, at least.
@@ -65,8 +63,6 @@ class TreeRule:
     max_gap_mm: float
     facing: float
     facing_side: float
-    facing_kept: float
-    gap_kept_mm: float
     far_mm: float
     detached_mm: float
     detached_probability: float
@@ -85,7 +81,7 @@ class Part:
     """A connected part of a mask.
 
     length_mm: of its centreline; width_mm: diameter of the cylinder with its length and volume.
-    probability, vein: means along the centreline; at_ras_mm: mean place.
+    probability, vein: means along the centreline; at_lps_mm: mean place.
     """
 
     length_mm: float
@@ -93,7 +89,7 @@ class Part:
     width_mm: float
     probability: float
     vein: float
-    at_ras_mm: list[float]
+    at_lps_mm: list[float]
 
     def is_vessel(self, rule: TreeRule) -> bool:
         """Whether it is long, slim, tubular and sure enough to be kept without a root."""
@@ -158,7 +154,7 @@ def keep_trees(
 
     Returns:
         bool mask, and a record ready for JSON: ``vein_mm3`` (gone by step 1), ``parts_before`` (after it),
-        ``joins`` (``gap_mm``, ``at_ras_mm``), ``has_root`` (whether step 3 found one), ``trees``,
+        ``joins`` (``gap_mm``, ``at_lps_mm``), ``has_root`` (whether step 3 found one), ``trees``,
         ``detached`` (both as `Part`), ``parts_after``, ``dropped_mm3``.
     """
     # Thinning and ties depend on the order of the axes: the same ones for every scan.
@@ -181,7 +177,7 @@ def keep_trees(
     parts = _parts_of(own, grid, rule)
     pool = None if pool_mm is None or len(pool_mm) == 0 else cKDTree(pool_mm)
     apart = set(_rooted(parts, _measure(parts, chances, grid), pool, is_aorta, rule))
-    bridges, joins = _join(parts, grid, rule.max_gap_mm, rule.facing, rule.facing_side, apart)
+    bridges, record["joins"] = _join(parts, grid, rule, apart)
     measured = _measure(parts, chances, grid)
     trees = _rooted(parts, measured, pool, is_aorta, rule)
     record["has_root"] = bool(trees)
@@ -190,12 +186,6 @@ def keep_trees(
     elif is_aorta:
         pool = _around(pool, parts.points_of(trees[0]), rule)
     kept = _with_detached(parts, measured, trees, pool, rule)
-    facing = rule.facing_kept
-    more, later = _join(parts, grid, rule.gap_kept_mm, facing, facing, apart | set(trees), kept)
-    if later:
-        measured = _measure(parts, chances, grid)
-        trees, kept = (list(dict.fromkeys(parts.group[numbers].tolist())) for numbers in (trees, kept))
-    bridges, record["joins"] = bridges + more, joins + later
     wanted = np.isin(parts.group, kept)
     wanted[0] = False
     result = own & wanted[parts.labels]
@@ -267,43 +257,33 @@ def _parts_of(mask: np.ndarray, affine: np.ndarray, rule: TreeRule) -> _Parts:
 
 
 def _join(
-    parts: _Parts,
-    affine: np.ndarray,
-    max_gap_mm: float,
-    end_to_end: float,
-    end_to_side: float,
-    apart: set[int],
-    only: Sequence[int] | None = None,
+    parts: _Parts, affine: np.ndarray, rule: TreeRule, apart: set[int]
 ) -> tuple[list[tuple[int, np.ndarray]], list[dict]]:
     """Bridges as (part, voxels (N, 3)), and their record; the parts of each come into one group.
 
     Args:
-        max_gap_mm: of empty space.
-        end_to_end, end_to_side: least cosines of the angle between an end and the way over the gap.
         apart: parts of which no two come together.
-        only: the groups that may; None are all.
     """
     skeleton, part_of, group = parts.skeleton, parts.part_of, parts.group
-    free = np.ones(len(part_of), bool) if only is None else np.isin(group[part_of], only)
-    tips = [tip for tip in skeleton.tips() if free[tip]]
-    if max_gap_mm <= 0 or not tips:
+    tips = skeleton.tips()
+    if rule.max_gap_mm <= 0 or not tips:
         return [], []
     ahead = np.zeros_like(skeleton.points)
     ahead[tips] = [outwards(skeleton, tip) for tip in tips]
     is_tip, search = ahead.any(axis=1), cKDTree(skeleton.points)
-    reach = max_gap_mm + 4 * float(skeleton.radius.max())  # a skeleton ends before its vessel does
+    reach = rule.max_gap_mm + 4 * float(skeleton.radius.max())  # a skeleton ends before its vessel does
     found = []
     for tip in tips:
         others = np.array(search.query_ball_point(skeleton.points[tip], reach), int)
-        others = others[free[others] & (group[part_of[others]] != group[part_of[tip]])]
+        others = others[part_of[others] != part_of[tip]]
         way = skeleton.points[others] - skeleton.points[tip]
         distance = np.maximum(np.linalg.norm(way, axis=1), 1e-9)
         facing = way @ ahead[tip] / distance
         back = -(way * ahead[others]).sum(axis=1) / distance
-        faces = np.where(is_tip[others], np.minimum(facing, back) >= end_to_end, facing >= end_to_side)
+        faces = np.where(is_tip[others], np.minimum(facing, back) >= rule.facing, facing >= rule.facing_side)
         others, facing = others[faces], facing[faces]
         gap = _empty_mm(parts.labels, affine, skeleton.points[tip], skeleton.points[others])
-        for n in np.flatnonzero(gap <= max_gap_mm):
+        for n in np.flatnonzero(gap <= rule.max_gap_mm):
             found.append((float(gap[n] * (2.0 - facing[n])), float(gap[n]), tip, int(others[n])))
     bridges, joins = [], []
     for _, gap, tip, other in sorted(found):
@@ -314,10 +294,10 @@ def _join(
         group[group == second] = first
         start, end = skeleton.points[[tip, other]]
         # As thick as the end: at a side the other vessel has its own width already.
-        wide = min(end_radius(skeleton, tip), float(skeleton.radius[other]))
-        voxels = _tube(parts.labels.shape, affine, start, end, wide)
+        wide = end_radius(skeleton, tip)
+        voxels = _tube(parts.labels.shape, affine, start, end, min(wide, float(skeleton.radius[other])))
         bridges.append((int(part_of[tip]), voxels))
-        joins.append({"gap_mm": round(gap, 2), "at_ras_mm": ((start + end) / 2).round(1).tolist()})
+        joins.append({"gap_mm": round(gap, 2), "at_lps_mm": ras_to_lps((start + end) / 2).round(1).tolist()})
     return bridges, joins
 
 
@@ -358,7 +338,7 @@ def _measure(parts: _Parts, chances: list[np.ndarray], affine: np.ndarray) -> di
     width = 2 * np.sqrt(volume / np.pi / np.maximum(length, voxel_size_mm(affine).max()))
     found = {}
     for number in map(int, np.unique(parts.group[1:])):
-        place = parts.points_of(number).mean(axis=0).round(1).tolist()
+        place = ras_to_lps(parts.points_of(number).mean(axis=0)).round(1).tolist()
         values = (float(array[number]) for array in (length, volume, width, *means))
         found[number] = Part(*(round(value, 2) for value in values), place)
     return found

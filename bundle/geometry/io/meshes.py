@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pyvista as pv
@@ -14,8 +15,12 @@ from bundle.geometry.core import triangles, vertex_normals
 from bundle.geometry.surface import PointCloud
 
 __all__ = [
-    "write_cloud_ply", "write_cloud_vtp", "write_glb", "write_obj", "write_ply", "write_stl", "write_vtp",
+    "MM_IN", "write_cloud_ply", "write_cloud_vtp", "write_glb", "write_obj", "write_ply", "write_stl",
+    "write_vtk", "write_vtp",
 ]  # fmt: skip
+
+MM_IN = {"mm": 1.0, "m": 0.001}
+"""A millimetre in the units that a file for a flow solver may have."""
 
 # 3D Slicer reads this in the header of STL, in comments of PLY and OBJ, in a field called SPACE of VTP.
 _SPACE = "SPACE=LPS"
@@ -90,7 +95,25 @@ def write_cloud_ply(cloud: PointCloud, path: str | os.PathLike, rgb: np.ndarray 
     _write_ply(path, cloud.points, cloud.normals, rgb, cloud.values)
 
 
-def write_vtp(data: pv.PolyData, path: str | os.PathLike) -> None:
+def write_vtk(data: pv.DataSet, path: str | os.PathLike, comment: str = "") -> None:
+    """A VTP or VTU of `data` as it stands, by VTK's writer into memory and from there by Python.
+
+    `comment` goes behind the first line: meshio reads no VTU that holds text in its field data. On a full
+    disk VTK 9.7 ends the process itself (a segmentation fault); Python says what is wrong.
+    """
+    path = Path(path)
+    writer = data._WRITERS[path.suffix](path, data)
+    writer.data_format, writer.compression = "binary", "zlib"  # as DataSet.save does
+    writer.writer.SetWriteToOutputString(True)
+    writer.write()
+    content = writer.writer.GetOutputString()
+    if comment:
+        content = content.replace("\n", f"\n<!-- {comment} -->\n", 1)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.encode())
+
+
+def write_vtp(data: pv.PolyData, path: str | os.PathLike, unit: str = "mm") -> None:
     """VTP of RAS points, lines or triangles with all their arrays; the space stands in the field data.
 
     Vectors among the arrays (three components, named "Normals" or ending in "_vector") turn with the points.
@@ -101,14 +124,13 @@ def write_vtp(data: pv.PolyData, path: str | os.PathLike) -> None:
         'LPS'
     """
     out = data.copy()
-    out.points = ras_to_lps(np.asarray(data.points, np.float64)).astype(np.float32)
+    out.points = (MM_IN[unit] * ras_to_lps(np.asarray(data.points, np.float64))).astype(np.float32)
     for name in list(out.point_data.keys()):
         if name == "Normals" or name.endswith("_vector"):
             out.point_data[name] = ras_to_lps(out.point_data[name]).astype(np.float32)
     out.field_data["SPACE"] = ["LPS"]
-    out.field_data["unit"] = ["mm"]
-    with replacing(path) as temporary:
-        out.save(temporary)
+    out.field_data["unit"] = [unit]
+    write_vtk(out, path)
 
 
 def write_cloud_vtp(cloud: PointCloud, path: str | os.PathLike, rgb: np.ndarray | None = None) -> None:

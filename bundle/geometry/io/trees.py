@@ -15,14 +15,14 @@ from .meshes import write_vtp
 __all__ = ["BRANCH_COLUMNS", "STENOSIS_COLUMNS", "read_branches", "write_tree"]
 
 BRANCH_COLUMNS = (
-    "name", "name_confidence", "tree", "parent", "length_mm", "tortuosity", "mean_diameter_mm",
-    "min_diameter_mm", "proximal_diameter_mm", "taper_mm_per_10mm", "volume_mm3", "gap_mm",
-    "lumen_probability", "vein_probability", "certainty",
+    "branch_id", "name", "name_confidence", "tree", "parent", "length_mm", "tortuosity",
+    "mean_diameter_mm", "min_diameter_mm", "proximal_diameter_mm", "taper_mm_per_10mm", "volume_mm3",
+    "gap_mm", "lumen_probability", "vein_probability", "certainty",
 )  # fmt: skip
 STENOSIS_COLUMNS = (
     "branch", "branch_id", "at_mm", "length_mm", "minimal_lumen_diameter_mm", "minimal_lumen_area_mm2",
-    "reference_diameter_mm", "percent_diameter_stenosis", "severity_research_use", "x_ras_mm", "y_ras_mm",
-    "z_ras_mm",
+    "reference_diameter_mm", "percent_diameter_stenosis", "severity_research_use", "measured_by",
+    "x_lps_mm", "y_lps_mm", "z_lps_mm",
 )  # fmt: skip
 
 

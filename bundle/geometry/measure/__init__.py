@@ -2,10 +2,11 @@
 
 from .branches import measure_tree, values_from_tree
 from .certainty import BranchCertainty, evidence_of
-from .names import name_branches
+from .names import UNKNOWN, name_branches
 from .stenosis import Stenosis, find_stenoses
 
 __all__ = [
+    "UNKNOWN",  # name of a branch without one
     "BranchCertainty",  # how sure a branch is an artery
     "Stenosis",  # a narrowing, where and how much
     "evidence_of",  # the network's probabilities along branches

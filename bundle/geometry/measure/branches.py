@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.spatial import cKDTree
 
 from bundle.geometry.core import Branch, Tree
+
+from .stenosis import Stenosis
 
 __all__ = ["measure_branch", "measure_tree", "taper_mm_per_10mm", "values_from_tree", "volume_mm3"]
 
@@ -26,12 +30,23 @@ def taper_mm_per_10mm(branch: Branch) -> float:
     return float(-10.0 * np.polyfit(branch.along_mm[free], 2 * branch.radius[free], 1)[0])
 
 
-def measure_branch(branch: Branch) -> dict:
+def min_diameter_mm(branch: Branch, lesions: Sequence[Stenosis] = ()) -> float:
+    """Least diameter of a branch: within its `lesions` theirs, elsewhere that of the free cross-sections."""
+    along, elsewhere = branch.along_mm, branch.free
+    elsewhere = elsewhere if elsewhere.any() else np.ones(len(elsewhere), bool)
+    for lesion in lesions:
+        elsewhere = elsewhere & ~((lesion.start_mm <= along) & (along <= lesion.end_mm))
+    least = [lesion.minimal_diameter_mm for lesion in lesions]
+    return float(np.min([*least, *2 * branch.radius[elsewhere]]))
+
+
+def measure_branch(branch: Branch, lesions: Sequence[Stenosis] = ()) -> dict:
     """One branch in numbers, units in the keys.
 
     Diameters are of the circle with the cross-section's area, outside of bifurcations and gaps (everywhere,
     if nothing is left). `tortuosity` is length over the straight distance of both ends.
-    `proximal_diameter_mm` is the median of the first 10 mm that are free.
+    `proximal_diameter_mm` is the median of the first 10 mm that are free, `min_diameter_mm` that of the
+    branch's `lesions` where one of them is the narrowest.
     """
     free = branch.free
     free = free if free.any() else np.ones(len(free), bool)
@@ -45,7 +60,7 @@ def measure_branch(branch: Branch) -> dict:
         "length_mm": round(branch.length_mm, 2),
         "tortuosity": round(branch.length_mm / chord, 3) if chord > 0 else float("nan"),
         "mean_diameter_mm": round(float(diameter.mean()), 3),
-        "min_diameter_mm": round(float(diameter.min()), 3),
+        "min_diameter_mm": round(min_diameter_mm(branch, lesions), 3),
         "proximal_diameter_mm": round(float(np.median(diameter[along <= along[0] + _PROXIMAL_MM])), 3),
         "taper_mm_per_10mm": round(taper_mm_per_10mm(branch), 3),
         "volume_mm3": round(volume_mm3(branch), 2),
@@ -53,15 +68,19 @@ def measure_branch(branch: Branch) -> dict:
     }
 
 
-def measure_tree(tree: Tree) -> list[dict]:
-    """`measure_branch` of every branch, in order.
+def measure_tree(tree: Tree, lesions: Sequence[Stenosis] = ()) -> list[dict]:
+    """`branch_id` and `measure_branch` of every branch, in order; `lesions` are those of `find_stenoses`.
 
     Example:
         >>> row, = measure_tree(tree)
         >>> row["min_diameter_mm"] < row["mean_diameter_mm"] < row["proximal_diameter_mm"]
         True
     """
-    return [measure_branch(branch) for branch in tree.branches]
+    rows = []
+    for number, branch in enumerate(tree.branches):
+        own = [lesion for lesion in lesions if lesion.branch == number]
+        rows.append({"branch_id": number} | measure_branch(branch, own))
+    return rows
 
 
 def values_from_tree(tree: Tree, points: np.ndarray) -> dict[str, np.ndarray]:

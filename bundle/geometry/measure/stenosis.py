@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import binary_closing, binary_dilation, gaussian_filter1d, label, median_filter
 
+from bundle.common.coordinates import ras_to_lps
 from bundle.geometry.core import Branch, Tree
 
 __all__ = ["Stenosis", "find_stenoses", "fitted_depth", "reference_radius", "roughness_mm", "without_dips"]
@@ -32,7 +33,12 @@ _GRADES = ((100.0, "CAD-RADS 5"), (70.0, "CAD-RADS 4"), (50.0, "CAD-RADS 3"), (2
 
 @dataclass(frozen=True)
 class Stenosis:
-    """A lesion: branch index, place and length along it in mm, and how narrow it is."""
+    """A lesion: branch index, place and length along it in mm, and how narrow it is.
+
+    measured_by: where the least diameter comes from. "sections": the narrowest cross-section, smoothed along
+        the branch; "fit": a curve through the sections of a rough wall; "gap": the mask shows no lumen there,
+        and a third of a voxel is taken for it.
+    """
 
     branch: int
     at_mm: float
@@ -41,6 +47,7 @@ class Stenosis:
     minimal_diameter_mm: float
     reference_diameter_mm: float
     point_ras_mm: np.ndarray
+    measured_by: str = "sections"
 
     @property
     def percent_diameter(self) -> float:
@@ -51,7 +58,7 @@ class Stenosis:
         return next((g for least, g in _GRADES if self.percent_diameter >= least), "CAD-RADS 1")
 
     def as_dict(self, name: str) -> dict:
-        """Plain values with units in the keys."""
+        """Plain values with units in the keys; the place in LPS mm, as in all files."""
         return {
             "branch": name,
             "branch_id": self.branch,
@@ -62,7 +69,11 @@ class Stenosis:
             "reference_diameter_mm": round(self.reference_diameter_mm, 3),
             "percent_diameter_stenosis": round(self.percent_diameter, 1),
             "severity_research_use": self.grade,
-        } | {f"{axis}_ras_mm": round(float(at), 2) for axis, at in zip("xyz", self.point_ras_mm)}
+            "measured_by": self.measured_by,
+        } | {
+            f"{axis}_lps_mm": round(float(at), 2) + 0.0  # no -0
+            for axis, at in zip("xyz", ras_to_lps(self.point_ras_mm))
+        }
 
 
 def _local_line(along: np.ndarray, values: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -223,6 +234,7 @@ def find_stenoses(tree: Tree, voxel_mm: float) -> list[Stenosis]:
                 Stenosis(
                     number, float(along[worst]), float(along[extent[0]]), float(along[extent[-1]]),
                     float(width * (1.0 - depth)), float(width), branch.points[worst],
+                    "fit" if rough else "gap" if branch.gap[worst] else "sections",
                 )
             )  # fmt: skip
     return found

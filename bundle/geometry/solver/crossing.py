@@ -36,10 +36,15 @@ def _close_pairs(points, faces, suspects) -> tuple[np.ndarray, np.ndarray]:
     inside = (low <= high[suspects].max(axis=0)).all(axis=1) & (high >= low[suspects].min(axis=0)).all(axis=1)
     others = np.flatnonzero(inside)
     middle, reach = corners.mean(axis=1), np.linalg.norm(high - low, axis=1)
-    limit = 0.67 * (reach[suspects].max() + reach[others].max())
-    near = cKDTree(middle[suspects]).query_ball_tree(cKDTree(middle[others]), limit)
-    a = np.repeat(suspects, [len(n) for n in near])
-    b = others[np.fromiter((i for n in near for i in n), int)]
+    # Each with its own reach: one long triangle must not make all of them neighbours.
+    a, b = [], []
+    size = np.ceil(np.log2(np.maximum(reach[suspects], 1e-6)))
+    for power in np.unique(size):
+        own = suspects[size == power]
+        near = cKDTree(middle[own]).query_ball_point(middle[others], 0.67 * (2.0**power + reach[others]))
+        a.append(own[np.fromiter((i for n in near for i in n), int)])
+        b.append(np.repeat(others, [len(n) for n in near]))
+    a, b = np.concatenate(a), np.concatenate(b)
     overlap = ((low[a] <= high[b]) & (low[b] <= high[a])).all(axis=1) & (a != b)
     return a[overlap], b[overlap]
 

@@ -1,9 +1,10 @@
 """The part of `volume_mesh` that runs gmsh, in a process of its own: gmsh may crash or hang on a bad surface.
 
-    python -m bundle.geometry.solver.gmsh_worker SURFACE.npz MESH.npz MESH.msh
+    python -m bundle.geometry.solver.gmsh_worker SURFACE.npz MESH.npz MESH.msh SCALE
 
 SURFACE.npz holds `points` (N, 3), `faces` (M, 3), `face_region` (M,), which closed part a face belongs to,
-`patch` (M,) and `names`, the name of each patch. MESH.npz gets `points` and `tetrahedra` (K, 4).
+`patch` (M,) and `names`, the name of each patch. MESH.npz gets `points` and `tetrahedra` (K, 4). SCALE: of
+the coordinates in MESH.msh alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 _TRIANGLE, _TETRAHEDRON = 2, 4  # gmsh's numbers of the element types
 
 
-def main(surface_file: str, mesh_file: str, msh_file: str) -> None:
+def main(surface_file: str, mesh_file: str, msh_file: str, scale: str) -> None:
     import gmsh
 
     with np.load(surface_file) as surface:
@@ -30,6 +31,7 @@ def main(surface_file: str, mesh_file: str, msh_file: str) -> None:
         gmsh.model.mesh.generate(3)
         gmsh.model.mesh.optimize("Netgen")
         _save(gmsh, mesh_file)
+        gmsh.option.setNumber("Mesh.ScalingFactor", float(scale))
         gmsh.write(msh_file)
         gmsh.finalize()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyvista as pv
@@ -13,6 +14,8 @@ from bundle.common.coordinates import ras_to_lps
 from bundle.common.files import write_text
 from bundle.common.polylines import arc_length, tangents
 from bundle.geometry.core import Branch, Tree, areas_mm2, check_mesh, keep_faces, make_mesh, triangles
+from bundle.geometry.io import MM_IN
+from bundle.geometry.measure import UNKNOWN
 
 from .crossing import crossing_faces
 from .ends import WALL, NoEnd, Plane, cap, cut_end, extend, rim_of
@@ -25,11 +28,16 @@ _RAGGED_MM = 8.0  # longest stump at an ostium
 
 @dataclass(frozen=True)
 class Patch:
-    """A part of the model's surface: `label` in the mesh's cell array `ModelFaceID`."""
+    """A part of the model's surface: `label` in the mesh's cell array `ModelFaceID`.
+
+    kind: wall, inlet or outlet. branch: number of the branch that ends here, None at the aorta. normal: of an
+    end, outwards.
+    """
 
     label: int
     name: str
-    kind: str  # wall, inlet or outlet
+    kind: str
+    branch: int | None
     center: np.ndarray | None
     normal: np.ndarray | None
     area_mm2: float
@@ -39,19 +47,24 @@ class Patch:
 class SolverModel:
     """A closed mesh (RAS mm), its patches, and what could not be opened.
 
-    The cell array `ModelFaceID` holds a patch label a triangle, as SimVascular reads it.
+    The cell array `ModelFaceID` holds a patch label a triangle, as SimVascular reads it; the field array
+    `face_names` the names by that number. closed: names of the ends that could not be opened.
     """
 
     mesh: pv.PolyData
     patches: list[Patch]
     warnings: list[str]
+    closed: list[str] = field(default_factory=list)
 
 
-def _ends(tree: Tree, min_outlet_radius_mm: float) -> list[tuple[str, str, list[Plane]]]:
-    """Name, kind and planes, in the order in which they are to be tried, of the ostia and the tips."""
+def _ends(tree: Tree, min_outlet_radius_mm: float) -> list[tuple[str, str, int, list[Plane]]]:
+    """Name, kind, branch and planes, in the order in which they are to be tried, of the ostia and the tips.
+
+    A branch without a name gives its number: `outlet_branch_7`.
+    """
     parents = {segment.parent for segment in tree.segments}
     found, counts = [], {}
-    for branch in tree.branches:
+    for number, branch in enumerate(tree.branches):
         first, last = tree.segments[branch.segments[0]], branch.segments[-1]
         ends = ["inlet"] if first.parent < 0 else []
         ends += ["outlet"] if last not in parents else []
@@ -59,9 +72,9 @@ def _ends(tree: Tree, min_outlet_radius_mm: float) -> list[tuple[str, str, list[
             planes = _planes(branch, kind == "inlet")
             if kind == "outlet" and planes[0].radius_mm < min_outlet_radius_mm:
                 continue
-            name = f"{kind}_{branch.name}"
+            name = f"{kind}_{f'branch_{number}' if branch.name == UNKNOWN else branch.name}"
             counts[name] = counts.get(name, 0) + 1
-            found.append((name if counts[name] == 1 else f"{name}_{counts[name]}", kind, planes))
+            found.append((name if counts[name] == 1 else f"{name}_{counts[name]}", kind, number, planes))
     return found
 
 
@@ -144,7 +157,11 @@ def _lengthened(model, plane: Plane, label: int, name: str, wanted_mm: float):
 
 
 def solver_model(
-    wall: pv.PolyData, tree: Tree, extension_diameters: float = 0.0, min_outlet_radius_mm: float = 0.4
+    wall: pv.PolyData,
+    tree: Tree,
+    extension_diameters: float = 0.0,
+    min_outlet_radius_mm: float = 0.4,
+    aorta: Sequence[tuple[str, str, list[Plane]]] = (),
 ) -> SolverModel:
     """Open a closed wall at the tree's ends, square to the centreline, and close it with flat named caps.
 
@@ -154,6 +171,7 @@ def solver_model(
             would meet another vessel is made shorter, or left out where less than a diameter would be left;
             a warning says so.
         min_outlet_radius_mm: thinner tips stay round and closed.
+        aorta: its ends (`aorta_ends`), where the wall holds it: the coronaries then have no inlets.
 
     Returns:
         the model; its mesh is closed, patch 0 is the wall, no added triangle cuts through another one.
@@ -172,49 +190,53 @@ def solver_model(
         raise ValueError("a solver model needs a centreline tree with branches to know the vessels' ends")
     points, faces = np.asarray(wall.points, np.float64), triangles(wall)
     model = points, faces, np.full(len(faces), WALL)
-    ends, warnings = [], []
-    for name, kind, planes in _ends(tree, min_outlet_radius_mm):
+    ends, warnings, closed = [], [], []
+    wanted = [(name, kind, None, planes) for name, kind, planes in aorta]
+    wanted += [end for end in _ends(tree, min_outlet_radius_mm) if not (aorta and end[1] == "inlet")]
+    for name, kind, branch, planes in wanted:
         for plane in planes:
             try:
                 model = _opened(model, plane, len(ends) + 1)
             except NoEnd as error:
                 reason = error
             else:
-                ends.append((plane, name, kind))
+                ends.append((plane, name, kind, branch))
                 break
         else:
+            closed.append(name)
             warnings.append(f"{name} stays closed: {reason}")
     # Only now, so that no end is looked for behind another one's tube.
-    for label, (plane, name, _) in enumerate(ends if extension_diameters > 0 else (), start=1):
+    for label, (plane, name, *_) in enumerate(ends if extension_diameters > 0 else (), start=1):
         model, remarks = _lengthened(model, plane, label, name, 2 * plane.radius_mm * extension_diameters)
         warnings += remarks
     points, faces, patch = model
     mesh = keep_faces(make_mesh(points, faces), np.ones(len(faces), bool))  # without unused vertices
     areas = areas_mm2(mesh)
-    patches = [Patch(WALL, "wall", "wall", None, None, float(areas[patch == WALL].sum()))]
-    for label, (plane, name, kind) in enumerate(ends, start=1):
+    patches = [Patch(WALL, "wall", "wall", None, None, None, float(areas[patch == WALL].sum()))]
+    for label, (plane, name, kind, branch) in enumerate(ends, start=1):
         own, area = faces[patch == label], areas[patch == label]
         center = (points[own].mean(axis=1) * area[:, None]).sum(axis=0) / area.sum()
-        patches.append(Patch(label, name, kind, center, plane.outwards, float(area.sum())))
+        patches.append(Patch(label, name, kind, branch, center, plane.outwards, float(area.sum())))
     mesh.cell_data["ModelFaceID"] = patch.astype(np.int32)
-    return SolverModel(mesh, patches, warnings)
+    mesh.field_data["face_names"] = [patch.name for patch in patches]
+    return SolverModel(mesh, patches, warnings, closed)
 
 
-def write_solver_stl(model: SolverModel, path: str | os.PathLike) -> None:
-    """ASCII STL in LPS mm with one named solid a patch, as OpenFOAM and cfMesh read it."""
-    corners = ras_to_lps(model.mesh.points)[triangles(model.mesh)]
+def write_solver_stl(model: SolverModel, path: str | os.PathLike, unit: str = "mm") -> None:
+    """ASCII STL in LPS with one named solid a patch, as OpenFOAM (which wants metres) and cfMesh read it."""
+    corners = (MM_IN[unit] * ras_to_lps(model.mesh.points))[triangles(model.mesh)]
     label = model.mesh.cell_data["ModelFaceID"]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-    lines = []
+    lines, digits = [], 6 if unit == "mm" else 9
     for patch in model.patches:
         lines.append(f"solid {patch.name}\n")
         own = label == patch.label
         for n, (a, b, c) in zip(normal[own].tolist(), corners[own].tolist()):
             lines.append(
                 f"facet normal {n[0]:.5f} {n[1]:.5f} {n[2]:.5f}\nouter loop\n"
-                f"vertex {a[0]:.6f} {a[1]:.6f} {a[2]:.6f}\nvertex {b[0]:.6f} {b[1]:.6f} {b[2]:.6f}\n"
-                f"vertex {c[0]:.6f} {c[1]:.6f} {c[2]:.6f}\nendloop\nendfacet\n"
+                + "".join(f"vertex {x:.{digits}f} {y:.{digits}f} {z:.{digits}f}\n" for x, y, z in (a, b, c))
+                + "endloop\nendfacet\n"
             )
         lines.append(f"endsolid {patch.name}\n")
     write_text(path, "".join(lines))
@@ -225,6 +247,8 @@ def patch_table(model: SolverModel) -> list[dict]:
     rows = []
     for patch in model.patches:
         row = {"ModelFaceID": patch.label, "name": patch.name, "kind": patch.kind}
+        if patch.branch is not None:
+            row["branch_id"] = patch.branch
         row["area_mm2"] = round(patch.area_mm2, 4)
         for name, vector in (("center_lps_mm", patch.center), ("normal_lps", patch.normal)):
             if vector is not None:

@@ -18,12 +18,12 @@ import bundle
 from bundle.common.coordinates import ras_to_lps
 from bundle.common.files import replacing
 from bundle.geometry.core import part_of_vertices, triangles, volume_mm3
-from bundle.geometry.io import write_vtp
+from bundle.geometry.io import MM_IN, write_vtk, write_vtp
 
 from .model import SolverModel
 
 __all__ = [
-    "POOR", "NoVolumeMesh", "VolumeMesh", "quality_of", "volume_mesh", "why_no_mesher",
+    "POOR", "NoVolumeMesh", "VolumeMesh", "lps_files", "quality_of", "volume_mesh", "why_no_mesher",
     "write_volume_mesh",
 ]  # fmt: skip
 
@@ -58,11 +58,12 @@ def why_no_mesher() -> str | None:
     return "a volume mesh needs gmsh (GPL, not part of the core): install it with pip install -e '.[mesher]'"
 
 
-def volume_mesh(model: SolverModel, time_limit_s: float = 900.0) -> VolumeMesh:
+def volume_mesh(model: SolverModel, time_limit_s: float = 900.0, unit: str = "mm") -> VolumeMesh:
     """Fill a solver model with tetrahedra; its surface stays as it is, triangle by triangle.
 
     By gmsh (Geuzaine and Remacle, Int. J. Numer. Meth. Eng. 2009) with HXT (Marot et al., ibid. 2019) and
-    Netgen's optimisation; sizes inside follow those of the surface. Each closed part becomes a volume.
+    Netgen's optimisation; sizes inside follow those of the surface. Each closed part becomes a volume. The
+    grid is in mm; `unit` is that of the `.msh` alone, which gmsh writes itself.
 
     Raises:
         NoVolumeMesh: gmsh is missing, cannot be loaded, fails, crashes or needs longer than `time_limit_s`.
@@ -78,7 +79,7 @@ def volume_mesh(model: SolverModel, time_limit_s: float = 900.0) -> VolumeMesh:
     with tempfile.TemporaryDirectory() as folder:
         surface, filled, msh = (Path(folder) / n for n in ("surface.npz", "mesh.npz", "mesh.msh"))
         np.savez(surface, points=points, faces=faces, face_region=part[faces[:, 0]], patch=patch, names=names)
-        _run_worker([str(surface), str(filled), str(msh)], time_limit_s)
+        _run_worker([str(surface), str(filled), str(msh), str(MM_IN[unit])], time_limit_s)
         with np.load(filled) as mesh:
             inner, tetrahedra = mesh["points"], mesh["tetrahedra"]
         written = msh.read_bytes()
@@ -156,8 +157,17 @@ def quality_of(grid: pv.UnstructuredGrid, surface_volume_mm3: float) -> dict:
     }
 
 
-def write_volume_mesh(mesh: VolumeMesh, stem: str | os.PathLike) -> list[str]:
-    """Write `<stem>.vtu` (the tetrahedra), `<stem>_surface.vtp` (their boundary) and `<stem>.msh`, LPS mm.
+def lps_files(mesh: VolumeMesh, unit: str) -> tuple[pv.UnstructuredGrid, pv.PolyData]:
+    """The grid as it goes into a file, LPS in `unit`, and its boundary, RAS mm, as `write_vtp` takes it."""
+    grid, boundary = mesh.grid.copy(), mesh.surface.copy()
+    grid.points = MM_IN[unit] * np.asarray(grid.points, np.float64)
+    boundary.points = ras_to_lps(np.asarray(boundary.points))
+    boundary.field_data["face_names"] = mesh.names
+    return grid, boundary
+
+
+def write_volume_mesh(mesh: VolumeMesh, stem: str | os.PathLike, unit: str = "mm") -> list[str]:
+    """Write `<stem>.vtu` (the tetrahedra), `<stem>_surface.vtp` (their boundary) and `<stem>.msh`, LPS.
 
     The .msh is gmsh's version 2.2 in ASCII, which OpenFOAM, FEniCS and meshio read too, and holds both with
     the patches as named groups.
@@ -165,14 +175,9 @@ def write_volume_mesh(mesh: VolumeMesh, stem: str | os.PathLike) -> list[str]:
     Returns:
         the names of the files.
     """
-    grid = mesh.grid.copy()
-    grid.field_data["SPACE"], grid.field_data["unit"] = ["LPS"], ["mm"]
-    with replacing(f"{stem}.vtu") as temporary:
-        grid.save(temporary)
-    boundary = mesh.surface.copy()
-    boundary.points = ras_to_lps(np.asarray(boundary.points))  # write_vtp takes RAS
-    boundary.field_data["patches"] = mesh.names
-    write_vtp(boundary, f"{stem}_surface.vtp")
+    grid, boundary = lps_files(mesh, unit)
+    write_vtk(grid, f"{stem}.vtu", f"SPACE=LPS unit={unit}")
+    write_vtp(boundary, f"{stem}_surface.vtp", unit)
     with replacing(f"{stem}.msh") as temporary:
         temporary.write_bytes(mesh.msh)
     return [f"{Path(stem).name}{ending}" for ending in (".vtu", "_surface.vtp", ".msh")]

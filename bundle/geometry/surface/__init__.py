@@ -2,7 +2,7 @@
 
 from .cloud import PointCloud, surface_cloud, voxel_cloud
 from .extract import WALLS, largest_part, level_set, vessel_surface
-from .remesh import decimate, preview_surface, to_edge_length
+from .remesh import decimate, mean_edge_mm, preview_surface, remeshed, to_edge_length
 from .smoothing import METHODS, smooth_surface
 
 __all__ = [
@@ -12,7 +12,9 @@ __all__ = [
     "decimate",  # fewer triangles, the same volume
     "largest_part",  # of a mesh, by volume
     "level_set",  # a field that is 0 at the wall
+    "mean_edge_mm",
     "preview_surface",  # a small mesh to look at
+    "remeshed",  # both of these, as they are asked for
     "smooth_surface",  # and what it does to the volume
     "surface_cloud",  # points on the wall
     "to_edge_length",  # edges of so many mm

@@ -26,6 +26,7 @@ WALLS = ("probability", "mask")
 # Closest that a voxel centre may come to the surface, in units of probability: a vertex on a voxel
 # centre would merge its neighbours and leave triangles without an area.
 _CLEARANCE = 0.02
+_ROUNDING = 0.5001 / 255  # of a probability in a file of eight bits
 
 
 def level_set(
@@ -41,7 +42,8 @@ def level_set(
     if probability is None:
         return inside.astype(np.float32) - np.float32(0.5)
     field = probability.astype(np.float32) - np.float32(level)
-    agree = inside == (field >= 0)
+    field[np.abs(field) <= _ROUNDING] = 0  # a file may hold less of it: which side is for the mask to say
+    agree = (inside == (field >= 0)) | (field == 0)
     field = np.where(agree, field, np.where(inside, 1.0, 0.0).astype(np.float32) - np.float32(level))
     low = np.minimum(field, -_CLEARANCE)
     return np.where(inside, np.maximum(field, _CLEARANCE), low).astype(np.float32)

@@ -18,7 +18,7 @@ from bundle.geometry.core import (
 from .extract import vessel_surface
 from .smoothing import restore_volumes, windowed_sinc
 
-__all__ = ["decimate", "mean_edge_mm", "preview_surface", "to_edge_length"]
+__all__ = ["decimate", "mean_edge_mm", "preview_surface", "remeshed", "to_edge_length"]
 
 _MOST = 5_000_000  # triangles
 
@@ -67,6 +67,13 @@ def to_edge_length(mesh: pv.PolyData, edge_mm: float) -> pv.PolyData:
     while edge_mm < 0.95 * mean_edge_mm(mesh):
         mesh = mesh.subdivide(1, "linear")
     return decimate(mesh, min(1.0, wanted / mesh.n_cells))
+
+
+def remeshed(mesh: pv.PolyData, edge_mm: float | None, keep: float = 1.0) -> pv.PolyData:
+    """The mesh with edges of this length, if there is one, and then this fraction of its triangles."""
+    if edge_mm is not None:
+        mesh = to_edge_length(mesh, edge_mm)
+    return mesh if keep == 1.0 else decimate(mesh, keep)
 
 
 def preview_surface(

@@ -5,7 +5,7 @@ from shapes import scan, tube
 from vessels import centerline_tree, straight
 
 from bundle.geometry.core.tree import make_branch
-from bundle.geometry.measure.branches import measure_branch
+from bundle.geometry.measure.branches import measure_branch, measure_tree
 from bundle.geometry.measure.stenosis import find_stenoses, reference_radius
 
 ALONG = np.arange(0, 80, 0.5)
@@ -58,7 +58,7 @@ def test_a_lumen_that_is_lost_in_a_narrowing_is_a_severe_stenosis_and_one_lost_e
     tree = straight(np.where(lost, 0.7, radius))
     tree.branches[0].gap[:] = lost
     (lesion,) = find_stenoses(tree, voxel_mm=0.4)
-    assert lesion.percent_diameter > 80
+    assert lesion.percent_diameter > 80 and lesion.measured_by == "gap"
     tree = straight(np.linspace(1.8, 1.0, len(ALONG)))
     tree.branches[0].gap[:] = lost
     assert find_stenoses(tree, voxel_mm=0.4) == []
@@ -70,6 +70,28 @@ def test_grades_follow_the_percentage():
         (lesion,) = find_stenoses(straight(narrowed(percent)[1]), voxel_mm=0.4)
         grades[percent] = lesion.as_dict("LAD")["severity_research_use"]
     assert grades == {40: "CAD-RADS 2", 60: "CAD-RADS 3", 85: "CAD-RADS 4"}
+
+
+@pytest.mark.parametrize("kind", ["sections", "gap", "fit"])
+def test_both_tables_say_the_same_least_diameter(kind):
+    _, radius = narrowed(85 if kind == "gap" else 60)
+    lost = np.abs(ALONG - 40) < 1.2
+    tree = straight(np.where(lost, 0.7, radius) if kind == "gap" else radius)
+    if kind == "gap":
+        tree.branches[0].gap[:] = lost
+    elif kind == "fit":
+        tree = straight(rough(radius, 0, 0.1))
+    lesions = find_stenoses(tree, voxel_mm=0.4)
+    (branch,) = measure_tree(tree, lesions)
+    (row,) = (lesion.as_dict("LAD") for lesion in lesions)
+    assert (row["branch_id"], row["measured_by"]) == (branch["branch_id"], kind)
+    assert branch["min_diameter_mm"] == row["minimal_lumen_diameter_mm"]
+
+
+def test_the_place_is_said_as_the_viewers_read_it():
+    (lesion,) = find_stenoses(straight(narrowed(60)[1]), voxel_mm=0.4)
+    row = lesion.as_dict("LAD")
+    assert row["x_lps_mm"] == pytest.approx(-40, abs=1) and row["at_mm"] == pytest.approx(40, abs=1)
 
 
 def test_from_a_mask():

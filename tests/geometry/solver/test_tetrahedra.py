@@ -78,7 +78,7 @@ def test_the_lumen_is_filled_and_its_ends_are_named(make, ends, parts, tmp_path)
     assert set(grid.celltypes) == {pv.CellType.TETRA} and grid.volume == pytest.approx(
         model.mesh.volume, rel=1e-4
     )
-    assert list(grid.field_data["SPACE"]) == ["LPS"]
+    assert b"<!-- SPACE=LPS unit=mm -->" in (tmp_path / "a.vtu").read_bytes()[:300]
     np.testing.assert_allclose(
         grid.points.mean(axis=0)[:2], -np.asarray(model.mesh.points).mean(axis=0)[:2], atol=0.5
     )
@@ -90,6 +90,29 @@ def test_the_lumen_is_filled_and_its_ends_are_named(make, ends, parts, tmp_path)
     assert (rows[:, :, None] == corners[:, None]).any(axis=2).all()  # each triangle is a side of its element
     groups = [line.split()[2] for line in (tmp_path / "a.msh").read_text().splitlines()[5 : 7 + ends]]
     assert groups == [f'"{name}"' for name in [*mesh.names, "lumen"]]
+
+
+@can_mesh
+@pytest.mark.parametrize(("unit", "size"), [("mm", 1.0), ("m", 1e-3)])
+def test_other_programs_read_what_is_written(straight, tmp_path, unit, size):
+    meshio, gmsh = pytest.importorskip("meshio"), pytest.importorskip("gmsh")
+    mesh = volume_mesh(straight, unit=unit)
+    write_volume_mesh(mesh, tmp_path / "a", unit)
+    low, high = (size * f(np.asarray(mesh.grid.points), axis=0) for f in (np.min, np.max))
+    for file in ("a.vtu", "a.msh"):
+        read = meshio.read(tmp_path / file)
+        assert len(read.get_cells_type("tetra")) == mesh.quality["tetrahedra"]
+        np.testing.assert_allclose([read.points.min(axis=0), read.points.max(axis=0)], [low, high], rtol=1e-5)
+    gmsh.initialize(["gmsh", "-nopopup"])
+    try:
+        gmsh.option.setNumber("General.Terminal", 0)
+        gmsh.open(str(tmp_path / "a.msh"))
+        names = [gmsh.model.getPhysicalName(*group) for group in gmsh.model.getPhysicalGroups()]
+        assert names == [*mesh.names, "lumen"]
+        points = gmsh.model.mesh.getNodes()[1].reshape(-1, 3)
+    finally:
+        gmsh.finalize()
+    np.testing.assert_allclose(points.max(axis=0), high, rtol=1e-5)
 
 
 @can_mesh
