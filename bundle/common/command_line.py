@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ from monai.bundle import ComponentLocator, ConfigParser
 from monai.bundle.reference_resolver import ReferenceResolver
 from monai.utils import optional_import
 
+from bundle.common.config_in_use import config_in_use
 from bundle.common.errors import InputError
 from bundle.common.parsing import parse_bool
 
-__all__ = ["check_command_line", "check_overrides"]
+__all__ = ["check_command_line", "check_overrides", "check_references"]
 
 _SEPARATOR = "::"
 # Of MONAI's experiment tracking, which adds them where they are not there.
@@ -45,6 +46,7 @@ def check_command_line() -> None:
         defaults = ConfigParser.load_config_file(given["args_file"])
         config_file, run_id = config_file or defaults.get("config_file"), run_id or defaults.get("run_id")
     check_overrides(config_file, {key: typed[key] for key in typed if key not in _TRACKING}, run_id)
+    check_references(config_in_use() or {}, config_file)
 
 
 def check_overrides(
@@ -82,6 +84,54 @@ def check_overrides(
             near = _nearest(key, keys | _arguments_beside(config, key))
             hint = f"; did you mean {near}?" if near else ""
             raise InputError(f"there is no key {typed!r} in {named}{hint}")
+
+
+def check_references(config: Mapping[str, Any], config_file: str | Sequence[str]) -> None:
+    """Check that all that a config refers to is in it: a nested overlay replaces, and may leave out the rest.
+
+    Args:
+        config: all files laid over each other.
+        config_file: these files, for the sentence.
+
+    Raises:
+        InputError: a reference to a key that is not there.
+    """
+    missing = next((r for text in _texts(config) for r in _references(text) if not _is_there(config, r)), None)
+    if missing is None:
+        return
+    shown, top = missing.replace(_SEPARATOR, "#"), missing.split(_SEPARATOR)[0]
+    files = [config_file] if isinstance(config_file, str) else config_file
+    replaced = [file for file in list(files)[1:] if top in ConfigParser.load_config_file(file)]
+    if not replaced:
+        raise InputError(f"the config refers to @{shown}, which is not in it; correct the name or add the key.")
+    raise InputError(
+        f"'{top}:' in {replaced[-1]} replaces all of {top}, and {shown} is missing then; "
+        f"write '{top}#KEY: ...' for a key in it, or '+{top}#KEY: ...' to add to a list."
+    )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, (Mapping, list, tuple)):
+        for entry in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(entry)
+    elif isinstance(value, str):
+        yield value
+
+
+def _references(text: str) -> list[str]:
+    return list(ReferenceResolver.match_refs_pattern(text))
+
+
+def _is_there(config: Any, key: str) -> bool:
+    for part in key.split(_SEPARATOR):
+        if isinstance(config, str) or "_target_" in (config if isinstance(config, Mapping) else ()):
+            if not isinstance(config, Mapping) or part not in config:
+                return True  # of what it refers to or makes, which is not looked into
+        try:
+            config = config[int(part)] if isinstance(config, (list, tuple)) else config[part]
+        except (KeyError, IndexError, ValueError, TypeError):
+            return False
+    return True
 
 
 _NOT_RUN = ("initialize", "finalize", "imports")
