@@ -8,7 +8,7 @@ import traceback as tracebacks
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 __all__ = ["InputError", "RunFailed", "find_cause", "find_input_error", "first_cause", "plain_errors"]
 
@@ -87,7 +87,9 @@ def _show(kind: type[BaseException], error: BaseException, trace: TracebackType 
     sentence, code = _sentence(error)
     if _with_traceback:
         _previous_hook(kind, error, trace)
-    elif find_input_error(error) is None:  # perhaps a fault of the program: the run's log keeps what the console spares
+    elif (
+        find_input_error(error) is None
+    ):  # perhaps a fault of the program: the run's log keeps what the console spares
         record = logging.LogRecord(__name__, logging.ERROR, __file__, 0, sentence, (), (kind, error, trace))
         for handler in logging.getLogger().handlers:
             if isinstance(handler, logging.FileHandler):
@@ -101,19 +103,17 @@ _previous_hook = sys.__excepthook__
 _with_traceback = False
 
 
-def plain_errors(traceback: Any = False) -> None:
+def plain_errors(traceback: bool = False) -> None:
     """End a run that fails with ``error: <sentence>`` on stderr and its exit code, no traceback.
 
     A mistake in what was typed has exit code 2 and Ctrl+C 130; all else has 1, and its traceback goes to the
     run's log where there is one. Calling it again changes ``traceback`` alone.
 
     Args:
-        traceback: show it, before the sentence; a bool or a word such as "true".
+        traceback: show it, before the sentence.
     """
-    from bundle.common.parsing import parse_bool  # which raises what this file defines
-
     global _previous_hook, _with_traceback
-    _with_traceback = parse_bool(traceback, "traceback")
+    _with_traceback = traceback
     if sys.excepthook is not _show:
         _previous_hook = sys.excepthook
         sys.excepthook = _show

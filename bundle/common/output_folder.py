@@ -20,7 +20,9 @@ def check_output_dir(output_dir: str | os.PathLike) -> None:
     folder = Path(output_dir).expanduser().absolute()
     there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
     if not there.is_dir():
-        raise InputError(f"output_dir '{output_dir}' cannot be a folder: '{there}' is a file; give another one.")
+        raise InputError(
+            f"output_dir '{output_dir}' cannot be a folder: '{there}' is a file; give another one."
+        )
     try:
         with tempfile.TemporaryFile(dir=there):
             pass

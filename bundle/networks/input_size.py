@@ -24,5 +24,6 @@ def check_input_size(network: nn.Module, spatial_size: Sequence[int]) -> None:
     if any(size % factor for size in sizes):
         near = [max(factor, round(size / factor) * factor) for size in sizes]
         raise InputError(
-            f"spatial_size is {sizes}; every side must be a multiple of {factor} for this network, such as {near}."
+            f"spatial_size is {sizes}; every side must be a multiple of {factor} "
+            f"for this network, such as {near}."
         )

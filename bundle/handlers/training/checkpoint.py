@@ -153,7 +153,7 @@ class TrainingCheckpoint:
         logger.info("resumed %s after epoch %d", path, counters["epoch"])
 
     def _keep_given(self, optimizer: torch.optim.Optimizer, given: list[dict], rates: list[float]) -> None:
-        """The config of this run holds, where it says another learning rate, or another setting, than the checkpoint.
+        """Where the config of this run has another learning rate or setting than the checkpoint, it holds.
 
         The schedule goes on from where it was, as a share of the new learning rate.
 

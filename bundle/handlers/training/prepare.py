@@ -45,8 +45,12 @@ def _check(run_dir: Path, resume: bool, init_weights: Any) -> None:
     if not resume:
         return
     if not last.is_file():
-        kept = sorted(run_dir.parent.glob(f"{run_dir.name}-*/{LAST_CHECKPOINT}"), key=lambda f: f.stat().st_mtime)
-        hint = f"give --output_dir {kept[-1].parent}, where the last one is kept" if kept else "start without it"
+        kept = sorted(
+            run_dir.parent.glob(f"{run_dir.name}-*/{LAST_CHECKPOINT}"), key=lambda f: f.stat().st_mtime
+        )
+        hint = (
+            f"give --output_dir {kept[-1].parent}, where the last one is kept" if kept else "start without it"
+        )
         raise InputError(f"{last} does not exist, so there is nothing to resume; {hint}.")
     if init_weights is not None:
         raise InputError("resume goes on with the weights of the checkpoint; leave init_weights out.")
