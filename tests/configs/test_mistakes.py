@@ -232,10 +232,14 @@ def test_in_a_terminal_a_fault_is_one_line_and_shows_its_traceback_when_asked(im
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminal")
 def test_in_a_terminal_no_line_sticks_to_the_bar_and_ctrl_c_is_one_line(imagecas_dir, tmp_path):
+    import fcntl
     import os
     import pty
+    import struct
+    import termios
 
     screen, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))  # else the bar has no room
     words = command(dataset_dir=imagecas_dir, output_dir=tmp_path / "run", max_epochs=1000)
     process = subprocess.Popen(words, cwd=ROOT, env=environment(), stdout=terminal, stderr=terminal)
     os.close(terminal)
@@ -252,4 +256,5 @@ def test_in_a_terminal_no_line_sticks_to_the_bar_and_ctrl_c_is_one_line(imagecas
     lines = shown.decode().replace("\r\n", "\n").split("\n")
     assert lines[-2] == "error: stopped by Ctrl+C." and "Traceback" not in shown.decode()
     results = [line.split("\r")[-1] for line in lines if ": loss" in line and "/1000" in line]
+    assert b"it/s" in shown or b"s/it" in shown  # the bar
     assert len(results) >= 3 and all(line[:2].isdigit() for line in results)  # each begins with the time
