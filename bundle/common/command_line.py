@@ -135,11 +135,8 @@ def _references(text: str) -> list[str]:
 
 def _is_there(config: Any, key: str) -> bool:
     for part in key.split(_SEPARATOR):
-        if (
-            isinstance(config, str)
-            or (isinstance(config, Mapping)
-            and "_target_" in config
-            and part not in config)
+        if isinstance(config, str) or (
+            isinstance(config, Mapping) and "_target_" in config and part not in config
         ):
             return True  # of what it refers to or makes, which is not looked into
         try:

@@ -155,13 +155,6 @@ def test_a_missing_run_names_the_one_that_is_kept(imagecas_dir, tmp_path, monkey
     assert answer.code == 2 and f"--output_dir {kept}" in answer.last
 
 
-def test_resume_with_other_first_weights_is_refused(imagecas_dir, tmp_path, monkeypatch):
-    assert train(monkeypatch, imagecas_dir, tmp_path / "run").code == 0
-    keys = {"resume": "true", "init_weights": tmp_path / "run" / "model.pt"}
-    answer = train(monkeypatch, imagecas_dir, tmp_path / "run", **keys)
-    assert answer.code == 2 and "leave init_weights out" in answer.last
-
-
 def test_a_new_learning_rate_on_resuming_is_used_and_said(imagecas_dir, tmp_path, monkeypatch):
     out = tmp_path / "run"
     half = "$lambda step: 0.5"

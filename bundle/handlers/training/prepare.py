@@ -29,31 +29,24 @@ CONFIG = "config.json"
 logger = logging.getLogger(__name__)
 
 
-def check_run(output_dir: str | os.PathLike, resume: bool | str = False, init_weights: Any = None) -> None:
+def check_run(output_dir: str | os.PathLike, resume: bool | str = False) -> None:
     """Check that a run can begin in a folder, and touch nothing.
 
     Raises:
-        InputError: the folder cannot be written to; ``resume`` is set and there is nothing to resume, or
-            weights to start from are given as well.
+        InputError: the folder cannot be written to, or ``resume`` is set and there is nothing to resume.
     """
-    on_first_process(_check, Path(output_dir), parse_bool(resume, "resume"), init_weights)
+    on_first_process(_check, Path(output_dir), parse_bool(resume, "resume"))
 
 
-def _check(run_dir: Path, resume: bool, init_weights: Any) -> None:
+def _check(run_dir: Path, resume: bool) -> None:
     check_output_dir(run_dir)
     last = run_dir / LAST_CHECKPOINT
-    if not resume:
+    if not resume or last.is_file():
         return
-    if not last.is_file():
-        kept = sorted(
-            run_dir.parent.glob(f"{run_dir.name}-*/{LAST_CHECKPOINT}"), key=lambda f: f.stat().st_mtime
-        )
-        hint = (
-            f"give --output_dir {kept[-1].parent}, where the last one is kept" if kept else "start without it"
-        )
-        raise InputError(f"{last} does not exist, so there is nothing to resume; {hint}.")
-    if init_weights is not None:
-        raise InputError("resume goes on with the weights of the checkpoint; leave init_weights out.")
+    found = run_dir.parent.glob(f"{run_dir.name}-*/{LAST_CHECKPOINT}")
+    kept = max(found, key=lambda file: file.stat().st_mtime, default=None)
+    hint = f"give --output_dir {kept.parent}, where the last one is kept" if kept else "start without it"
+    raise InputError(f"{last} does not exist, so there is nothing to resume; {hint}.")
 
 
 class RunFolder:
