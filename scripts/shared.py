@@ -115,7 +115,7 @@ def workflow(*configs: str | Path, run_id: str = "run", logging: bool = False, *
     """
     from monai.bundle import ConfigWorkflow
 
-    keys = {"bundle_root": ROOT} | keys
+    keys = {"bundle_root": ROOT, "traceback": True} | keys
     made = ConfigWorkflow(
         [config_path(name) for name in configs],
         meta_file=config_path("metadata.json"),

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bundle.common.errors import RunFailed, find_input_error
+from bundle.common.errors import RunFailed, find_input_error, first_cause
 from bundle.common.processes import gathered
 
 __all__ = ["FailureLog"]
@@ -47,9 +47,7 @@ class FailureLog:
     def note(self, case: str, error: Exception) -> None:
         """Add ``case`` with the reason of ``error``, the first one where it fails twice."""
         known = find_input_error(error)
-        cause: BaseException = error
-        while cause.__cause__ is not None:
-            cause = cause.__cause__
+        cause = first_cause(error)
         reason = f"{type(cause).__name__}: {cause}" if known is None else str(known)
         if all(entry["case"] != case for entry in self.entries):
             self.entries.append({"case": case, "image": self.images.get(case, ""), "reason": reason})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ from monai.bundle import ComponentLocator, ConfigParser
 from monai.bundle.reference_resolver import ReferenceResolver
 from monai.utils import optional_import
 
+import bundle
+from bundle.common.config_in_use import config_in_use
 from bundle.common.errors import InputError
 from bundle.common.parsing import parse_bool
 
-__all__ = ["check_command_line", "check_overrides"]
+__all__ = ["check_command_line", "check_overrides", "check_references"]
 
 _SEPARATOR = "::"
 # Of MONAI's experiment tracking, which adds them where they are not there.
@@ -45,6 +47,7 @@ def check_command_line() -> None:
         defaults = ConfigParser.load_config_file(given["args_file"])
         config_file, run_id = config_file or defaults.get("config_file"), run_id or defaults.get("run_id")
     check_overrides(config_file, {key: typed[key] for key in typed if key not in _TRACKING}, run_id)
+    check_references(config_in_use() or {}, config_file)
 
 
 def check_overrides(
@@ -66,11 +69,9 @@ def check_overrides(
     files = config_file if not isinstance(config_file, str) else config_file.split(",")
     config = ConfigParser.load_config_files([str(file) for file in files])
     named = " and ".join(str(file) for file in files)
-    keys = set(_keys(config))
-    if "inference_config" in config:  # evaluate.yaml hands its keys on
-        inference = ConfigParser.load_config_file(Path(files[-1]).parent / "inference.yaml")
-        config = inference | config
-        keys |= set(_keys(inference))
+    inference = _handed_on(config)
+    keys = {*_keys(config), *_keys(inference)}
+    config = inference | config
     if run_id is not None and not _are_steps(config.get(run_id)):
         ids = [key for key, value in config.items() if _are_steps(value) and key not in _NOT_RUN]
         raise InputError(f"there are no steps called {run_id!r} to run; {named} has {' or '.join(ids)}.")
@@ -82,6 +83,67 @@ def check_overrides(
             near = _nearest(key, keys | _arguments_beside(config, key))
             hint = f"; did you mean {near}?" if near else ""
             raise InputError(f"there is no key {typed!r} in {named}{hint}")
+
+
+def check_references(config: Mapping[str, Any], config_file: str | Sequence[str]) -> None:
+    """Check that all that a config refers to is in it: a nested overlay replaces, and may leave out the rest.
+
+    Args:
+        config: all files laid over each other.
+        config_file: these files, for the sentence.
+
+    Raises:
+        InputError: a reference to a key that is not there.
+    """
+    files = config_file.split(",") if isinstance(config_file, str) else list(config_file)
+    config = _handed_on(config) | config
+    missing = next(
+        (r for text in _texts(config) for r in _references(text) if not _is_there(config, r)), None
+    )
+    if missing is None:
+        return
+    shown, top = missing.replace(_SEPARATOR, "#"), missing.split(_SEPARATOR)[0]
+    replaced = [file for file in files[1:] if top in ConfigParser.load_config_file(file)]
+    if not replaced:
+        raise InputError(
+            f"the config refers to @{shown}, which is not in it; correct the name or add the key."
+        )
+    raise InputError(
+        f"'{top}:' in {replaced[-1]} replaces all of {top}, and {shown} is missing then; "
+        f"write '{top}#KEY: ...' for a key in it, or '+{top}#KEY: ...' to add to a list."
+    )
+
+
+def _handed_on(config: Mapping[str, Any]) -> dict[str, Any]:
+    """inference.yaml, whose keys evaluate.yaml takes and hands on; nothing for another config."""
+    if "inference_config" not in config:
+        return {}
+    return ConfigParser.load_config_file(Path(bundle.__file__).parents[1] / "configs" / "inference.yaml")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, (Mapping, list, tuple)):
+        for entry in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(entry)
+    elif isinstance(value, str):
+        yield value
+
+
+def _references(text: str) -> list[str]:
+    return list(ReferenceResolver.match_refs_pattern(text))
+
+
+def _is_there(config: Any, key: str) -> bool:
+    for part in key.split(_SEPARATOR):
+        if isinstance(config, str) or (
+            isinstance(config, Mapping) and "_target_" in config and part not in config
+        ):
+            return True  # of what it refers to or makes, which is not looked into
+        try:
+            config = config[int(part)] if isinstance(config, (list, tuple)) else config[part]
+        except (KeyError, IndexError, ValueError, TypeError):
+            return False
+    return True
 
 
 _NOT_RUN = ("initialize", "finalize", "imports")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+import traceback as tracebacks
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-__all__ = ["InputError", "RunFailed", "find_cause", "find_input_error", "plain_errors"]
+__all__ = ["InputError", "RunFailed", "find_cause", "find_input_error", "first_cause", "plain_errors"]
 
 Cause = TypeVar("Cause", bound=BaseException)
 
@@ -59,25 +62,58 @@ def find_input_error(error: BaseException) -> InputError | None:
     return find_cause(error, InputError)
 
 
+def first_cause(error: BaseException) -> BaseException:
+    """What was raised at first: MONAI and Ignite wrap it, some more than once."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _sentence(error: BaseException) -> tuple[str, int]:
+    """What a person reads of an exception that ended the program, and the program's exit code."""
+    known = find_input_error(error)
+    if known is not None:
+        return str(known), known.exit_code
+    if find_cause(error, KeyboardInterrupt) is not None:
+        return "stopped by Ctrl+C.", 130
+    cause = first_cause(error)
+    said = " ".join(str(cause).split()) or "no reason given"
+    frames = tracebacks.extract_tb(cause.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(cause).__name__}: {said}{where}; --traceback true shows the way there.", 1
+
+
 def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    found = find_input_error(error)
-    if found is None:
+    sentence, code = _sentence(error)
+    if _with_traceback:
         _previous_hook(kind, error, trace)
-    else:
-        # torch.distributed catches what its hook's hook prints, and loses it when that one raises.
-        print(f"error: {found}", file=sys.__stderr__, flush=True)
-        raise SystemExit(found.exit_code)  # of a hook, the interpreter takes it as the program's own
+    elif (
+        find_input_error(error) is None
+    ):  # perhaps a fault of the program: the run's log keeps what the console spares
+        record = logging.LogRecord(__name__, logging.ERROR, __file__, 0, sentence, (), (kind, error, trace))
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, logging.FileHandler):
+                handler.handle(record)
+    # torch.distributed catches what its hook's hook prints, and loses it when that one raises.
+    print(f"error: {sentence}", file=sys.__stderr__, flush=True)
+    raise SystemExit(code)  # of a hook, the interpreter takes it as the program's own
 
 
 _previous_hook = sys.__excepthook__
+_with_traceback = False
 
 
-def plain_errors() -> None:
-    """End a run that fails on its input with ``error: <sentence>`` on stderr and its exit code, no traceback.
+def plain_errors(traceback: bool = False) -> None:
+    """End a run that fails with ``error: <sentence>`` on stderr and its exit code, no traceback.
 
-    Every other exception goes to the hook that was installed before. Calling it again changes nothing.
+    A mistake in what was typed has exit code 2 and Ctrl+C 130; all else has 1, and its traceback goes to the
+    run's log where there is one. Calling it again changes ``traceback`` alone.
+
+    Args:
+        traceback: show it, before the sentence.
     """
-    global _previous_hook
+    global _previous_hook, _with_traceback
+    _with_traceback = traceback
     if sys.excepthook is not _show:
         _previous_hook = sys.excepthook
         sys.excepthook = _show

@@ -11,7 +11,7 @@ from typing import Any
 from bundle.common.errors import InputError
 from bundle.common.filenames import SUFFIXES, case_name, natural_key, split_suffix
 
-from .datasets import LABELLED_LAYOUTS, PARTS, CaseIndex, first_few, recognise, same_name
+from .datasets import LABELLED_LAYOUTS, PARTS, CaseIndex, first_few, recognise, refuse_dicom, same_name
 from .splits import draw_split
 
 __all__ = ["as_cases", "find_cases", "find_images", "part_of"]
@@ -94,6 +94,7 @@ def find_images(dataset_dir: str | Path) -> list[dict[str, str]]:
     path = Path(dataset_dir).expanduser()
     if path.is_file():
         if not split_suffix(path)[1]:
+            refuse_dicom(path, [path])
             endings = ", ".join(SUFFIXES)
             raise InputError(f"'{path}' is not an image file: expected one that ends in {endings}")
         return [{"image": str(path), "case": case_name(path)}]

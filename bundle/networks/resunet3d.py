@@ -8,13 +8,22 @@ import torch
 from monai.networks.layers.utils import get_norm_layer
 from torch import nn
 
+from bundle.common.errors import InputError
+
 __all__ = ["ResUNet3D", "ResidualBlock"]
 
 
 def _norm(name: str, channels: int) -> nn.Module:
     """A normalisation layer with learnt scale and shift, by the name that MONAI gives it."""
     arguments = {"affine": True} if name == "instance" else {}
-    return get_norm_layer((name, arguments), spatial_dims=3, channels=channels)
+    try:
+        return get_norm_layer((name, arguments), spatial_dims=3, channels=channels)
+    except (
+        TypeError,
+        ValueError,
+        AttributeError,
+    ):  # MONAI has no such norm, or one that needs more than a name
+        raise InputError(f"norm is {name!r}; it must be instance or batch.") from None
 
 
 class ResidualBlock(nn.Module):
@@ -63,7 +72,8 @@ class ResUNet3D(nn.Module):
         2 ** (len(channels) - 1), which is 8 with the defaults.
 
     Raises:
-        ValueError: fewer than two levels, or an input whose size cannot be halved often enough.
+        InputError: fewer than two levels, or a norm that is none.
+        ValueError: an input whose size cannot be halved often enough.
     """
 
     def __init__(
@@ -76,7 +86,7 @@ class ResUNet3D(nn.Module):
     ) -> None:
         super().__init__()
         if len(channels) < 2:
-            raise ValueError(f"channels must name a level and the bottleneck at least, got {list(channels)}.")
+            raise InputError(f"channels must name a level and the bottleneck at least, got {list(channels)}.")
         self.factor = 2 ** (len(channels) - 1)
         levels, bottleneck = list(channels[:-1]), channels[-1]
 

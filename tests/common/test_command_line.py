@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from monai.bundle import ConfigParser
 
-from bundle.common.command_line import check_overrides
+from bundle.common.command_line import check_overrides, check_references
 from bundle.common.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,6 +80,39 @@ def test_steps_that_are_none_are_named_with_those_there_are():
     with pytest.raises(InputError, match="training or run"):
         check_overrides(TRAIN, {}, run_id="train")
     check_overrides(TRAIN, {}, run_id="training")
+
+
+CONFIGS = ROOT / "configs"
+MODES = [str(path) for folder in ("modes", "ablation") for path in sorted((CONFIGS / folder).glob("*.yaml"))]
+MULTI_TRAIN, MULTI_EVALUATE = (str(CONFIGS / f"multi_gpu_{name}.yaml") for name in ("train", "evaluate"))
+NATIVE_TRAIN = str(CONFIGS / "modes" / "native_train.yaml")
+
+
+OVER_TRAIN = ("native_train", "phantom_pool", "paper")
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: Path(mode).stem)
+def test_all_that_the_configs_refer_to_is_there(mode):
+    name = Path(mode).stem
+    bases = [[TRAIN, NATIVE_TRAIN]] if "ablation" in mode else [[TRAIN]] * (name in OVER_TRAIN)
+    bases += [] if bases and name != "paper" else [[INFERENCE], [EVALUATE]]
+    for base in bases:
+        check_references(ConfigParser.load_config_files([*base, mode]), [*base, mode])
+
+
+@pytest.mark.parametrize("files", [[TRAIN, MULTI_TRAIN], [EVALUATE, MULTI_EVALUATE], [TRAIN, EVALUATE]])
+def test_all_that_configs_over_each_other_refer_to_is_there(files):
+    check_references(ConfigParser.load_config_files(files), files)
+
+
+def test_an_overlay_that_replaces_what_others_need_is_named(tmp_path):
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text("cases: {train: []}\nvalidate: {dataset: null}\n")
+    files = [TRAIN, str(overlay)]
+    with pytest.raises(InputError, match=f"'.*:' in {overlay} replaces all of"):
+        check_references(ConfigParser.load_config_files(files), files)
+    with pytest.raises(InputError, match="@nobody, which is not in it"):
+        check_references({"loss": "@nobody"}, TRAIN)
 
 
 def slow(*values):

@@ -39,7 +39,8 @@ def test_what_a_run_leaves_behind(imagecas_dir, tmp_path):
     folder = tmp_path / "run"
     workflow(dataset_dir=imagecas_dir, output_dir=folder, max_epochs=2).run()
     names = {path.name for path in folder.iterdir() if not path.name.startswith("events.out.tfevents")}
-    assert names == {"checkpoint_last.pt", "checkpoint_best.pt", "model.pt", "curves.csv", "config.json"}
+    weights = {"checkpoint_last.pt", "checkpoint_best.pt", "model.pt"}
+    assert names == weights | {"curves.csv", "config.json", "run.log"}
     assert json.loads((folder / "config.json").read_text())["max_epochs"] == 2
 
     best = torch.load(folder / "checkpoint_best.pt", weights_only=True)

@@ -41,11 +41,26 @@ def test_cases_that_failed_are_exit_code_1():
     assert (done.returncode, done.stderr) == (1, "error: 1 of 2 cases failed\n")
 
 
-def test_other_exceptions_keep_their_traceback():
-    done = run("raise RuntimeError('a fault of the program')")
+def test_a_fault_of_the_program_is_one_line_and_its_traceback_goes_to_the_log(tmp_path):
+    log = f"import logging; logging.getLogger().addHandler(logging.FileHandler({str(tmp_path / 'log')!r}))\n"
+    done = run(
+        log + "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    raise RuntimeError('in a wrapper') from e"
+    )
     assert done.returncode == 1
-    assert "Traceback" in done.stderr and "a fault of the program" in done.stderr
-    assert "error:" not in done.stderr.lower().replace("runtimeerror:", "")
+    assert done.stderr.startswith("error: ZeroDivisionError: division by zero (<string>, line ")
+    assert len(done.stderr.splitlines()) == 1 and "--traceback true" in done.stderr
+    assert "RuntimeError: in a wrapper" in (tmp_path / "log").read_text()
+
+
+def test_a_traceback_is_shown_before_the_line_when_it_is_asked_for():
+    done = run("bundle.common.errors.plain_errors(traceback=True)\nraise InputError('a sentence')")
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr and done.stderr.splitlines()[-1] == "error: a sentence"
+
+
+def test_a_stop_by_the_keyboard_is_one_line():
+    done = run("raise KeyboardInterrupt")
+    assert (done.returncode, done.stderr) == (130, "error: stopped by Ctrl+C.\n")
 
 
 def test_the_sentence_is_found_below_two_wrappers():

@@ -163,9 +163,12 @@ def test_folders_that_hold_nothing_usable(tmp_path, find):
     layouts = r"ImageCAS .*ASOCA .*dataset\.json.*pairs .*" if find is find_cases else r"files .*\.nii\.gz.*"
     with pytest.raises(InputError, match=rf"looked for {layouts}; found nothing$"):
         find(tmp_path)
+    touch(tmp_path / "notes1.txt")
+    touch(tmp_path / "notes2.txt")
+    with pytest.raises(InputError, match=r"looked for .*; found 2 files such as 'notes1\.txt'$"):
+        find(tmp_path)
     touch(tmp_path / "IM0001.dcm")
-    touch(tmp_path / "IM0002.dcm")
-    with pytest.raises(InputError, match=r"looked for .*; found 2 files such as 'IM0001\.dcm'$"):
+    with pytest.raises(InputError, match=r"is DICOM, which is not read as it is; convert .* dcm2niix"):
         find(tmp_path)
     expected = "a folder with ImageCAS" if find is find_cases else "an image file or a folder of images$"
     with pytest.raises(InputError, match=rf"gone' does not exist: expected {expected}"):

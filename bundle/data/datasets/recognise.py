@@ -11,6 +11,7 @@ from bundle.common.filenames import SUFFIXES, natural_key, split_suffix
 from .asoca import read_asoca
 from .case_index import CaseIndex
 from .decathlon import read_decathlon
+from .dicom import refuse_dicom
 from .imagecas import read_imagecas
 from .pairs import read_pairs
 
@@ -23,6 +24,7 @@ LABELLED_LAYOUTS = (
     "ASOCA (Normal and Diseased, each with CTCA and Annotations), a Decathlon dataset.json, and pairs "
     "(images/x.nii.gz with labels/x.nii.gz, or x.nii.gz with x_label.nii.gz)"
 )
+_PHANTOMS = ("data", "phantoms")
 _MAX_DEPTH = 4  # no layout is deeper; "/" given by mistake ends soon
 
 
@@ -35,12 +37,15 @@ def recognise(root: Path, labelled: bool) -> CaseIndex:
     if not root.is_dir():
         expected = f"a folder with {LABELLED_LAYOUTS}" if labelled else "an image file or a folder of images"
         what = "is a file" if root.exists() else "does not exist"
+        if root.parts[-2:] == _PHANTOMS:  # the default, which everyone meets who gives none
+            expected = "phantoms from `python scripts/make_phantoms.py`; or give a --dataset_dir of your own"
         raise InputError(f"dataset_dir '{root}' {what}: expected {expected}")
     files = _list_files(root)
     for read in _LAYOUTS:
         index = read(root, files)
         if index is not None:
             return index
+    refuse_dicom(root, [root / file for file in files])
     expected = LABELLED_LAYOUTS if labelled else f"files that end in {', '.join(SUFFIXES)}"
     raise InputError(f"no images in '{root}': looked for {expected}; found {_describe(files)}")
 

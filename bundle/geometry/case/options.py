@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
+from bundle.common.errors import InputError
 from bundle.common.parsing import parse_bool
 from bundle.geometry.io import MM_IN
 from bundle.geometry.measure import BranchCertainty
@@ -55,7 +56,7 @@ class ExportOptions:
         unit: of the files of the solver model and the volume mesh alone, "mm" or "m" (for OpenFOAM).
 
     Raises:
-        ValueError: a setting that does not exist or cannot be met.
+        InputError: a setting that does not exist or cannot be met.
     """
 
     level: float | None = None
@@ -87,35 +88,35 @@ class ExportOptions:
         for name in _SWITCHES:
             # "false" from a command line would count as true
             object.__setattr__(self, name, parse_bool(getattr(self, name), name))
-        _one_of("the wall", (self.wall,), WALLS)
-        _one_of("the smoothing", (self.smoothing,), METHODS)
+        _one_of("wall", (self.wall,), WALLS)
+        _one_of("smoothing", (self.smoothing,), METHODS)
         _one_of("mesh formats", self.formats, FORMATS)
         _one_of("formats of point clouds", self.cloud_formats, CLOUD_FORMATS)
         if self.colour_by is not None:
             _one_of("colours of point clouds", (self.colour_by,), tuple(COLOURS))
         if self.edge_length_mm is not None and not self.edge_length_mm > 0:
-            raise ValueError(f"an edge length is positive, in mm; it is {self.edge_length_mm}")
+            raise InputError(f"an edge length is positive, in mm; it is {self.edge_length_mm}")
         if not self.min_part_mm3 >= 0:
-            raise ValueError(f"the least volume of a part is 0 or more, in mm3; it is {self.min_part_mm3}")
+            raise InputError(f"the least volume of a part is 0 or more, in mm3; it is {self.min_part_mm3}")
         if not 0.0 < self.keep_triangles <= 1.0:
-            raise ValueError(f"the fraction of triangles lies between 0 and 1; it is {self.keep_triangles}")
+            raise InputError(f"the fraction of triangles lies between 0 and 1; it is {self.keep_triangles}")
         if not self.point_spacing_mm > 0:
-            raise ValueError(
+            raise InputError(
                 f"the spacing of a point cloud must be positive, in mm; it is {self.point_spacing_mm}"
             )
         if self.turntable < 0 or self.extension_diameters < 0:
-            raise ValueError("frames of a turntable and diameters of an extension are not negative")
+            raise InputError("frames of a turntable and diameters of an extension are not negative")
         _one_of("the unit of the solver's files", (self.unit,), tuple(MM_IN))
         if self.mesh_complete:
             object.__setattr__(self, "volume_mesh", True)
         of_a_model = {"extension_diameters": 0.0, "keep_aorta": False, "unit": "mm"}
         unused = [name for name, default in of_a_model.items() if getattr(self, name) != default]
         if unused and not (self.solver or self.volume_mesh):
-            raise ValueError(f"{unused[0]} is of the solver model: ask for it too, by solver or volume_mesh")
+            raise InputError(f"{unused[0]} is of the solver model: ask for it too, by solver or volume_mesh")
         self.branch_certainty()
         by_branch = self.colour_by in ("branch", "certainty")
         if not self.centerline and (self.solver or self.volume_mesh or by_branch):
-            raise ValueError("a solver model, a volume mesh and colours by branch need the centreline")
+            raise InputError("a solver model, a volume mesh and colours by branch need the centreline")
 
     def branch_certainty(self) -> BranchCertainty | None:
         """The model of `certainty`."""
@@ -123,7 +124,7 @@ class ExportOptions:
             return None
         known = [field.name for field in fields(BranchCertainty)]
         if sorted(self.certainty) != sorted(known):
-            raise ValueError(
+            raise InputError(
                 f"the certainty has the numbers {', '.join(known)}, not {', '.join(self.certainty)}"
             )
         return BranchCertainty(**{name: float(value) for name, value in self.certainty.items()})
@@ -132,4 +133,4 @@ class ExportOptions:
 def _one_of(what: str, given: Sequence[str], allowed: Sequence[str]) -> None:
     unknown = [word for word in given if word not in allowed]
     if unknown:
-        raise ValueError(f"{what}: one of {', '.join(allowed)}; {unknown[0]!r} is none of them")
+        raise InputError(f"{what} cannot be {unknown[0]!r}; there are {', '.join(allowed)}.")

@@ -2,7 +2,7 @@
 
 from .checkpoint import TrainingCheckpoint
 from .crops import NewPatients, RenderedBatches, RenderedCrops
-from .prepare import CONFIG, LAST_CHECKPOINT, prepare_network, prepare_run, set_seed
+from .prepare import CONFIG, LAST_CHECKPOINT, RunFolder, check_run, prepare_network, set_seed
 from .reproducible import AugmentedBatch, Reproducible
 from .stop import EarlyStop, TimeLimit
 
@@ -15,9 +15,10 @@ __all__ = [
     "RenderedBatches",
     "RenderedCrops",
     "Reproducible",
+    "RunFolder",
     "TimeLimit",
     "TrainingCheckpoint",
+    "check_run",
     "prepare_network",
-    "prepare_run",
     "set_seed",
 ]

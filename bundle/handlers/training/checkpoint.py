@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +140,10 @@ class TrainingCheckpoint:
         restore(_bare(engine.network), content["model"], path)
         if self.averaged is not None:
             restore(self.averaged, content["averaged"], path)
+        given, rates = deepcopy(_settings(engine.optimizer)), list(getattr(self.lr_scheduler, "base_lrs", ()))
         engine.optimizer.load_state_dict(content["optimizer"])
         self.lr_scheduler.load_state_dict(content["lr_scheduler"])
+        self._keep_given(engine.optimizer, given, rates)
         if engine.scaler is not None and content["scaler"]:
             engine.scaler.load_state_dict(content["scaler"])
         engine.state.epoch, engine.state.iteration = counters["epoch"], counters["iteration"]
@@ -148,3 +151,33 @@ class TrainingCheckpoint:
         self.validator.state.best_metric_epoch = content["best"]["epoch"]
         self._saved_epoch = counters["epoch"]
         logger.info("resumed %s after epoch %d", path, counters["epoch"])
+
+    def _keep_given(self, optimizer: torch.optim.Optimizer, given: list[dict], rates: list[float]) -> None:
+        """Where the config of this run has another learning rate or setting than the checkpoint, it holds.
+
+        The schedule goes on from where it was, as a share of the new learning rate.
+
+        Args:
+            optimizer: as restored.
+            given: `_settings` of the config.
+            rates: of the config, each group's before the schedule.
+        """
+        for group, new, rate in zip(optimizer.param_groups, given, rates or [None] * len(given)):
+            old = group.get("initial_lr")
+            if rate is not None and old is not None and rate != old:
+                group["lr"] = group["lr"] * rate / old if old else rate
+                group["initial_lr"] = rate
+                logger.info("the learning rate is %g from here on; it was %g before", rate, old)
+            for name, value in new.items():
+                if name in group and group[name] != value:
+                    logger.info("%s of the optimizer is %s from here on; it was %s", name, value, group[name])
+                    group[name] = value
+        if rates:
+            self.lr_scheduler.base_lrs = rates
+            self.lr_scheduler._last_lr = [group["lr"] for group in optimizer.param_groups]
+
+
+def _settings(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
+    """Of each group of parameters, without those that the schedule or the device decide on."""
+    others = ("params", "lr", "initial_lr", "fused", "foreach", "capturable")
+    return [{k: v for k, v in group.items() if k not in others} for group in optimizer.param_groups]

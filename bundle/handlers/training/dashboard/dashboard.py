@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import ignite.distributed as idist
@@ -11,9 +12,11 @@ import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import ProgressBar
 from monai.engines import SupervisedTrainer
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from .curves import Curves
 from .notes import RunNotes
+from .outlook import RunOutlook
 from .precision_recall import PrecisionRecall
 from .speed import SpeedLog
 from .step_figures import GradientNorm, TrainingLossParts, ValidationLoss
@@ -74,6 +77,7 @@ class TrainingDashboard:
                 Curves(self.output_dir, writer, self.optimizer, self.validator, self.log_interval),
                 RunNotes(writer, self.output_dir),
                 SpeedLog(writer),
+                RunOutlook(self.validator),
             ]
             if int(self.shown["count"]) > 0 and int(self.shown["every"]) > 0:
                 from .shown_cases import ShownCases  # brings VTK with it
@@ -88,6 +92,9 @@ class TrainingDashboard:
             trainer.add_event_handler(Events.EPOCH_COMPLETED, precision_recall.write, self.validator, writer)
             # With the loss that Curves has read; on a terminal only, which is tqdm's meaning of disable=None.
             ProgressBar(persist=False, disable=None).attach(trainer, metric_names="all")
+            lines = ExitStack()  # of the log: above the bar, not behind it
+            trainer.add_event_handler(Events.STARTED, lambda _: lines.enter_context(logging_redirect_tqdm()))
+            trainer.add_event_handler(Events.COMPLETED, lambda _: lines.close())
         trainer.add_event_handler(Events.ITERATION_COMPLETED, list_output)
 
     def _attach_to_validator(self, _: Engine, measuring: list) -> None:

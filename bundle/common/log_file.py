@@ -1,0 +1,37 @@
+"""The log of a run in its output folder, with what the console is spared."""
+
+from __future__ import annotations
+
+import logging
+import os
+from logging.handlers import MemoryHandler
+from pathlib import Path
+
+import ignite.distributed as idist
+
+__all__ = ["LOG", "start_log"]
+
+LOG = "run.log"
+
+
+def start_log(output_dir: str | os.PathLike) -> None:
+    """Write the log to ``<output_dir>/run.log`` too, from the beginning of the run on.
+
+    configs/logging.conf keeps everything in memory until the folder is known, so a start that fails leaves
+    none; where the logging was set up in another way nothing is done. A later run is added to the file. On
+    several processes the first one writes.
+    """
+    if idist.get_rank() != 0:
+        return
+    loggers = [logging.getLogger(), *map(logging.getLogger, list(logging.Logger.manager.loggerDict))]
+    keeping = {h: [lg for lg in loggers if h in lg.handlers] for lg in loggers for h in lg.handlers
+               if isinstance(h, MemoryHandler)}  # fmt: skip
+    for memory, users in keeping.items():
+        Path(output_dir).mkdir(parents=True, exist_ok=True)
+        file = logging.FileHandler(Path(output_dir) / LOG, encoding="utf-8")
+        file.setFormatter(memory.formatter)
+        for logger in users:
+            logger.removeHandler(memory)
+            logger.addHandler(file)
+        memory.setTarget(file)
+        memory.close()
