@@ -3,7 +3,8 @@
 from .evaluator import CaseEvaluator
 from .failures import FailureLog
 from .loader import CaseLoader
+from .progress import CaseProgress
 from .records import CaseRecords
 from .summary import CaseSummary
 
-__all__ = ["CaseEvaluator", "CaseLoader", "CaseRecords", "CaseSummary", "FailureLog"]
+__all__ = ["CaseEvaluator", "CaseLoader", "CaseProgress", "CaseRecords", "CaseSummary", "FailureLog"]

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 from ignite.engine import Engine
 
+from bundle.common.duration import duration
 from bundle.handlers.training.dashboard import outlook
-from bundle.handlers.training.dashboard.outlook import RunOutlook, duration
+from bundle.handlers.training.dashboard.outlook import RunOutlook
 
 
 @pytest.mark.parametrize(

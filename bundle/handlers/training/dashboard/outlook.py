@@ -9,22 +9,12 @@ from typing import Any
 import torch
 from ignite.engine import Engine, Events
 
-__all__ = ["RunOutlook", "duration"]
+from bundle.common.duration import duration
+
+__all__ = ["RunOutlook"]
 
 LONG_HOURS = 24.0  # from which on a person is warned
 logger = logging.getLogger(__name__)
-
-
-def duration(seconds: float) -> str:
-    """As a person says it: ``40 s``, ``12 min``, ``3 h 20 min``, ``2.5 days``."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 60 * 48:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{seconds / 86400:.1f} days"
 
 
 class RunOutlook:
