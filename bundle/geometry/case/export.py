@@ -12,6 +12,7 @@ import numpy as np
 import pyvista as pv
 
 from bundle.common.coordinates import check_affine, shear_deg, voxel_size_mm, voxel_volume_mm3
+from bundle.common.time_limit import OutOfTime, time_limit
 from bundle.geometry.centerline import vessel_tree, without_aorta
 from bundle.geometry.core import Tree, check_mesh, find_vessels, vertex_normals, volume_mm3
 from bundle.geometry.measure import evidence_of, find_stenoses, measure_tree, name_branches
@@ -21,7 +22,7 @@ from bundle.geometry.surface import largest_part, remeshed, smooth_surface, vess
 
 from .files import remove_stale, write_clouds, write_mesh, write_tree_files
 from .options import ExportOptions
-from .plausible import SEARCHED_ML, doubts_about_size, doubts_about_tree
+from .plausible import SEARCHED_ML, doubts_about_size, doubts_about_tree, given_up
 from .solver_files import write_solver
 from .values import choose_colour, clouds_of, labels_of, legend_of, values_at, wall_colours
 
@@ -151,7 +152,12 @@ def export_case(
                 report["warnings"].append("the mask holds a vessel wider than 12 mm, taken for the aorta")
             report["warnings"] += doubts_about_size(arteries)
             if arteries.volume_mm3 / 1000 <= SEARCHED_ML:
-                tree = name_branches(vessel_tree(arteries, raw if options.smoothing == "laplacian" else wall))
+                own = raw if options.smoothing == "laplacian" else wall
+                try:
+                    with time_limit(options.centerline_limit_s):
+                        tree = name_branches(vessel_tree(arteries, own))
+                except OutOfTime:
+                    report["warnings"].append(given_up(options.centerline_limit_s))
             report["warnings"] += tree.warnings + doubts_about_tree(tree)
             lesions = find_stenoses(tree, float(voxel_size_mm(affine).mean()))
             report["centerline_length_mm"] = round(sum(s.length_mm for s in tree.segments), 2)

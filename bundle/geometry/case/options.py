@@ -46,6 +46,8 @@ class ExportOptions:
             the distance.
         certainty: numbers of the weights' `BranchCertainty`, by name; None gives branches no certainty.
         centerline: make the centreline tree, names, measurements and stenoses.
+        centerline_limit_s: seconds after which the search for the centreline is given up, 0 for no limit;
+            mask and surface are kept.
         pictures: draw the snapshot; skipped with a warning where the machine cannot draw.
         turntable: frames of an animation of the vessels turning, 0 for none.
         keep_aorta: the solver model holds the aorta too, where the mask does.
@@ -75,6 +77,7 @@ class ExportOptions:
     colour_by: str | None = None
     certainty: Mapping[str, float] | None = None
     centerline: bool = True
+    centerline_limit_s: float = 300.0
     pictures: bool = True
     turntable: int = 0
     solver: bool = False
@@ -104,6 +107,8 @@ class ExportOptions:
             raise InputError(
                 f"the spacing of a point cloud must be positive, in mm; it is {self.point_spacing_mm}"
             )
+        if self.centerline_limit_s < 0:
+            raise InputError(f"a limit of time is 0 or more seconds; it is {self.centerline_limit_s}")
         if self.turntable < 0 or self.extension_diameters < 0:
             raise InputError("frames of a turntable and diameters of an extension are not negative")
         _one_of("the unit of the solver's files", (self.unit,), tuple(MM_IN))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bundle.geometry.core import Tree, Vessels
 
-__all__ = ["LARGEST_ML", "MOST_BRANCHES", "SEARCHED_ML", "doubts_about_size", "doubts_about_tree"]
+__all__ = ["LARGEST_ML", "MOST_BRANCHES", "SEARCHED_ML", "doubts_about_size", "doubts_about_tree", "given_up"]
 
 LARGEST_ML = 25.0
 """Volume of the arteries from which it is doubted: readers' labels of ImageCAS have 3.6 to 8.7 mL."""
@@ -35,3 +35,11 @@ def doubts_about_tree(tree: Tree) -> list[str]:
     if count <= MOST_BRANCHES:
         return []
     return [f"{count} branches were found, more than coronary trees have: other vessels are marked too"]
+
+
+def given_up(limit_s: float) -> str:
+    """The sentence about a search for the centreline that took longer than it may."""
+    return (
+        f"the search for the centreline took more than {limit_s:g} s and was given up: the mask is no plain "
+        "coronary tree, or the machine is slow (geometry#centerline_limit_s)"
+    )

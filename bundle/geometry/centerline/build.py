@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from bundle.common.coordinates import voxel_to_world, voxels_of
 from bundle.common.polylines import arc_length, tangents
+from bundle.common.time_limit import check_time
 from bundle.geometry.core import Centerline, Segment, Tree, Vessels, sample_volume
 from bundle.geometry.surface import level_set
 
@@ -186,6 +187,9 @@ def vessel_tree(vessels: Vessels, wall: pv.PolyData, max_gap_mm: float = 8.0) ->
     Returns:
         a `Tree` with segments and no branches; without segments where nothing is longer than 3 mm.
 
+    Raises:
+        OutOfTime: a `bundle.common.time_limit` around it is over.
+
     Example:
         >>> tree = vessel_tree(vessels, wall)
         >>> len(tree.segments), round(tree.segments[0].length_mm)
@@ -201,6 +205,7 @@ def vessel_tree(vessels: Vessels, wall: pv.PolyData, max_gap_mm: float = 8.0) ->
     lines: list[_Line | None] = []
     inside = voxel_to_world(voxels_of(vessels.mask), vessels.affine)
     for chain in forest(skeleton, inside, vessels.aorta_wall):
+        check_time()
         lines.append(_refine_chain(skeleton, chain, lines, lumen, occupancy))
     if occupancy is not None:
         _measure_by_integral([line for line in lines if line is not None])
@@ -211,6 +216,7 @@ def _parted_skeleton(vessels: Vessels) -> tuple[Skeleton, Vessels, list[str]]:
     """The pruned skeleton, the vessels with walls between those that touch, and warnings about them."""
     warnings, whole = [], vessels.mask
     for _ in range(_PARTINGS):
+        check_time()
         skeleton = skeletonise(vessels.mask, vessels.affine, whole & ~vessels.mask)
         prune(skeleton)
         parted, found = part_kissing(skeleton, vessels.mask, vessels.affine)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from bundle.common.polylines import arc_length
+from bundle.common.time_limit import check_time
 
 from .chains import end_radius
 from .skeleton import Skeleton
@@ -36,6 +37,7 @@ def bridge_gaps(skeleton: Skeleton, max_gap_mm: float) -> None:
     """
     while (link := _best_link(skeleton, max_gap_mm)) is not None:
         skeleton.graph.add_edge(*link)
+        check_time()
 
 
 def _best_link(skeleton: Skeleton, max_gap_mm: float) -> tuple[int, int] | None:

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from bundle.common.coordinates import voxel_size_mm, voxel_to_world, voxels_of
 from bundle.common.polylines import arc_length
 from bundle.common.thinning import shell, skeleton
+from bundle.common.time_limit import check_time
 
 __all__ = ["Skeleton", "fill_pits", "lengthen", "prune", "skeletonise", "wall_distance_mm"]
 
@@ -113,6 +114,7 @@ def prune(skeleton: Skeleton) -> None:
     middle to the wall the wall distance falls to nothing.
     """
     while True:
+        check_time()
         twigs = [skeleton.from_tip(tip) for tip in skeleton.tips()]
         twigs = [t for t in twigs if skeleton.graph.degree[t[-1]] > 2 and not _is_stump(skeleton.radius[t])]
         stands_out = [arc_length(skeleton.points[t])[-1] - skeleton.radius[t[-1]] for t in twigs]

@@ -299,3 +299,13 @@ def test_an_aorta_in_the_mask_is_grey_and_the_vessel_has_its_calibre(tmp_path):
     right = -np.asarray(mesh.vertices)[:, 0]  # the file is LPS
     grey = np.ptp(rgb, axis=1) < 20
     assert grey[right < 0].all() and not grey[right > 20].any()
+
+
+def test_a_search_for_the_centreline_that_takes_too_long_is_given_up_and_the_surface_stays(tmp_path):
+    mask, affine, _ = y_vessel()
+    report = export_case(mask, affine, tmp_path, "a", pictures=False, centerline_limit_s=1e-6)
+    (warning,) = report["warnings"]
+    assert "given up" in warning and report["branches"] == [] and report["mesh"]["watertight"]
+    assert (tmp_path / "a_mesh.stl").is_file() and not (tmp_path / "a_branches.csv").exists()
+    again = export_case(mask, affine, tmp_path, "a", pictures=False)
+    assert again["branches"] and not again["warnings"]
