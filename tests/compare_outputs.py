@@ -46,7 +46,8 @@ def machine() -> dict[str, str]:
 
     versions = {"torch": torch.__version__, "numpy": np.__version__, "scipy": scipy.__version__}
     versions |= {"monai": monai.__version__, "vtk": vtk.vtkVersion.GetVTKVersion()}
-    return {"processor": model or platform.processor(), "threads": str(os.cpu_count())} | versions
+    here = {"processor": model or platform.processor(), "threads": str(os.cpu_count())}
+    return here | {"instructions": torch.backends.cpu.get_cpu_capability()} | versions
 
 
 def comparable(recorded: dict) -> bool:
