@@ -80,7 +80,7 @@ def answer(mistake: Mistake, said: str) -> str:
 
 def tried(mistake: Mistake, template: Path, home: Path) -> dict[str, object]:
     """The row of one mistake."""
-    folder = home / f"mistake_{MISTAKES.index(mistake) + 1}"
+    folder = home / str(MISTAKES.index(mistake) + 1) / "folder"
     shutil.copytree(template, folder)
     before = files_of(folder)
     code, said = typed(mistake.typed, folder)

@@ -56,7 +56,7 @@ MISTAKES = (
     Mistake("an empty folder", f"{INFER} --dataset_dir empty", "empty"),
     Mistake("a space without quotes", f"{INFER} --dataset_dir my scan.nii.gz", "scan.nii.gz"),
     Mistake("a path of Windows", INFER + r" --dataset_dir 'C:\Scans\patient.nii.gz'", "patient.nii.gz"),
-    Mistake("two scans of one name", f"{INFER} --dataset_dir visits", "visits/may/scan.nii.gz"),
+    Mistake("two scans of one name", f"{INFER} --dataset_dir visits", "visits/may/patient.nii.gz"),
     Mistake("one bad scan among good ones", f"{SMALL} --dataset_dir mixed", "mixed/cut.nii.gz", 1),
     Mistake("results into the folder of scans",
             f"{INFER} --dataset_dir scans --output_dir scans", "output_dir"),
@@ -101,7 +101,7 @@ MISTAKES = (
     Mistake("a negative number of workers", f"{TRAIN} --num_workers -2", "num_workers"),
     Mistake("a word for a seed", f"{TRAIN} --seed x", "seed"),
     Mistake("dropout in percent", f"{TRAIN} --dropout 20", "dropout"),
-    Mistake("a type that is none", f"{TRAIN} --amp_dtype half", "amp_dtype"),
+    Mistake("a type that is none", f"{TRAIN} --amp_dtype fp16", "amp_dtype"),
     Mistake("evaluation without labels", f"{EVALUATE} --dataset_dir scans", "labels"),
     Mistake("a part that is none", f"{EVALUATE} --dataset_dir ImageCAS --part testing", "testing"),
     # A simulation engineer and an annotator, with masks of any tool.
@@ -109,7 +109,7 @@ MISTAKES = (
     Mistake("no output folder", "python scripts/reconstruct.py mask.nii.gz", "--out"),
     Mistake("a file for the output folder",
             "python scripts/reconstruct.py mask.nii.gz --out notes.txt", "notes.txt"),
-    Mistake("edges longer than the vessels are wide", f"{MESH} --edge-length-mm 50", "edge", 1),
+    Mistake("edges longer than the vessels are wide", f"{MESH} --edge-length-mm 50", "edges of 50 mm", 0),
     Mistake("a threshold in percent, of a mask",
             "python scripts/reconstruct.py probability.nii.gz --out meshes --threshold 50", "threshold"),
     Mistake("a mesh for a mask", "python scripts/reconstruct.py mesh.stl --out meshes", "mesh.stl", 1),
@@ -142,7 +142,7 @@ def write_inputs(folder: Path) -> None:
     colours = np.zeros(scan.shape, [("R", "u1"), ("G", "u1"), ("B", "u1")])
     _save(folder / "colour.nii.gz", colours)
     for visit in ("may", "june"):
-        _save(folder / "visits" / visit / "scan.nii.gz", scan)
+        _save(folder / "visits" / visit / "patient.nii.gz", scan)
     _save(folder / "mixed" / "good.nii.gz", scan)
     whole = (folder / "scan.nii.gz").read_bytes()
     for cut in (folder / "cut.nii.gz", folder / "mixed" / "cut.nii.gz"):
