@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from shared import Processes, run
 
+from bundle.common.output_folder import check_output_dir
 from bundle.phantom import SMALL, write_imagecas
 
 
@@ -28,6 +29,7 @@ def main(
     shape = SMALL if small else shape
     if shape and min(shape) < 16:
         raise typer.BadParameter("--shape needs at least 16 voxels along every axis")
+    check_output_dir(out, name="--out")
     cases = write_imagecas(range(first_seed, first_seed + count), out, shape=shape, processes=processes)
     print(f"{len(cases)} cases and their split are in {out}")
 

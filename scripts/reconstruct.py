@@ -19,9 +19,10 @@ import numpy as np
 import typer
 from shared import run
 
-from bundle.common.coordinates import check_affine, voxel_size_mm, voxel_volume_mm3
+from bundle.common.coordinates import check_affine, voxel_size_mm, voxel_volume_mm3, world_to_voxel
 from bundle.common.filenames import split_suffix
 from bundle.common.files import write_json
+from bundle.common.output_folder import check_output_dir
 from bundle.data.readers import read_volume
 from bundle.geometry.case import CLOUD_FORMATS, COLOURS, FORMATS, ExportOptions, export_case
 from bundle.geometry.core import Tree
@@ -88,6 +89,13 @@ def reformations(image_path: Path, mask_path: Path, out: Path) -> list[str]:
     image, affine = read_volume(image_path)
     written = []
     tree = Tree(branches=read_branches(lines))
+    places = world_to_voxel(np.concatenate([branch.points for branch in tree.branches]), affine)
+    inside = ((places > -0.5) & (places < np.array(image.shape) - 0.5)).all(axis=1).mean()
+    if inside < 0.5:
+        raise ValueError(
+            f"{image_path}: it shows {100 * inside:.0f} % of the centreline of {mask_path}; give the CT that "
+            "the mask was made of"
+        )
     lesions = find_stenoses(tree, float(voxel_size_mm(read_volume(mask_path)[1]).mean()))
     for number, branch in enumerate(tree.branches):
         if branch.name in _MAIN:
@@ -125,7 +133,7 @@ def main(
     masks: Annotated[list[Path], typer.Argument(metavar="MASK...")],
     out: Annotated[Path, typer.Option(help="folder of the results")],
     label: Annotated[int | None, typer.Option(help="take this label only; else everything above 0")] = None,
-    threshold: Annotated[float, typer.Option(help="of a probability map")] = 0.5,
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="of a probability map")] = 0.5,
     image: Annotated[Path | None, typer.Option(help="CT of a single mask: views along its vessels")] = None,
     min_part_mm3: Annotated[float, typer.Option(help="drop smaller parts")] = DEFAULT.min_part_mm3,
     smoothing: Annotated[str, typer.Option(help=", ".join(METHODS))] = DEFAULT.smoothing,
@@ -182,6 +190,7 @@ def main(
     volume_mesh = options.volume_mesh
     if volume_mesh and why_no_mesher() is not None:
         raise typer.BadParameter(why_no_mesher())
+    check_output_dir(out, name="--out")
     failures = []
     for path in masks:
         try:

@@ -14,10 +14,11 @@ from monai.utils import optional_import
 
 import bundle
 from bundle.common.config_in_use import config_in_use
-from bundle.common.errors import InputError
+from bundle.common.errors import InputError, plain_errors
+from bundle.common.limits import check_limits
 from bundle.common.parsing import parse_bool
 
-__all__ = ["check_command_line", "check_overrides", "check_references"]
+__all__ = ["check_begun", "check_command_line", "check_overlays", "check_overrides", "check_references"]
 
 _SEPARATOR = "::"
 # Of MONAI's experiment tracking, which adds them where they are not there.
@@ -30,24 +31,46 @@ def check_command_line() -> None:
     For the list ``initialize`` of a config. A run that was started in another way is not looked at.
 
     Raises:
-        InputError: see `check_overrides`; or the config has no steps under the run's name.
+        InputError: see `check_overrides`, `check_overlays`, `check_references` and `check_limits`.
     """
-    frame = inspect.currentframe()
-    while frame is not None:
-        code = frame.f_code
-        if code.co_name == "run" and Path(code.co_filename).parts[-3:] == ("monai", "bundle", "scripts.py"):
-            break
-        frame = frame.f_back
-    if frame is None:
+    given = _words_of_run()
+    if given is None:
         return
-    given = dict(frame.f_locals)
     typed = dict(given["override"])
     config_file, run_id = given["config_file"], given["run_id"]
     if given["args_file"] is not None:
         defaults = ConfigParser.load_config_file(given["args_file"])
         config_file, run_id = config_file or defaults.get("config_file"), run_id or defaults.get("run_id")
     check_overrides(config_file, {key: typed[key] for key in typed if key not in _TRACKING}, run_id)
-    check_references(config_in_use() or {}, config_file)
+    config = config_in_use() or {}
+    check_overlays(config_file, config)
+    check_references(config, config_file)
+    check_limits(_handed_on(config) | config)
+
+
+def check_begun() -> None:
+    """Check that ``initialize`` was run: MONAI takes a word without an option for the name of other steps.
+
+    For the first of the steps that are run.
+
+    Raises:
+        InputError: a word stands alone, as the second half of a path with a space in it does.
+    """
+    word = (_words_of_run() or {}).get("init_id")
+    if word is not None and not _are_steps((config_in_use() or {}).get(word)):
+        plain_errors()  # which initialize would have done
+        raise InputError(f"{word!r} stands alone between the options; put a path with a space in quotes.")
+
+
+def _words_of_run() -> dict[str, Any] | None:
+    """The arguments of the `monai.bundle run` that this is part of; None where there is none."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "run" and Path(code.co_filename).parts[-3:] == ("monai", "bundle", "scripts.py"):
+            return dict(frame.f_locals)
+        frame = frame.f_back
+    return None
 
 
 def check_overrides(
@@ -83,6 +106,28 @@ def check_overrides(
             near = _nearest(key, keys | _arguments_beside(config, key))
             hint = f"; did you mean {near}?" if near else ""
             raise InputError(f"there is no key {typed!r} in {named}{hint}")
+
+
+def check_overlays(config_file: str | Sequence[str], config: Mapping[str, Any]) -> None:
+    """Check that no overlay has a key of its own that is not used and looks like one of the files before it.
+
+    Args:
+        config_file: one or several, in the order in which they are laid over each other.
+        config: all of them laid over each other.
+
+    Raises:
+        InputError: such a key, named with the one that it looks like.
+    """
+    files = config_file.split(",") if isinstance(config_file, str) else list(config_file)
+    used = {reference.split(_SEPARATOR)[0] for text in _texts(config) for reference in _references(text)}
+    keys = {*_handed_on(config), *ConfigParser.load_config_file(str(files[0]))}
+    for file in map(str, files[1:]):
+        own = {key.lstrip("+") for key in ConfigParser.load_config_file(file) if "#" not in key}
+        for key in sorted(own - keys - used):
+            near = difflib.get_close_matches(key, keys, n=1, cutoff=0.8)
+            if near and not _are_steps(config.get(key)):
+                raise InputError(f"{file} sets {key!r}, which nothing uses; did you mean {near[0]}?")
+        keys |= own
 
 
 def check_references(config: Mapping[str, Any], config_file: str | Sequence[str]) -> None:
@@ -216,6 +261,9 @@ def _check_kind(typed: str, value: Any, present: Any) -> None:
     """Numbers stay numbers, lists of numbers lists of as many, switches switches; the rest is free."""
     if isinstance(value, str) and value.startswith(("@", "$", "%")):
         return
+    is_path = isinstance(present, str) and "@bundle_root" in present
+    if value is True and is_path:  # what MONAI makes of an option at the end, or before another one
+        raise InputError(f"{typed} has no value; give a path behind it.")
     if isinstance(present, bool):
         parse_bool(value, typed)
     elif isinstance(present, (int, float)):

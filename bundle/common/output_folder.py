@@ -11,22 +11,32 @@ from bundle.common.errors import InputError
 __all__ = ["check_output_dir"]
 
 
-def check_output_dir(output_dir: str | os.PathLike) -> None:
+def check_output_dir(
+    output_dir: str | os.PathLike, dataset_dir: str | os.PathLike | None = None, name: str = "output_dir"
+) -> None:
     """Check that files can be written into a folder, which need not be there yet; nothing is left behind.
 
+    Args:
+        output_dir: the folder.
+        dataset_dir: what the run reads. Results would replace files that a person made beside the scans.
+        name: of the option, for the sentence.
+
     Raises:
-        InputError: it is a file or below one, or nothing may be written there.
+        InputError: it is a file or below one, or nothing may be written there, or it is that of the scans.
     """
+    if dataset_dir is not None and os.path.realpath(output_dir) == os.path.realpath(dataset_dir):
+        raise InputError(
+            f"{name} '{output_dir}' is the folder of the scans, whose files results could replace; "
+            "give another one."
+        )
     folder = Path(output_dir).expanduser().absolute()
     there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
     if not there.is_dir():
-        raise InputError(
-            f"output_dir '{output_dir}' cannot be a folder: '{there}' is a file; give another one."
-        )
+        raise InputError(f"{name} '{output_dir}' cannot be a folder: '{there}' is a file; give another one.")
     try:
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
         raise InputError(
-            f"output_dir '{output_dir}' cannot be written to ({error.strerror}: '{there}'); give another one."
+            f"{name} '{output_dir}' cannot be written to ({error.strerror}: '{there}'); give another one."
         ) from None

@@ -10,6 +10,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
 from bundle.common.coordinates import voxel_volume_mm3
+from bundle.common.errors import InputError
 
 __all__ = ["AdaptiveThresholdd"]
 
@@ -39,8 +40,8 @@ class AdaptiveThresholdd(MapTransform):
         reference_volume_mm3: volume over which the confidence is taken, mm3.
 
     Raises:
-        ValueError: unless 0 < lower <= upper < 1, 0 < confident <= 1 and reference_volume_mm3 > 0; when
-            called, for more than one channel.
+        InputError: unless 0 < lower <= upper < 1, 0 < confident <= 1 and reference_volume_mm3 > 0.
+        ValueError: when called, for more than one channel.
     """
 
     def __init__(
@@ -53,11 +54,11 @@ class AdaptiveThresholdd(MapTransform):
     ) -> None:
         super().__init__(keys)
         if not 0 < lower <= upper < 1:
-            raise ValueError(f"the bounds must satisfy 0 < lower <= upper < 1, got {lower} and {upper}.")
+            raise InputError(f"the bounds must satisfy 0 < lower <= upper < 1, got {lower} and {upper}.")
         if not 0 < confident <= 1:
-            raise ValueError(f"confident must lie in (0, 1], got {confident}.")
+            raise InputError(f"confident must lie in (0, 1], got {confident}.")
         if reference_volume_mm3 <= 0:
-            raise ValueError(f"reference_volume_mm3 must be positive, got {reference_volume_mm3}.")
+            raise InputError(f"reference_volume_mm3 must be positive, got {reference_volume_mm3}.")
         self.upper, self.lower, self.confident = upper, lower, confident
         self.reference_volume_mm3 = reference_volume_mm3
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from monai.bundle import ConfigParser
 
-from bundle.common.command_line import check_overrides, check_references
+from bundle.common.command_line import check_overlays, check_overrides, check_references
 from bundle.common.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,6 +69,7 @@ def test_what_the_configs_know_is_taken(config, typed, value):
         ("deterministic", "perhaps", "true or false"),
         ("spatial_size", 64, "a list of numbers"),
         ("spatial_size", "64", "a list of numbers"),
+        ("output_dir", True, "output_dir has no value"),  # what MONAI makes of an option without one
     ],
 )
 def test_a_value_of_another_kind_is_refused(typed, value, expected):
@@ -80,6 +81,22 @@ def test_steps_that_are_none_are_named_with_those_there_are():
     with pytest.raises(InputError, match="training or run"):
         check_overrides(TRAIN, {}, run_id="train")
     check_overrides(TRAIN, {}, run_id="training")
+
+
+def test_a_mistyped_key_of_an_overlay_is_named_and_one_that_is_used_is_not(tmp_path):
+    overlay = tmp_path / "mine.yaml"
+
+    def check(text):
+        overlay.write_text(text)
+        files = [INFERENCE, str(overlay)]
+        check_overlays(files, ConfigParser.load_config_files(files))
+
+    with pytest.raises(
+        InputError, match="'treshold_upper', which nothing uses; did you mean threshold_upper"
+    ):
+        check("treshold_upper: 0.3")
+    check("treshold_upper: 0.3\nthreshold_upper: '@treshold_upper'")
+    check("threshold_upper: 0.3\n+imports: []\ninferences: [$1]\nauthor: me")
 
 
 CONFIGS = ROOT / "configs"

@@ -57,6 +57,7 @@ def infer(monkeypatch, data, out, weights, **keys):
         ("dataset_dir", "no/data/phantoms", "scripts/make_phantoms.py"),
         ("init_weights", "no/weights.pt", "no/weights.pt does not exist"),
         ("progress", "perhaps", "must be true or false"),
+        ("batch_size", 0, "batch_size is 0; it must be 1 or more"),
     ],
 )
 def test_a_mistake_of_training_is_one_sentence_and_the_trained_run_stays(
@@ -89,6 +90,8 @@ def test_a_scan_that_cannot_be_read_leaves_the_trained_run_too(imagecas_dir, tmp
         ("geometry#formats", "['stp']", "there are stl"),
         ("device", "cuda:99", "GPU"),
         ("threshold_upper", "abc", "a number"),
+        ("threshold_upper", 35, "between 0 and 1"),
+        ("geometry#turntable", "many", "turntable is 'many'"),
         ("spatial_size", [64, 64], "three whole numbers"),
         ("dataset_dir", "no/data/phantoms", "scripts/make_phantoms.py"),
     ],
@@ -138,6 +141,40 @@ def test_an_output_folder_that_cannot_be_written_is_refused_before_the_network_r
     ):
         assert answer.code == 2 and f"output_dir '{out}' cannot be" in answer.last
     assert (tmp_path / "note").read_text() == "mine"
+
+
+def test_a_path_with_a_space_and_without_quotes_is_named(tmp_path, monkeypatch):
+    words = (
+        "--config_file",
+        INFERENCE,
+        "--dataset_dir",
+        "my",
+        "scan.nii.gz",
+        "--output_dir",
+        tmp_path / "eval",
+    )
+    answer = typed(monkeypatch, "inference", *words)
+    assert answer.code == 2 and "'scan.nii.gz' stands alone" in answer.last
+    assert not (tmp_path / "eval").exists()
+
+
+def test_results_do_not_go_into_the_folder_of_the_scans(imagecas_dir, weights, monkeypatch):
+    before = sorted(imagecas_dir.rglob("*"))
+    for answer in (
+        train(monkeypatch, imagecas_dir, imagecas_dir),
+        infer(monkeypatch, imagecas_dir, imagecas_dir, weights),
+    ):
+        assert answer.code == 2 and "is the folder of the scans" in answer.last
+    assert sorted(imagecas_dir.rglob("*")) == before
+
+
+def test_resuming_another_networks_run_leaves_it_as_it_was(imagecas_dir, tmp_path, monkeypatch):
+    assert train(monkeypatch, imagecas_dir, tmp_path / "run").code == 0
+    before = {path: path.read_bytes() for path in sorted((tmp_path / "run").glob("*")) if path.is_file()}
+    keys = {"resume": "true", "channels": [8, 16, 32, 64], "max_epochs": 2}
+    answer = train(monkeypatch, imagecas_dir, tmp_path / "run", **keys)
+    assert answer.code == 2 and "checkpoint_last.pt holds the weights of another architecture" in answer.last
+    assert before == {path: path.read_bytes() for path in before}
 
 
 def test_the_solver_model_is_made_when_it_is_asked_for(tmp_path, weights, monkeypatch):

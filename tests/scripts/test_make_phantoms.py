@@ -33,6 +33,12 @@ def test_an_impossible_data_set_is_refused(words, sentence, tmp_path, capsys):
     assert not (tmp_path / "data").exists()
 
 
+def test_a_file_for_the_folder_is_named_before_anything_is_made(tmp_path, capsys):
+    (tmp_path / "note").write_text("mine")
+    assert call(main, "--small", "--count", 1, "--out", tmp_path / "note") == 2
+    assert f"--out '{tmp_path / 'note'}' cannot be a folder" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(importlib.util.find_spec("monailabel") is not None, reason="MONAI Label is installed")
 def test_without_monai_label_its_script_names_the_environment(capsys):
     assert call(label.main) == 1

@@ -49,6 +49,35 @@ def test_a_probability_is_seen_as_one(vessel, tmp_path, capsys):
     assert "read as a probability" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [(("--threshold", 50), "--threshold"), (("--out", "note"), "--out 'note' cannot be")],
+)
+def test_a_mistake_is_named_before_a_mask_is_read(words, sentence, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "note").write_text("mine")
+    assert call(main, "nowhere.nii.gz", "--out", "out", *words) == 2
+    assert sentence in capsys.readouterr().err and (tmp_path / "note").read_text() == "mine"
+
+
+def test_the_ct_of_another_patient_is_refused(vessel, tmp_path, capsys):
+    mask, affine, _ = vessel
+    nib.save(nib.Nifti1Image(mask, affine), tmp_path / "a.nii.gz")
+    elsewhere = np.array(affine)
+    elsewhere[:3, 3] += 400
+    nib.save(nib.Nifti1Image(np.int16(mask) * 300, elsewhere), tmp_path / "ct.nii.gz")
+    words = (
+        tmp_path / "a.nii.gz",
+        "--out",
+        tmp_path / "out",
+        "--no-pictures",
+        "--image",
+        tmp_path / "ct.nii.gz",
+    )
+    assert call(main, *words) == 1
+    assert "ct.nii.gz: it shows 0 % of the centreline" in capsys.readouterr().err
+
+
 def test_bad_files_are_named_and_the_good_one_is_done(vessel, tmp_path, capsys):
     mask, affine, _ = vessel
     nib.save(nib.Nifti1Image(mask, affine), tmp_path / "good.nii.gz")

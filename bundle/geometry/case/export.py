@@ -18,7 +18,7 @@ from bundle.geometry.core import Tree, check_mesh, find_vessels, vertex_normals,
 from bundle.geometry.measure import evidence_of, find_stenoses, measure_tree, name_branches
 from bundle.geometry.render import Label, Slices, overlay_picture, probe_early, snapshot, turntable
 from bundle.geometry.solver import aorta_ends
-from bundle.geometry.surface import largest_part, remeshed, smooth_surface, vessel_surface
+from bundle.geometry.surface import largest_part, mean_edge_mm, remeshed, smooth_surface, vessel_surface
 
 from .files import remove_stale, write_clouds, write_mesh, write_tree_files
 from .options import ExportOptions
@@ -142,6 +142,10 @@ def export_case(
         _warn_of_loss(report, f"{options.smoothing} smoothing", *lost)
         mesh = remeshed(wall, options.edge_length_mm, options.keep_triangles)
         report["mesh"] = check_mesh(mesh)
+        edge_mm = mean_edge_mm(mesh)
+        if options.edge_length_mm is not None and edge_mm < 0.5 * options.edge_length_mm:
+            asked = f"edges of {options.edge_length_mm:g} mm were asked for"
+            report["warnings"].append(f"{asked}, and {edge_mm:.2g} mm is as long as the vessels allow")
     if not report["mesh"]["watertight"]:
         raise ValueError("the surface did not close; please report this mask")
     tree, lesions = Tree(), []

@@ -17,6 +17,8 @@ FORMATS = ("stl", "ply", "vtp", "obj", "glb")
 CLOUD_FORMATS = ("ply", "vtp")
 COLOURS = {"probability": "confidence", "distance": "centerline_distance_mm", "branch": "branch_id",
            "certainty": "certainty"}  # fmt: skip
+_NUMBERS = ("level", "smoothing_iterations", "edge_length_mm", "keep_triangles", "min_part_mm3",
+            "point_spacing_mm", "turntable", "extension_diameters")  # fmt: skip
 _SWITCHES = ("clean", "largest_part", "voxel_points", "centerline", "pictures", "solver", "volume_mesh",
              "mesh_complete", "keep_aorta")  # fmt: skip
 
@@ -91,6 +93,10 @@ class ExportOptions:
         for name in _SWITCHES:
             # "false" from a command line would count as true
             object.__setattr__(self, name, parse_bool(getattr(self, name), name))
+        for name in _NUMBERS:
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float, type(None))):
+                raise InputError(f"{name} is {value!r}; it must be a number.")
         _one_of("wall", (self.wall,), WALLS)
         _one_of("smoothing", (self.smoothing,), METHODS)
         _one_of("mesh formats", self.formats, FORMATS)
@@ -136,6 +142,8 @@ class ExportOptions:
 
 
 def _one_of(what: str, given: Sequence[str], allowed: Sequence[str]) -> None:
+    if isinstance(given, str):
+        raise InputError(f"{what} are a list, such as ['{allowed[0]}']; they are given as {given!r}.")
     unknown = [word for word in given if word not in allowed]
     if unknown:
         raise InputError(f"{what} cannot be {unknown[0]!r}; there are {', '.join(allowed)}.")

@@ -29,17 +29,20 @@ CONFIG = "config.json"
 logger = logging.getLogger(__name__)
 
 
-def check_run(output_dir: str | os.PathLike, resume: bool | str = False) -> None:
+def check_run(
+    output_dir: str | os.PathLike, resume: bool | str = False, dataset_dir: str | os.PathLike | None = None
+) -> None:
     """Check that a run can begin in a folder, and touch nothing.
 
     Raises:
-        InputError: the folder cannot be written to, or ``resume`` is set and there is nothing to resume.
+        InputError: the folder cannot be written to or is that of the data, or ``resume`` is set and there is
+            nothing to resume.
     """
-    on_first_process(_check, Path(output_dir), parse_bool(resume, "resume"))
+    on_first_process(_check, Path(output_dir), parse_bool(resume, "resume"), dataset_dir)
 
 
-def _check(run_dir: Path, resume: bool) -> None:
-    check_output_dir(run_dir)
+def _check(run_dir: Path, resume: bool, dataset_dir: str | os.PathLike | None) -> None:
+    check_output_dir(run_dir, dataset_dir)
     last = run_dir / LAST_CHECKPOINT
     if not resume or last.is_file():
         return
@@ -51,6 +54,9 @@ def _check(run_dir: Path, resume: bool) -> None:
 
 class RunFolder:
     """Make a run's folder ready when its trainer starts, and write the config into it as config.json.
+
+    Where a run goes on, that is when its checkpoint has been read: one of another network is refused before
+    the folder changes.
 
     Only then: a start that fails before, on its data or its network, leaves everything as it was. A new run
     never mixes with an older one: what the folder already holds is kept under the same name with the time of
@@ -68,7 +74,8 @@ class RunFolder:
         self._ready = False
 
     def attach(self, engine: Engine) -> None:
-        engine.add_event_handler(Events.STARTED, self.prepare)
+        begun = Events.EPOCH_STARTED | Events.COMPLETED if self.resume else Events.STARTED
+        engine.add_event_handler(begun, self.prepare)
 
     def prepare(self, _: Engine | None = None) -> None:
         """Once, though a trainer may be run again, as in federated learning."""

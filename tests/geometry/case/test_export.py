@@ -175,6 +175,9 @@ def test_edges_get_their_length_and_the_tree_stays(tmp_path):
     assert few["mesh"]["triangles"] == pytest.approx(0.5 * fine["mesh"]["triangles"], rel=0.1)
     assert coarse["mesh"]["volume_mm3"] == pytest.approx(fine["mesh"]["volume_mm3"], rel=0.01)
     assert coarse["centerline_length_mm"] == fine["centerline_length_mm"]
+    assert not any("edges of" in warning for warning in coarse["warnings"])
+    longest = export_case(mask, affine, tmp_path, "longest", pictures=False, edge_length_mm=50)
+    assert any("edges of 50 mm were asked for" in warning for warning in longest["warnings"])
 
 
 def test_each_branch_says_how_sure_it_is_and_so_does_its_wall(tmp_path):
@@ -223,6 +226,8 @@ def test_clouds_take_the_colours_that_were_asked_for(tmp_path, colour_by):
     ("settings", "words"),
     [
         ({"formats": ("stl", "fbx")}, "'fbx'"),
+        ({"formats": "stl"}, "a list, such as"),
+        ({"turntable": "many"}, "turntable is 'many'; it must be a number"),
         ({"cloud_formats": ("las",)}, "'las'"),
         ({"colour_by": "age"}, "'age'"),
         ({"smoothing": "median"}, "'median'"),
