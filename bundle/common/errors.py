@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
+import time
 import traceback as tracebacks
 from collections.abc import Iterator
+from multiprocessing.dummy import DummyProcess
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -95,10 +98,24 @@ def _show(kind: type[BaseException], error: BaseException, trace: TracebackType 
             if isinstance(handler, logging.FileHandler):
                 handler.handle(record)
     # torch.distributed catches what its hook's hook prints, and loses it when that one raises.
+    _wait_for_pools()
     print(f"error: {sentence}", file=sys.__stderr__, flush=True)
     raise SystemExit(code)  # of a hook, the interpreter takes it as the program's own
 
 
+def _wait_for_pools() -> None:
+    """Let the threads of a pool finish what they have in hand: a pool that an error ends does not wait.
+
+    Python ends such a thread by force when it exits itself, and where it was in C++, as a transform is, the
+    whole program aborts behind its last sentence.
+    """
+    deadline = time.monotonic() + _PATIENCE_S
+    for thread in threading.enumerate():
+        if isinstance(thread, DummyProcess) and thread is not threading.current_thread():
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+
+_PATIENCE_S = 30.0
 _previous_hook = sys.__excepthook__
 _with_traceback = False
 
