@@ -17,6 +17,8 @@ __all__ = ["InputError", "RunFailed", "find_cause", "find_input_error", "first_c
 
 Cause = TypeVar("Cause", bound=BaseException)
 
+_PATIENCE_S = 30.0
+
 
 class InputError(ValueError):
     """The input is at fault, not the program.
@@ -90,9 +92,8 @@ def _show(kind: type[BaseException], error: BaseException, trace: TracebackType 
     sentence, code = _sentence(error)
     if _with_traceback:
         _previous_hook(kind, error, trace)
-    elif (
-        find_input_error(error) is None
-    ):  # perhaps a fault of the program: the run's log keeps what the console spares
+    elif find_input_error(error) is None:
+        # Perhaps a fault of the program: the run's log keeps what the console is spared.
         record = logging.LogRecord(__name__, logging.ERROR, __file__, 0, sentence, (), (kind, error, trace))
         for handler in logging.getLogger().handlers:
             if isinstance(handler, logging.FileHandler):
@@ -115,7 +116,6 @@ def _wait_for_pools() -> None:
             thread.join(max(0.0, deadline - time.monotonic()))
 
 
-_PATIENCE_S = 30.0
 _previous_hook = sys.__excepthook__
 _with_traceback = False
 
