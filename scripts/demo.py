@@ -40,6 +40,7 @@ WRITTEN = {
     "branches.csv": "length and diameters of each branch",
     "stenoses.csv": "narrowings found",
     "snapshot.png": "picture from three sides",
+    "overlay.png": "outline on slices of the scan",
 }
 
 

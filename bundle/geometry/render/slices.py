@@ -13,7 +13,7 @@ from skimage.measure import find_contours
 
 from bundle.common.files import replacing
 
-from .page import FAINT, INK, Page, scale_bar_mm
+from .page import FAINT, Page, scale_bar_mm
 
 __all__ = ["Slices", "overlay_picture", "slices_of"]
 
@@ -99,9 +99,10 @@ def overlay_picture(slices: Slices, path: str | os.PathLike, title: str = "", ti
         for line in find_contours(flipped.astype(float), 0.5):
             points = (line[:, ::-1] - 0.5) * scale + [left, top]
             page.draw.line([tuple(p) for p in points], fill=OUTLINE, width=max(2, tile // 200), joint="curve")
-        page.text((left + 0.6 * page.unit, top + 0.6 * page.unit), f"{above:.0f} mm", anchor="lt", fill=INK)
-    for x, y, letter in ((0.03, 0.5, "R"), (0.97, 0.5, "L"), (0.5, 0.04, "A"), (0.5, 0.96, "P")):
-        page.text((x * size[0], y * size[1]), letter, fill=FAINT)
+        page.words((left + 0.6 * page.unit, top + 0.6 * page.unit), f"{above:.0f} mm")
+    for x, y, letter in ((0.03, 0.5, "R"), (0.97, 0.5, "L"), (0.5, 0.05, "A"), (0.5, 0.95, "P")):
+        half = np.array(page.size_of(letter)) / 2
+        page.words(tuple((x, y) * np.array(size) - half), letter, FAINT)
     strip = rows * size[1] + 0.04 * tile
     mm_per_pixel = width / size[0]
     page.scale_bar(1.2 * page.unit, strip, scale_bar_mm(width), mm_per_pixel)
