@@ -24,8 +24,8 @@ class CaseProgress:
     """Ignite handler that says which case is in work, at which stage, and how long the others will take.
 
     Every process counts its own part of the cases; the first one draws the bar. Cases that fail, or that an
-    earlier run finished, count as done and not for the time of the others. Attach it behind all handlers
-    that work on a case.
+    earlier run finished, count as done and not for the time of the others. Attach it behind the handlers that
+    work on a case, and before the one that prints the table.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class CaseProgress:
         self._begin = self._last = time.monotonic()
         if rank == 0 and sys.stderr.isatty():
             self._open.enter_context(logging_redirect_tqdm())
-            self._bar = self._open.enter_context(tqdm(total=self._count, unit="case", dynamic_ncols=True))
+            self._bar = self._open.enter_context(tqdm(total=self._count, unit="case", leave=False))
 
     def stage(self, engine: Engine, name: str) -> None:
         """Show what is being done, and with which case."""
@@ -60,7 +60,10 @@ class CaseProgress:
             self._cases = [str(case) for case in engine.state.batch["case"]]
         if self._bar is not None:
             self._bar.n = self._finished()
-            self._bar.set_description_str(name if name == "loading" else f"{', '.join(self._cases)}: {name}")
+            what = f"{', '.join(self._cases)}: {name}"
+            if name == "loading":
+                what = name if self._bar.n < self._count else "last files"
+            self._bar.set_description_str(what)
 
     def done(self, engine: Engine) -> None:
         """Say that the cases of this iteration are done; of one that failed the failures have told."""
