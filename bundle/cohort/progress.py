@@ -69,7 +69,8 @@ class CaseProgress:
         """Say that the cases of this iteration are done; of one that failed the failures have told."""
         now = time.monotonic()
         self._done.update(self._cases)
-        finished, left = self._finished(), self._count - self._finished()
+        finished = self._finished()
+        left = self._count - finished
         for item in engine.state.batch:
             seconds = (now - self._begin) / len(self._done) * left
             logger.info(

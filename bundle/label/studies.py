@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from bundle.common.errors import InputError
-from bundle.common.filenames import case_name, split_suffix
+from bundle.common.filenames import split_suffix
 from bundle.data import find_images
 
 __all__ = ["ENDINGS", "study_folder"]
@@ -35,22 +35,21 @@ def study_folder(studies: Path, links: Path) -> Path:
         raise InputError(
             f"there is no folder '{studies}'; STUDIES is the folder of your scans, or a DICOMweb address"
         )
-    readable = [f for f in studies.rglob("*") if split_suffix(f)[1]]
-    if not readable:
+    if not any(split_suffix(f)[1] for f in studies.rglob("*")):
         return studies  # to be filled while the server runs
-    images = [Path(item["image"]) for item in find_images(studies)]
+    images = {item["case"]: Path(item["image"]) for item in find_images(studies)}
     served = [f for f in studies.iterdir() if f.name.lower().endswith(ENDINGS)]
-    if sorted(images) == sorted(served):
+    if sorted(images.values()) == sorted(served):
         return studies
+    for image in images.values():
+        if split_suffix(image)[1] in (".mhd", ".nhdr"):
+            raise InputError(f"'{image}' has its voxels in another file: write it as .nii.gz, .nrrd or .mha")
     name = hashlib.sha256(str(studies.resolve()).encode()).hexdigest()[:8]
     folder = links / f"{studies.resolve().name}-{name}"
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
         if old.is_symlink():
             old.unlink()
-    for image in images:
-        suffix = split_suffix(image)[1]
-        if suffix in (".mhd", ".nhdr"):
-            raise InputError(f"'{image}' has its voxels in another file: write it as .nii.gz, .nrrd or .mha")
-        (folder / f"{case_name(image)}{suffix}").symlink_to(image.resolve())
+    for case, image in images.items():
+        (folder / f"{case}{split_suffix(image)[1]}").symlink_to(image.resolve())
     return folder

@@ -18,11 +18,8 @@ def _norm(name: str, channels: int) -> nn.Module:
     arguments = {"affine": True} if name == "instance" else {}
     try:
         return get_norm_layer((name, arguments), spatial_dims=3, channels=channels)
-    except (
-        TypeError,
-        ValueError,
-        AttributeError,
-    ):  # MONAI has no such norm, or one that needs more than a name
+    except (TypeError, ValueError, AttributeError):
+        # MONAI has no such norm, or one that needs more than a name.
         raise InputError(f"norm is {name!r}; it must be instance or batch.") from None
 
 

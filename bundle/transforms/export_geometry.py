@@ -174,7 +174,8 @@ class ExportGeometryd(MapTransform):
         for key in self.key_iterator(d):
             case = case_name(d[key].meta["filename_or_obj"])
             try:
-                geometry = case_geometry(d[key], d.get("prob"), d.get("vein"), d.get("image"))
+                image = d.get("image") if self.options.pictures else None
+                geometry = case_geometry(d[key], d.get("prob"), d.get("vein"), image)
                 report = write_geometry(geometry, self.output_dir, case, self.provenance, self.options)
             except Exception as error:  # the mask is worth sending without it
                 is_sentence = isinstance(error, ValueError)

@@ -142,9 +142,9 @@ def export_case(
         _warn_of_loss(report, f"{options.smoothing} smoothing", *lost)
         mesh = remeshed(wall, options.edge_length_mm, options.keep_triangles)
         report["mesh"] = check_mesh(mesh)
-        edge_mm = mean_edge_mm(mesh)
-        if options.edge_length_mm is not None and edge_mm < 0.5 * options.edge_length_mm:
-            asked = f"edges of {options.edge_length_mm:g} mm were asked for"
+        asked_mm = options.edge_length_mm
+        if asked_mm is not None and (edge_mm := mean_edge_mm(mesh)) < 0.5 * asked_mm:
+            asked = f"edges of {asked_mm:g} mm were asked for"
             report["warnings"].append(f"{asked}, and {edge_mm:.2g} mm is as long as the vessels allow")
     if not report["mesh"]["watertight"]:
         raise ValueError("the surface did not close; please report this mask")

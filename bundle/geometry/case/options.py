@@ -17,10 +17,6 @@ FORMATS = ("stl", "ply", "vtp", "obj", "glb")
 CLOUD_FORMATS = ("ply", "vtp")
 COLOURS = {"probability": "confidence", "distance": "centerline_distance_mm", "branch": "branch_id",
            "certainty": "certainty"}  # fmt: skip
-_NUMBERS = ("level", "smoothing_iterations", "edge_length_mm", "keep_triangles", "min_part_mm3",
-            "point_spacing_mm", "turntable", "extension_diameters")  # fmt: skip
-_SWITCHES = ("clean", "largest_part", "voxel_points", "centerline", "pictures", "solver", "volume_mesh",
-             "mesh_complete", "keep_aorta")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,12 +86,13 @@ class ExportOptions:
     unit: str = "mm"
 
     def __post_init__(self) -> None:
-        for name in _SWITCHES:
-            # "false" from a command line would count as true
-            object.__setattr__(self, name, parse_bool(getattr(self, name), name))
-        for name in _NUMBERS:
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float, type(None))):
+        for field in fields(self):
+            name, kind, value = field.name, field.type.split(" ")[0], getattr(self, field.name)
+            if kind == "bool":  # "false" from a command line would count as true
+                object.__setattr__(self, name, parse_bool(value, name))
+            elif kind in ("int", "float") and (
+                isinstance(value, bool) or not isinstance(value, (int, float, type(None)))
+            ):
                 raise InputError(f"{name} is {value!r}; it must be a number.")
         _one_of("wall", (self.wall,), WALLS)
         _one_of("smoothing", (self.smoothing,), METHODS)

@@ -75,8 +75,8 @@ class GeometryExport:
     def __call__(self, engine: Engine) -> None:
         """Queue the cases of this iteration."""
         for batch, output in zip(engine.state.batch, engine.state.output):
-            maps = (output.get("prob"), output.get("vein"), batch.get("image"))
-            geometry = case_geometry(output["pred"], *maps)
+            image = batch.get("image") if self.options.pictures else None
+            geometry = case_geometry(output["pred"], output.get("prob"), output.get("vein"), image)
             self._places.acquire()
             self._pool.submit(self._export, str(batch["case"]), geometry)
 

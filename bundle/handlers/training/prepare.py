@@ -55,12 +55,11 @@ def _check(run_dir: Path, resume: bool, dataset_dir: str | os.PathLike | None) -
 class RunFolder:
     """Make a run's folder ready when its trainer starts, and write the config into it as config.json.
 
-    Where a run goes on, that is when its checkpoint has been read: one of another network is refused before
-    the folder changes.
-
-    Only then: a start that fails before, on its data or its network, leaves everything as it was. A new run
-    never mixes with an older one: what the folder already holds is kept under the same name with the time of
-    its last checkpoint. On several processes the first one does it, while the others wait. Attach it first.
+    Only then: a start that fails before, on its data or its network, leaves everything as it was. A run that
+    goes on waits until its checkpoint has been read: one of another network is refused before the folder
+    changes. A new run never mixes with an older one: what the folder already holds is kept under the same
+    name with the time of its last checkpoint. On several processes the first one does it, while the others
+    wait. Attach it first.
 
     Args:
         output_dir: the run's folder.

@@ -228,6 +228,7 @@ def test_clouds_take_the_colours_that_were_asked_for(tmp_path, colour_by):
         ({"formats": ("stl", "fbx")}, "'fbx'"),
         ({"formats": "stl"}, "a list, such as"),
         ({"turntable": "many"}, "turntable is 'many'; it must be a number"),
+        ({"centerline_limit_s": "soon"}, "centerline_limit_s is 'soon'; it must be a number"),
         ({"cloud_formats": ("las",)}, "'las'"),
         ({"colour_by": "age"}, "'age'"),
         ({"smoothing": "median"}, "'median'"),
