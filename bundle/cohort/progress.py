@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from contextlib import ExitStack
 
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
 from monai.engines import IterationEvents
 from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
 
 from bundle.common.duration import duration
 
@@ -29,7 +27,6 @@ class CaseProgress:
     """
 
     def __init__(self) -> None:
-        self._open = ExitStack()
         self._bar: tqdm | None = None
         self._cases: list[str] = []  # in work
 
@@ -51,8 +48,7 @@ class CaseProgress:
         self._done: set[str] = set()
         self._begin = self._last = time.monotonic()
         if rank == 0 and sys.stderr.isatty():
-            self._open.enter_context(logging_redirect_tqdm())
-            self._bar = self._open.enter_context(tqdm(total=self._count, unit="case", leave=False))
+            self._bar = tqdm(total=self._count, unit="case", leave=False)
 
     def stage(self, engine: Engine, name: str) -> None:
         """Show what is being done, and with which case."""
@@ -89,7 +85,8 @@ class CaseProgress:
 
     def close(self, _: Engine | None = None) -> None:
         """Leave the terminal as it was."""
-        self._open.close()
+        if self._bar is not None:
+            self._bar.close()
         self._bar = None
 
     def _close_and_raise(self, engine: Engine, error: BaseException) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+from tqdm import tqdm
+
 __all__ = ["InputError", "RunFailed", "find_cause", "find_input_error", "first_cause", "plain_errors"]
 
 Cause = TypeVar("Cause", bound=BaseException)
@@ -100,6 +102,8 @@ def _show(kind: type[BaseException], error: BaseException, trace: TracebackType 
                 handler.handle(record)
     # torch.distributed catches what its hook's hook prints, and loses it when that one raises.
     _wait_for_pools()
+    for bar in list(tqdm._instances):  # tqdm has no public list of its open bars
+        bar.close()
     print(f"error: {sentence}", file=sys.__stderr__, flush=True)
     raise SystemExit(code)  # of a hook, the interpreter takes it as the program's own
 

@@ -8,10 +8,21 @@ from logging.handlers import MemoryHandler
 from pathlib import Path
 
 import ignite.distributed as idist
+from tqdm import tqdm
 
 __all__ = ["LOG", "start_log"]
 
 LOG = "run.log"
+
+
+class _AboveBars(logging.StreamHandler):
+    """Writes its lines above the bars of tqdm, not behind them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            tqdm.write(self.format(record), file=self.stream)
+        except Exception:
+            self.handleError(record)
 
 
 def start_log(output_dir: str | os.PathLike) -> None:
@@ -19,7 +30,7 @@ def start_log(output_dir: str | os.PathLike) -> None:
 
     configs/logging.conf keeps everything in memory until the folder is known, so a start that fails leaves
     none; where the logging was set up in another way nothing is done. A later run is added to the file. On
-    several processes the first one writes.
+    several processes the first one writes. From now on the console's lines stand above a progress bar.
     """
     if idist.get_rank() != 0:
         return
@@ -35,3 +46,10 @@ def start_log(output_dir: str | os.PathLike) -> None:
             logger.addHandler(file)
         memory.setTarget(file)
         memory.close()
+    for logger in loggers if keeping else ():
+        for console in [handler for handler in logger.handlers if type(handler) is logging.StreamHandler]:
+            above = _AboveBars(console.stream)
+            above.setLevel(console.level)
+            above.setFormatter(console.formatter)
+            logger.removeHandler(console)
+            logger.addHandler(above)

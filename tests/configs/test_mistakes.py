@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from small_run import ROOT, SMALL, command, environment, run
 from tube_cases import tube_case
 from typed import typed
 
+from bundle.cohort.progress import CaseProgress
 from bundle.handlers.training.dashboard.curves import read_curves
 
 TRAIN, INFERENCE = "configs/train.yaml", "configs/inference.yaml"
@@ -248,6 +250,24 @@ def test_five_lines_at_most_before_the_first_result(imagecas_dir, tmp_path, weig
     assert "Engine run" in (tmp_path / "eval" / "run.log").read_text()
 
 
+def test_a_training_that_broke_off_leaves_the_log_of_the_next_run_alone(
+    imagecas_dir, tmp_path, weights, monkeypatch
+):
+    broken = {"loss": "$lambda *_: 1 / 0"}
+    answer = train(monkeypatch, imagecas_dir, tmp_path / "run", **broken)
+    assert answer.code == 1 and "ZeroDivisionError" in answer.last
+    start = CaseProgress.start
+
+    def collect_and_start(*words):
+        gc.collect()  # what the training held open is closed now, at the latest
+        start(*words)
+
+    monkeypatch.setattr(CaseProgress, "start", collect_and_start)
+    scan = imagecas_dir / "1-200" / "1.img.nii.gz"
+    answer = infer(monkeypatch, scan, tmp_path / "eval", weights, spatial_size=[48, 48, 32])
+    assert answer.code == 0 and "case '1' is done" in answer.out
+
+
 @pytest.mark.slow
 def test_in_a_terminal_a_fault_is_one_line_and_shows_its_traceback_when_asked(imagecas_dir, tmp_path):
     fault = {"loss": "$1/0", "dataset_dir": imagecas_dir, "output_dir": tmp_path / "run"}
@@ -284,7 +304,7 @@ def test_in_a_terminal_no_line_sticks_to_the_bar_and_ctrl_c_is_one_line(imagecas
             stopped = True
     assert process.wait(timeout=60) == 130
     lines = shown.decode().replace("\r\n", "\n").split("\n")
-    assert lines[-2] == "error: stopped by Ctrl+C." and "Traceback" not in shown.decode()
+    assert lines[-2].split("\r")[-1] == "error: stopped by Ctrl+C." and "Traceback" not in shown.decode()
     results = [line.split("\r")[-1] for line in lines if ": loss" in line and "/1000" in line]
     assert b"it/s" in shown or b"s/it" in shown  # the bar
     assert len(results) >= 3 and all(line[:2].isdigit() for line in results)  # each begins with the time

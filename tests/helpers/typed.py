@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import fire
+from logging_kept import logging_kept
 from monai.bundle import run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +31,7 @@ def typed(monkeypatch, *words) -> Answer:
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # the run installs its own
     out, err, code = io.StringIO(), io.StringIO(), 0
     monkeypatch.setattr(sys, "__stderr__", err)
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), logging_kept():
         try:
             fire.Fire(run, command=[str(word) for word in words], name="run")
         except BaseException as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import ExitStack
 from typing import Any
 
 import ignite.distributed as idist
@@ -12,7 +11,6 @@ import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import ProgressBar
 from monai.engines import SupervisedTrainer
-from tqdm.contrib.logging import logging_redirect_tqdm
 
 from .curves import Curves
 from .notes import RunNotes
@@ -92,9 +90,6 @@ class TrainingDashboard:
             trainer.add_event_handler(Events.EPOCH_COMPLETED, precision_recall.write, self.validator, writer)
             # With the loss that Curves has read; on a terminal only, which is tqdm's meaning of disable=None.
             ProgressBar(persist=False, disable=None).attach(trainer, metric_names="all")
-            lines = ExitStack()  # of the log: above the bar, not behind it
-            trainer.add_event_handler(Events.STARTED, lambda _: lines.enter_context(logging_redirect_tqdm()))
-            trainer.add_event_handler(Events.COMPLETED, lambda _: lines.close())
         trainer.add_event_handler(Events.ITERATION_COMPLETED, list_output)
 
     def _attach_to_validator(self, _: Engine, measuring: list) -> None:
