@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # the bundle of this checkout, wherever the script is called from
 
+from bundle.command import PLAIN, Processes, Set, read_overrides, with_examples  # noqa: E402
 from bundle.common.errors import find_input_error  # noqa: E402
 
 if TYPE_CHECKING:
@@ -27,21 +26,6 @@ __all__ = ["PLAIN", "ROOT", "SEEDS", "Processes", "Set", "config_path", "run", "
 SEEDS = {"train": 1_000_000, "validation": 2_000_000, "test": 3_000_000}
 """First seed of each part. Far from the small numbers that data/phantoms is made from."""
 
-PLAIN = {"add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False}
-"""Of every `typer.Typer`: an error is one line that can be searched for, not a box."""
-
-Processes = Annotated[int | None, typer.Option(help="that make phantoms; by default one a core")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="a key of the config, its value as YAML; several times"),
-]
-
-
-def with_examples(text: str) -> str:
-    """A docstring for Typer, whose examples keep their lines."""
-    parts = inspect.cleandoc(text).split("\n\n")
-    return "\n\n".join(f"\b\n{part}" if part.startswith((" ", "python ")) else part for part in parts)
-
 
 def run(command: Callable | typer.Typer, about: str, arguments: Sequence[str] | None = None) -> None:
     """Be the command line of a script, whose docstring is `about`; ends with SystemExit.
@@ -53,7 +37,7 @@ def run(command: Callable | typer.Typer, about: str, arguments: Sequence[str] | 
     """
     app = command
     if not isinstance(app, typer.Typer):
-        app = typer.Typer(**PLAIN)
+        app = typer.Typer(**PLAIN, add_completion=False)
         app.command(help=with_examples(about))(command)
     try:
         app(arguments)
@@ -73,25 +57,13 @@ def settings(pairs: Sequence[str] | None, *configs: str | Path) -> dict[str, Any
         configs: the config files that the keys are for, as `workflow` takes them.
 
     Raises:
-        typer.BadParameter: no ``=``, or a value that is not YAML.
+        typer.BadParameter: see `read_overrides`.
         InputError: a key that the configs do not have, or a value of another kind than theirs.
     """
-    import yaml
-
-    from bundle.common.command_line import check_overrides
-
-    found = {}
-    for pair in pairs or ():
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise typer.BadParameter(f"--set takes KEY=VALUE, and {pair!r} has no =")
-        try:
-            # YAML 1.1 takes 1e-4 for a word.
-            is_power = re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value)
-            found[key] = float(value) if is_power else yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise typer.BadParameter(f"--set {pair}: the value cannot be read as YAML") from None
+    found = read_overrides(pairs)
     if found:
+        from bundle.common.command_line import check_overrides
+
         check_overrides([config_path(name) for name in configs], found)
     return found
 

@@ -31,7 +31,7 @@ def add_studies(app: typer.Typer, folder: Path, package: str, words: Sequence[st
         about = ast.get_docstring(tree)
         chosen = words[:1] == [path.stem]
         if path.is_dir():
-            parts = typer.Typer(**PLAIN)
+            parts = typer.Typer(**PLAIN, add_completion=False)
             add_studies(parts, path, f"{package}.{path.name}", words[1:] if chosen else ())
             app.add_typer(parts, name=path.name, help=with_examples(about))
         elif any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body):
@@ -41,7 +41,7 @@ def add_studies(app: typer.Typer, folder: Path, package: str, words: Sequence[st
 
 def studies(words: Sequence[str]) -> typer.Typer:
     """The command line for `words`, the arguments of the program."""
-    app = typer.Typer(**PLAIN, help=with_examples(__doc__))
+    app = typer.Typer(**PLAIN, add_completion=False, help=with_examples(__doc__))
     add_studies(app, Path(__file__).parent / "studies", "studies", words)
     return app
 

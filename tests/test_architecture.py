@@ -18,6 +18,7 @@ FLOORS = [
     ["cohort"],
     ["handlers"],
     ["label"],
+    ["command"],
 ]
 GEOMETRY = [["core"], ["surface"], ["centerline"], ["measure", "io"], ["solver", "render"], ["case"]]
 

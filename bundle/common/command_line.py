@@ -12,11 +12,11 @@ from monai.bundle import ComponentLocator, ConfigParser
 from monai.bundle.reference_resolver import ReferenceResolver
 from monai.utils import optional_import
 
-import bundle
 from bundle.common.config_in_use import config_in_use
 from bundle.common.errors import InputError, plain_errors
 from bundle.common.limits import check_limits
 from bundle.common.parsing import parse_bool
+from bundle.common.root import bundle_root, shown_path
 
 __all__ = ["check_begun", "check_command_line", "check_overlays", "check_overrides", "check_references"]
 
@@ -91,7 +91,7 @@ def check_overrides(
     """
     files = config_file if not isinstance(config_file, str) else config_file.split(",")
     config = ConfigParser.load_config_files([str(file) for file in files])
-    named = " and ".join(str(file) for file in files)
+    named = " and ".join(shown_path(file) for file in files)
     inference = _handed_on(config)
     keys = {*_keys(config), *_keys(inference)}
     config = inference | config
@@ -163,7 +163,7 @@ def _handed_on(config: Mapping[str, Any]) -> dict[str, Any]:
     """inference.yaml, whose keys evaluate.yaml takes and hands on; nothing for another config."""
     if "inference_config" not in config:
         return {}
-    return ConfigParser.load_config_file(Path(bundle.__file__).parents[1] / "configs" / "inference.yaml")
+    return ConfigParser.load_config_file(bundle_root() / "configs" / "inference.yaml")
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import Any
 from monai.bundle import ConfigParser
 from monai.bundle.reference_resolver import ReferenceResolver
 
-import bundle
+from bundle.common.root import bundle_root as own_root
 
 __all__ = ["config_in_use", "inference_steps", "settings_digest"]
 
@@ -91,7 +91,7 @@ def inference_steps(bundle_root: str | os.PathLike) -> _Parsed:
     config = config_in_use()
     if config is None:
         raise ValueError("inference_steps serves an expression of a config; there is none here")
-    roots = (Path(bundle_root), Path(bundle.__file__).parents[1])
+    roots = (Path(bundle_root), own_root())
     files = [root / "configs" / "inference.yaml" for root in roots]
     parser = ConfigParser()
     parser.read_config(str(next((file for file in files if file.is_file()), files[0])))

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from multiprocessing.dummy import DummyProcess
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from tqdm import tqdm
 
-__all__ = ["InputError", "RunFailed", "find_cause", "find_input_error", "first_cause", "plain_errors"]
+__all__ = ["InputError", "RunFailed", "end_program", "find_cause", "find_input_error", "first_cause",
+           "plain_errors", "show_tracebacks", "tracebacks_shown"]  # fmt: skip
 
 Cause = TypeVar("Cause", bound=BaseException)
 
@@ -76,7 +77,7 @@ def first_cause(error: BaseException) -> BaseException:
     return error
 
 
-def _sentence(error: BaseException) -> tuple[str, int]:
+def _sentence(error: BaseException, option: str) -> tuple[str, int]:
     """What a person reads of an exception that ended the program, and the program's exit code."""
     known = find_input_error(error)
     if known is not None:
@@ -87,11 +88,21 @@ def _sentence(error: BaseException) -> tuple[str, int]:
     said = " ".join(str(cause).split()) or "no reason given"
     frames = tracebacks.extract_tb(cause.__traceback__)
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(cause).__name__}: {said}{where}; --traceback true shows the way there.", 1
+    return f"{type(cause).__name__}: {said}{where}; {option} shows the way there.", 1
 
 
-def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    sentence, code = _sentence(error)
+def end_program(error: BaseException, option: str = "--traceback true") -> NoReturn:
+    """End the program with ``error: <sentence>`` on stderr, and its exit code: see `plain_errors`.
+
+    Args:
+        error: what ends it.
+        option: that shows the traceback, for the sentence about a fault of the program.
+
+    Raises:
+        SystemExit: always.
+    """
+    kind, trace = type(error), error.__traceback__
+    sentence, code = _sentence(error, option)
     if _with_traceback:
         _previous_hook(kind, error, trace)
     elif find_input_error(error) is None:
@@ -106,6 +117,10 @@ def _show(kind: type[BaseException], error: BaseException, trace: TracebackType 
         bar.close()
     print(f"error: {sentence}", file=sys.__stderr__, flush=True)
     raise SystemExit(code)  # of a hook, the interpreter takes it as the program's own
+
+
+def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    end_program(error)
 
 
 def _wait_for_pools() -> None:
@@ -133,8 +148,19 @@ def plain_errors(traceback: bool = False) -> None:
     Args:
         traceback: show it, before the sentence.
     """
-    global _previous_hook, _with_traceback
-    _with_traceback = traceback
+    global _previous_hook
+    show_tracebacks(traceback)
     if sys.excepthook is not _show:
         _previous_hook = sys.excepthook
         sys.excepthook = _show
+
+
+def show_tracebacks(shown: bool) -> None:
+    """Whether a traceback stands before the sentence that ends the program."""
+    global _with_traceback
+    _with_traceback = shown
+
+
+def tracebacks_shown() -> bool:
+    """What `show_tracebacks` or `plain_errors` was told last."""
+    return _with_traceback

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,16 +81,27 @@ def part_of(cases: dict[str, list[dict[str, str]]], part: str) -> list[dict[str,
     return cases[part]
 
 
-def find_images(dataset_dir: str | Path) -> list[dict[str, str]]:
+def find_images(dataset_dir: str | Path | Sequence[str | Path]) -> list[dict[str, str]]:
     """The images to run inference on: one file, a folder of images, or a data set that `find_cases` knows.
 
         find_images("scans")  # [{"image": "scans/a.nii.gz", "case": "a"}, ...]
 
-    In natural order of the names. Labels, and 8-bit masks of other structures, are never taken for images.
+    In natural order of the names; of several paths those of the first come first, and an image that is
+    given twice counts once. Labels, and 8-bit masks of other structures, are never taken for images.
+
+    Args:
+        dataset_dir: a path, or a list of paths.
 
     Raises:
         InputError: no such file or folder, no image in it, or two images of one name.
     """
+    if isinstance(dataset_dir, (list, tuple)):
+        items = as_cases(item for path in dataset_dir for item in _images_of(path))
+        return list({item["case"]: item for item in items}.values())
+    return _images_of(dataset_dir)
+
+
+def _images_of(dataset_dir: str | Path) -> list[dict[str, str]]:
     path = Path(dataset_dir).expanduser()
     if path.is_file():
         if not split_suffix(path)[1]:

@@ -191,7 +191,7 @@ def test_a_volume_mesh_that_cannot_be_made_fails_the_command(vessel, tmp_path, c
     def fails(model, **_):
         raise NoVolumeMesh("gmsh crashed")
 
-    monkeypatch.setattr("reconstruct.why_no_mesher", lambda: None)
+    monkeypatch.setattr("bundle.command.reconstruct.why_no_mesher", lambda: None)
     monkeypatch.setattr(solver_files, "volume_mesh", fails)
     nib.save(nib.Nifti1Image(*vessel[:2]), tmp_path / "a.nii.gz")
     assert call(main, tmp_path / "a.nii.gz", "--out", tmp_path, "--no-pictures", "--volume-mesh") == 1

@@ -38,7 +38,10 @@ def recognise(root: Path, labelled: bool) -> CaseIndex:
         expected = f"a folder with {LABELLED_LAYOUTS}" if labelled else "an image file or a folder of images"
         what = "is a file" if root.exists() else "does not exist"
         if root.parts[-2:] == _PHANTOMS:  # the default, which everyone meets who gives none
-            expected = "phantoms from `python scripts/make_phantoms.py`; or give a --dataset_dir of your own"
+            expected = (
+                "phantoms from `coronary phantoms` or `python scripts/make_phantoms.py`; or give a data set "
+                "of your own"
+            )
         raise InputError(f"dataset_dir '{root}' {what}: expected {expected}")
     files = _list_files(root)
     for read in _LAYOUTS:

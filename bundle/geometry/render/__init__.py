@@ -2,7 +2,7 @@
 
 from .colors import branch_colors, crimson_to_yellow, nice_limits
 from .labels import Label
-from .opengl import probe_early
+from .opengl import probe_early, why_no_pictures
 from .picture import snapshot, turntable
 from .reformation import reformation_picture
 from .slices import Slices, overlay_picture, slices_of
@@ -19,4 +19,5 @@ __all__ = [
     "slices_of",  # those that show most of a mask
     "snapshot",  # from three sides
     "turntable",  # an animation
+    "why_no_pictures",  # the sentence, where this machine cannot draw
 ]

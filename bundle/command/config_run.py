@@ -1,0 +1,93 @@
+"""A run of the bundle's configs, as `python -m monai.bundle run` makes it; every mistake is one sentence."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bundle.common.errors import InputError, end_program, tracebacks_shown
+from bundle.common.root import bundle_root
+
+from .config_names import find_config
+from .overrides import read_overrides
+
+__all__ = ["Config", "Device", "run_configs"]
+
+Config = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="a config laid over the command's own, yours or one of the bundle's such as modes/tta.yaml; "
+        "several times. A config can run any code: use only those that you have read",
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(metavar="cpu|cuda", help="or cuda:1, the second GPU; by default a GPU if there is one"),
+]
+
+
+def run_configs(
+    run_id: str,
+    own: Sequence[str],
+    overlays: Sequence[Path] | None,
+    pairs: Sequence[str] | None,
+    **keys: Any,
+) -> None:
+    """Run configs laid over each other to the end.
+
+    Args:
+        run_id: the steps to run: "inference", "training" or "evaluating".
+        own: the configs of the command, by their paths below configs/.
+        overlays: what a person lays over them, see `find_config`.
+        pairs: words behind ``--set``.
+        keys: in place of the configs' own; None is left out.
+
+    Raises:
+        InputError: a config that is not there or no config, or belongs to another run, a key that is not in
+            the configs or is given twice, or anything that the run itself finds.
+    """
+    files = [bundle_root() / "configs" / name for name in own]
+    files += [find_config(path) for path in overlays or ()]
+    given = {key: value for key, value in keys.items() if value is not None}
+    typed = read_overrides(pairs)
+    if twice := sorted(given.keys() & typed.keys()):
+        raise InputError(
+            f"--set gives {twice[0]}, which has a place of its own on this command line; see --help."
+        )
+    # MONAI leaves out what is None, as if it had not been typed.
+    given |= {key: "$None" if value is None else value for key, value in typed.items()}
+
+    from monai.bundle import run
+
+    from bundle.common.command_line import check_overrides
+    from bundle.common.config_files import check_config_files
+
+    names = [str(file) for file in files]
+    check_config_files(names)
+    check_overrides(names, given, run_id)
+    _quieten(warn_of_code=bool(overlays))
+    given |= {"bundle_root": str(bundle_root()), "traceback": tracebacks_shown()}
+    try:
+        run(run_id, config_file=names, **given)
+    except KeyboardInterrupt as error:
+        end_program(error)
+
+
+def _quieten(warn_of_code: bool) -> None:
+    """Without what MONAI says of the bundle's own configs: that they can run code, and lie in two folders."""
+    if not warn_of_code:
+        warnings.filterwarnings("ignore", message="parsing config_file", category=UserWarning)
+    logger = logging.getLogger("monai.bundle.workflows")
+    if _not_of_folders not in logger.filters:
+        logger.addFilter(_not_of_folders)
+
+
+def _not_of_folders(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("Not all config files are in")

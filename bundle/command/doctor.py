@@ -1,0 +1,197 @@
+"""Check this installation: a line for each thing, with the cure where one is needed.
+
+  coronary doctor
+  coronary doctor --quick    # without the tiny run, which takes half a minute
+
+It looks at the packages, the devices, the weights and the drawing of pictures, and then segments a tiny
+synthetic scan. The exit code is 1 where something has to be cured before scans can be segmented.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import bundle
+from bundle.common.errors import InputError
+from bundle.common.root import bundle_root
+
+__all__ = ["Finding", "examine"]
+
+_LIMIT_S = 600
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line.
+
+    Attributes:
+        state: "ok"; "note" where something is missing that scans can be segmented without; "fault".
+        what: was looked at.
+        found: what there is, and the cure where one is needed.
+    """
+
+    state: str
+    what: str
+    found: str
+
+
+def _program() -> Iterator[Finding]:
+    where = f"{bundle.__version__} in {Path(bundle.__file__).parent}"
+    yield Finding("ok", "coronary", f"{where}, Python {platform.python_version()}")
+    missing = [name for name in ("configs", "models") if not (bundle_root() / name).is_dir()]
+    if missing:
+        found = f"{' and '.join(missing)} not in {bundle_root()}; install the package again, by pip install ."
+        yield Finding("fault", "configs", found)
+
+
+def _packages() -> Iterator[Finding]:
+    stated = json.loads((bundle_root() / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    tested = {"monai": stated["monai_version"], "torch": stated["pytorch_version"]}
+    tested |= {"numpy": stated["numpy_version"]} | stated["required_packages_version"]
+    present = {}
+    for name, number in tested.items():
+        try:
+            present[name] = version(name)
+        except PackageNotFoundError:
+            yield Finding("fault", name, f"is missing; pip install {name}=={number}")
+    yield Finding("ok", "packages", ", ".join(f"{name} {number}" for name, number in present.items()))
+
+
+def _devices() -> Iterator[Finding]:
+    import torch
+
+    yield Finding("ok", "CPU", f"{torch.get_num_threads()} threads")
+    if torch.cuda.is_available():
+        for number in range(torch.cuda.device_count()):
+            about = torch.cuda.get_device_properties(number)
+            yield Finding("ok", f"cuda:{number}", f"{about.name}, {about.total_memory / 2**30:.0f} GiB")
+        return
+    slower = "a scan takes minutes on the CPU in place of seconds"
+    if torch.version.cuda is None and torch.version.hip is None:
+        cure = (
+            f"this PyTorch is built for the CPU alone; {slower}. For a GPU: https://pytorch.org/get-started"
+        )
+    else:
+        cure = f"PyTorch finds none; {slower}. Where there is one, look at its driver with nvidia-smi"
+    yield Finding("note", "GPU", cure)
+
+
+def _weights() -> Iterator[Finding]:
+    from monai.bundle import ConfigParser
+
+    from bundle.networks import load_weights
+
+    configs = bundle_root() / "configs"
+    for names in (["inference.yaml"], ["inference.yaml", "modes/native.yaml"]):
+        config = ConfigParser(ConfigParser.load_config_files([str(configs / name) for name in names]))
+        config["bundle_root"] = str(bundle_root())
+        path = Path(config.get_parsed_content("ckpt_path"))
+        try:
+            network = load_weights(config.get_parsed_content("network_def"), path)
+        except InputError as error:
+            cure = "install the package again, or fetch the file anew"
+            yield Finding("fault", path.name, f"{error} The cure: {cure}.")
+            continue
+        count = sum(parameter.numel() for parameter in network.parameters())
+        size = path.stat().st_size / 1e6
+        yield Finding("ok", path.name, f"loads, {size:.1f} MB, {count / 1e6:.1f} million numbers")
+
+
+def _pictures() -> Iterator[Finding]:
+    from bundle.geometry.render import why_no_pictures
+
+    why = why_no_pictures()
+    yield (
+        Finding("note", "pictures", why) if why else Finding("ok", "pictures", "VTK draws without a display")
+    )
+
+
+def _mesher() -> Iterator[Finding]:
+    from bundle.geometry.solver import why_no_mesher
+
+    cure = "is not installed, and only meshes of tetrahedra need it (GPL): pip install gmsh"
+    yield (
+        Finding("note", "gmsh", cure)
+        if why_no_mesher()
+        else Finding("ok", "gmsh", "fills models with tetrahedra")
+    )
+
+
+def _tiny_run() -> Iterator[Finding]:
+    """Of `coronary segment` itself, in a process of its own: whatever ends it, this goes on."""
+    from bundle.phantom import make_phantom, write_case
+
+    with tempfile.TemporaryDirectory() as home:
+        scan = Path(home) / "scan.nii.gz"
+        write_case(
+            make_phantom(12, shape=(64, 64, 48)), scan, Path(home) / "mask.nii.gz", Path(home) / "truth.json"
+        )
+        command = [sys.executable, "-m", "bundle.command", "segment", str(scan), "--out", f"{home}/out"]
+        command += ["--mode", "paper", "--set", "spatial_size=[64,64,32]"]
+        path = os.pathsep.join(
+            filter(None, [str(Path(bundle.__file__).parents[1]), os.environ.get("PYTHONPATH")])
+        )
+        try:
+            done = subprocess.run(
+                command,
+                env=os.environ | {"PYTHONPATH": path},
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_LIMIT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            yield Finding("fault", "tiny run", f"has no end after {_LIMIT_S} s")
+            return
+        written = sorted(path.name for path in Path(home, "out").glob("*/*"))
+    if done.returncode or not any(name.endswith("_mesh.stl") for name in written):
+        last = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
+        yield Finding("fault", "tiny run", f"ended with {done.returncode}: {last}")
+    else:
+        yield Finding("ok", "tiny run", f"a synthetic scan of 64 x 64 x 48 gave {len(written)} files")
+
+
+def _looked_at(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """The findings of a check; one that breaks is a finding too."""
+    try:
+        yield from check()
+    except Exception as error:
+        what = check.__name__.strip("_").replace("_", " ")
+        said = " ".join(str(error).split()) or "no reason given"
+        yield Finding("fault", what, f"{type(error).__name__}: {said}; install the package again")
+
+
+def examine(
+    quick: Annotated[bool, typer.Option("--quick", help="without the tiny run")] = False,
+) -> None:
+    """Look at everything and print what there is."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    colours = {"ok": "green", "note": "yellow", "fault": "bold red"}
+    console = Console(highlight=False, soft_wrap=True)
+    checks = [_program, _packages, _devices, _weights, _pictures, _mesher, *([] if quick else [_tiny_run])]
+    faults = 0
+    for check in checks:
+        for finding in _looked_at(check):
+            faults += finding.state == "fault"
+            state = f"[{colours[finding.state]}]{finding.state:5}[/]"
+            console.print(f"{state}  {escape(finding.what):22}  {escape(finding.found)}")
+    if faults:
+        things = "one thing has" if faults == 1 else f"{faults} things have"
+        print(f"error: {things} to be cured before scans can be segmented, see above.", file=sys.stderr)
+        raise typer.Exit(1)
+    print("Scans can be segmented.")

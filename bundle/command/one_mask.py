@@ -1,0 +1,111 @@
+"""One mask or probability map of any tool, from its file to its folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from bundle.common.coordinates import check_affine, voxel_size_mm, voxel_volume_mm3, world_to_voxel
+from bundle.common.filenames import split_suffix
+from bundle.common.files import write_json
+from bundle.data.readers import read_volume
+from bundle.geometry.case import ExportOptions, export_case
+from bundle.geometry.core import Tree
+from bundle.geometry.io import read_branches, read_mask
+from bundle.geometry.measure import find_stenoses
+from bundle.geometry.render import reformation_picture
+
+__all__ = ["line_of", "name_of", "reconstruct", "reformations"]
+
+_MAIN = ("LM", "LAD", "LCx", "RI", "RCA")
+
+
+def name_of(path: Path) -> str:
+    """The file's name without its ending."""
+    return split_suffix(path)[0]
+
+
+def saved_beside(path: Path, volume_mm3: float) -> tuple[Path, float | None] | str | None:
+    """The probability from which a run of the bundle made the mask `<case>_seg`, and its threshold.
+
+    A sentence where it is there and belongs to another mask; None where there is none.
+    """
+    stem, suffix = split_suffix(path)
+    if not stem.endswith("_seg"):
+        return None
+    case = path.with_name(stem.removesuffix("_seg"))
+    probability, report = Path(f"{case}_prob{suffix}"), Path(f"{case}.json")
+    if not (probability.is_file() and report.is_file()):
+        return None
+    about = json.loads(report.read_text(encoding="utf-8"))
+    if about.get("mask_volume_mm3") != round(volume_mm3, 3):
+        return f"the mask is not the one that {report.name} tells of, so {probability.name} is left out"
+    return probability, about.get("scan", {}).get("threshold")
+
+
+def reconstruct(path: Path, out: Path, label: int | None, threshold: float, options: ExportOptions) -> dict:
+    """One file to its folder; returns the report of `export_case` with the remarks about the mask."""
+    array, affine = read_volume(path)
+    try:
+        mask, probability, remarks = read_mask(array, label, threshold)
+        level = threshold if probability is not None else None
+        found = saved_beside(path, np.count_nonzero(mask) * voxel_volume_mm3(affine))
+        if isinstance(found, str):
+            remarks.append(found)
+        elif found is not None:
+            probability, level = read_volume(found[0])[0], found[1]
+            remarks.append(f"{found[0].name} places the wall, as in the run that made the mask")
+        folder, name = out / name_of(path), name_of(path)
+        settings = asdict(replace(options, level=level))
+        report = export_case(mask, check_affine(affine), folder, name, probability, **settings)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    report["warnings"] = remarks + report["warnings"]
+    write_json(report | {"source": str(path)}, folder / f"{name}.json")
+    return report
+
+
+def reformations(image_path: Path, mask_path: Path, out: Path) -> list[str]:
+    """Pictures of the CT along the main branches of a case that is reconstructed; returns their names."""
+    name = name_of(mask_path)
+    lines = out / name / f"{name}_centerline.vtp"
+    if not lines.is_file():
+        raise ValueError(f"{mask_path}: no centreline was found, so there is nothing to reformat along")
+    image, affine = read_volume(image_path)
+    written = []
+    tree = Tree(branches=read_branches(lines))
+    places = world_to_voxel(np.concatenate([branch.points for branch in tree.branches]), affine)
+    inside = ((places > -0.5) & (places < np.array(image.shape) - 0.5)).all(axis=1).mean()
+    if inside < 0.5:
+        raise ValueError(
+            f"{image_path}: it shows {100 * inside:.0f} % of the centreline of {mask_path}; give the CT that "
+            "the mask was made of"
+        )
+    lesions = find_stenoses(tree, float(voxel_size_mm(read_volume(mask_path)[1]).mean()))
+    for number, branch in enumerate(tree.branches):
+        if branch.name in _MAIN:
+            file = out / name / f"{name}_reformation_{branch.name}.png"
+            own = [lesion for lesion in lesions if lesion.branch == number]
+            reformation_picture(image, affine, branch, file, own)
+            written.append(file.name)
+    return written
+
+
+def line_of(report: dict) -> str:
+    """What a person reads of a report, in one line."""
+    if report["empty"]:
+        return f"{report['case']}: {report['reason']}"
+    mesh, seconds = report["mesh"], sum(report["seconds"].values())
+    words = f"{report['case']}: {mesh['triangles']} triangles, {mesh['volume_mm3']:.0f} mm3, closed"
+    if "centerline_length_mm" in report:
+        names = [b["name"] for b in report["branches"] if b["name"] != "unknown"]
+        words += f", {report['centerline_length_mm']:.0f} mm of centreline ({', '.join(names) or 'no names'})"
+        words += f", {len(report['stenoses'])} stenoses"
+    if "solver_settings" in report:
+        about = report["solver_settings"]
+        words += f", solver model of edges of {about['mean_mm']:.2f} mm with extensions of "
+        words += f"{about['extension_diameters']:g} diameters in {about['unit_of_files']}"
+    return f"{words}, {seconds:.1f} s"
