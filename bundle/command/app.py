@@ -47,7 +47,10 @@ def _with_traceback(function: Callable) -> Callable:
     @functools.wraps(function)
     def command(*, traceback: bool, **options):
         show_tracebacks(traceback)
-        return function(**options)
+        try:
+            return function(**options)
+        except KeyboardInterrupt as error:  # which Typer would answer in its own words
+            end_program(error)
 
     option = typer.Option("--traceback", help="of an error, show where in the program it was")
     own = inspect.signature(function, eval_str=True)

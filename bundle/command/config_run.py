@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bundle.common.errors import InputError, end_program, tracebacks_shown
+from bundle.common.errors import InputError, tracebacks_shown
 from bundle.common.root import bundle_root
 
 from .config_names import find_config
@@ -72,12 +72,9 @@ def run_configs(
     names = [str(file) for file in files]
     check_config_files(names)
     check_overrides(names, given, run_id)
-    _quieten(warn_of_code=bool(overlays))
+    _quieten(warn_of_code=any(bundle_root() not in file.absolute().parents for file in files))
     given |= {"bundle_root": str(bundle_root()), "traceback": tracebacks_shown()}
-    try:
-        run(run_id, config_file=names, **given)
-    except KeyboardInterrupt as error:
-        end_program(error)
+    run(run_id, config_file=names, **given)
 
 
 def _quieten(warn_of_code: bool) -> None:

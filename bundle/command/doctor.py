@@ -30,6 +30,7 @@ from bundle.common.root import bundle_root
 __all__ = ["Finding", "examine"]
 
 _LIMIT_S = 600
+_ARGUMENTS = ["--mode", "paper", "--set", "spatial_size=[64,64,32]"]  # of the tiny run
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def _tiny_run() -> Iterator[Finding]:
             make_phantom(12, shape=(64, 64, 48)), scan, Path(home) / "mask.nii.gz", Path(home) / "truth.json"
         )
         command = [sys.executable, "-m", "bundle.command", "segment", str(scan), "--out", f"{home}/out"]
-        command += ["--mode", "paper", "--set", "spatial_size=[64,64,32]"]
+        command += _ARGUMENTS
         path = os.pathsep.join(
             filter(None, [str(Path(bundle.__file__).parents[1]), os.environ.get("PYTHONPATH")])
         )
@@ -174,6 +175,11 @@ def _looked_at(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
         yield Finding("fault", what, f"{type(error).__name__}: {said}; install the package again")
 
 
+def _checks(quick: bool) -> list[Callable[[], Iterator[Finding]]]:
+    always = [_program, _packages, _devices, _weights, _pictures, _mesher]
+    return always if quick else [*always, _tiny_run]
+
+
 def examine(
     quick: Annotated[bool, typer.Option("--quick", help="without the tiny run")] = False,
 ) -> None:
@@ -183,9 +189,8 @@ def examine(
 
     colours = {"ok": "green", "note": "yellow", "fault": "bold red"}
     console = Console(highlight=False, soft_wrap=True)
-    checks = [_program, _packages, _devices, _weights, _pictures, _mesher, *([] if quick else [_tiny_run])]
     faults = 0
-    for check in checks:
+    for check in _checks(quick):
         for finding in _looked_at(check):
             faults += finding.state == "fault"
             state = f"[{colours[finding.state]}]{finding.state:5}[/]"

@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 from monai.bundle import ConfigParser
-from monai.bundle.reference_resolver import ReferenceResolver
 from monai.bundle.utils import merge_kv
 
+from bundle.common.config_in_use import references_of
 from bundle.common.errors import InputError
 from bundle.common.root import bundle_root, shown_path
 
@@ -46,7 +46,7 @@ def check_config_files(files: Sequence[str]) -> None:
                     f"{shown_path(file)} sets {key!r}, and there is no {above!r} in "
                     f"{before or 'a file before it'}{_where_it_belongs(own)}"
                 ) from None
-    used = {name.partition("::")[0] for name in ReferenceResolver.match_refs_pattern(str(laid.get()))}
+    used = {name.partition("::")[0] for name in references_of(laid.get())}
     for file, own in overlays:
         if not _tops(own) & used:
             base = " and ".join(shown_path(other) for other in files if other != file)

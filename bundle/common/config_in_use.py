@@ -15,7 +15,7 @@ from monai.bundle.reference_resolver import ReferenceResolver
 
 from bundle.common.root import bundle_root as own_root
 
-__all__ = ["config_in_use", "inference_steps", "settings_digest"]
+__all__ = ["config_in_use", "inference_steps", "references_of", "settings_digest"]
 
 # Where things lie and what they run on, not what is computed.
 _PLACES = ("bundle_root", "dataset_dir", "output_dir", "ckpt_path", "device", "records")
@@ -52,16 +52,17 @@ def settings_digest(*keys: str) -> str:
         if top in found or top in _PLACES:
             continue
         found[top] = config[top]
-        waiting += _references(config[top])
+        waiting += references_of(config[top])
     text = json.dumps(found, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _references(value: Any) -> list[str]:
+def references_of(value: Any) -> list[str]:
+    """The keys that a value of a config refers to, itself or anywhere inside: ``"$@a + @b#c"`` to a, b::c."""
     if isinstance(value, dict):
-        return [r for entry in value.values() for r in _references(entry)]
+        return [r for entry in value.values() for r in references_of(entry)]
     if isinstance(value, (list, tuple)):
-        return [r for entry in value for r in _references(entry)]
+        return [r for entry in value for r in references_of(entry)]
     return list(ReferenceResolver.match_refs_pattern(value)) if isinstance(value, str) else []
 
 
@@ -113,7 +114,7 @@ def _add_what_is_referred_to(inference: dict[str, Any], config: dict[str, Any]) 
     """Keys of an overlay's own, which what it hands on needs."""
     waiting = list(inference)
     while waiting:
-        for reference in _references(inference[waiting.pop()]):
+        for reference in references_of(inference[waiting.pop()]):
             key = reference.split("::")[0]
             if key not in inference and key in config:
                 inference[key] = deepcopy(config[key])

@@ -1,4 +1,4 @@
-"""Sixty mistakes that people type, and what they are told.
+"""Mistakes that people type, and what they are told.
 
     python scripts/study.py mistakes
     python scripts/study.py mistakes --only ckpt_path --out trial    # while developing
@@ -36,7 +36,9 @@ HELD = "holds"
 
 def typed(words: str, folder: Path) -> tuple[int, str]:
     """Type a command in `folder`: its exit code, and all that it says, standard error last."""
-    command = [sys.executable if word == "python" else word for word in shlex.split(words)]
+    started = {"python": [sys.executable], "coronary": [sys.executable, "-m", "bundle.command"]}
+    first, *rest = shlex.split(words)
+    command = [*started[first], *rest]
     surroundings = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "COLUMNS": "200"}
     surroundings |= {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     pipes = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True, "errors": "replace"}

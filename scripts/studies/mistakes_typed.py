@@ -21,6 +21,7 @@ TRAIN = f"""{RUN} training --config_file "['configs/train.yaml','small_train.yam
 BESIDE = TRAIN.replace(" --dataset_dir ImageCAS", "")
 EVALUATE = f"""{RUN} evaluating --config_file "['configs/evaluate.yaml','small.yaml']" --output_dir new"""
 MESH = "python scripts/reconstruct.py mask.nii.gz --out meshes"
+COMMAND = "coronary segment scan.nii.gz --out new"
 
 EARLIER = (TRAIN, SMALL.replace("--output_dir new", "--output_dir eval --dataset_dir scan.nii.gz"))
 """Run first, so that there is something to lose: a trained network and a finished case."""
@@ -115,6 +116,23 @@ MISTAKES = (
     Mistake("a mesh for a mask", "python scripts/reconstruct.py mesh.stl --out meshes", "mesh.stl", 1),
     Mistake("an empty mask", "python scripts/reconstruct.py nothing.nii.gz --out meshes", "empty", 0),
     Mistake("the CT of another patient", f"{MESH} --image elsewhere.nii.gz", "elsewhere.nii.gz", 1),
+    # Anyone, at the command that an installation brings.
+    Mistake("a config that is not there, at the command",
+            f"{COMMAND} --config configs/inferense.yaml", "inferense.yaml"),
+    Mistake("an overlay of another config",
+            "coronary train ImageCAS --out new --config configs/modes/native.yaml", "native.yaml"),
+    Mistake("an overlay that is no YAML", f"{COMMAND} --config broken.yaml", "broken.yaml, line 2"),
+    Mistake("a mistyped key in an overlay, at the command",
+            f"{COMMAND} --config mistyped.yaml", "treshold_upper"),
+    Mistake("a key below a parent that is not there", f"{COMMAND} --set augmnet#prob_affine=0.5",
+            "augmnet#prob_affine"),
+    Mistake("a scan that is not there", "coronary segment nobody.nii.gz --out new", "nobody.nii.gz"),
+    Mistake("a file for the folder of the results",
+            "coronary segment scan.nii.gz --out notes.txt", "notes.txt"),
+    Mistake("a mode that is none", f"{COMMAND} --mode nativ", "nativ"),
+    Mistake("a device that is none", f"{COMMAND} --device gpu", "gpu"),
+    Mistake("two scans of one name, at the command",
+            "coronary segment visits/may visits/june --out new", "visits/june/patient.nii.gz"),
     # Anyone, at the scripts.
     Mistake("a negative count", "python scripts/make_phantoms.py --count -1", "--count"),
     Mistake("a file for the folder of phantoms",
@@ -153,6 +171,7 @@ def write_inputs(folder: Path) -> None:
     (folder / "report.pdf").write_bytes(b"%PDF-1.4\n")
     (folder / "mesh.stl").write_bytes(gzip.compress(b"solid"))
     (folder / "mistyped.yaml").write_text("treshold_upper: 0.3\n")
+    (folder / "broken.yaml").write_text("threshold_upper: [0.3\nredo: true\n")
     (folder / "small.yaml").write_text(
         f"{_SMALL}ckpt_path: runs/default/model.pt\ngeometry#pictures: false\n"
     )
