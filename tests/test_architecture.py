@@ -20,7 +20,9 @@ FLOORS = [
     ["label"],
     ["command"],
 ]
-GEOMETRY = [["core"], ["surface"], ["centerline"], ["measure", "io"], ["solver", "render"], ["case"]]
+GEOMETRY = [
+    ["core"], ["surface"], ["centerline"], ["naming"], ["measure", "io"], ["solver", "render"], ["case"],
+]  # fmt: skip
 
 
 def modules() -> dict[str, Path]:

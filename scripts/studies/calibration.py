@@ -32,7 +32,8 @@ from tqdm import tqdm
 from bundle.common.errors import InputError
 from bundle.geometry.centerline import vessel_tree, without_aorta
 from bundle.geometry.core import find_vessels
-from bundle.geometry.measure import BranchCertainty, evidence_of, name_branches
+from bundle.geometry.measure import BranchCertainty, evidence_of
+from bundle.geometry.naming import name_branches
 from bundle.geometry.surface import smooth_surface, vessel_surface
 from bundle.metrics import line_of_branches
 from bundle.transforms import KeepTreesd, LoadCTAd

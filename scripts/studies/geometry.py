@@ -30,7 +30,8 @@ from bundle.common.polylines import arc_length, at_length
 from bundle.common.tables import to_text
 from bundle.geometry.centerline import vessel_tree
 from bundle.geometry.core import Tree, find_vessels, triangles, volume_mm3
-from bundle.geometry.measure import find_stenoses, name_branches
+from bundle.geometry.measure import find_stenoses
+from bundle.geometry.naming import name_branches
 from bundle.geometry.surface import smooth_surface, vessel_surface
 from bundle.phantom import make_phantom
 

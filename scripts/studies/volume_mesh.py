@@ -18,7 +18,7 @@ from bundle.common.tables import to_text
 from bundle.data.readers import read_volume
 from bundle.geometry.centerline import vessel_tree, without_aorta
 from bundle.geometry.core import Vessels, find_vessels, volume_mm3
-from bundle.geometry.measure import name_branches
+from bundle.geometry.naming import name_branches
 from bundle.geometry.solver import NoVolumeMesh, solver_model, volume_mesh, why_no_mesher, write_volume_mesh
 from bundle.geometry.surface import smooth_surface, vessel_surface
 

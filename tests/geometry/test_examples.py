@@ -9,13 +9,13 @@ from shapes import scan, tube
 
 from bundle.geometry.centerline import vessel_tree
 from bundle.geometry.core import find_vessels
-from bundle.geometry.measure import name_branches
+from bundle.geometry.naming import name_branches
 from bundle.geometry.surface import smooth_surface, surface_cloud, vessel_surface
 
 MODULES = (
     "common.crop", "common.thinning", "geometry.case.export", "geometry.centerline.build",
     "geometry.core.vessels", "geometry.io.masks", "geometry.io.meshes",
-    "geometry.io.trees", "geometry.measure.branches", "geometry.measure.names",
+    "geometry.io.trees", "geometry.measure.branches", "geometry.naming.names",
     "geometry.measure.stenosis", "geometry.solver.model", "geometry.surface.extract",
     "geometry.surface.smoothing", "metrics.cldice", "metrics.one_case",
 )  # fmt: skip

@@ -15,7 +15,8 @@ from bundle.common.coordinates import check_affine, shear_deg, voxel_size_mm, vo
 from bundle.common.time_limit import OutOfTime, time_limit
 from bundle.geometry.centerline import vessel_tree, without_aorta
 from bundle.geometry.core import Tree, check_mesh, find_vessels, vertex_normals, volume_mm3
-from bundle.geometry.measure import evidence_of, find_stenoses, measure_tree, name_branches
+from bundle.geometry.measure import evidence_of, find_stenoses, measure_tree
+from bundle.geometry.naming import name_branches
 from bundle.geometry.render import Label, Slices, overlay_picture, probe_early, snapshot, turntable
 from bundle.geometry.solver import aorta_ends
 from bundle.geometry.surface import largest_part, mean_edge_mm, remeshed, smooth_surface, vessel_surface

@@ -15,7 +15,7 @@ from bundle.common.files import write_text
 from bundle.common.polylines import arc_length, tangents
 from bundle.geometry.core import Branch, Tree, areas_mm2, check_mesh, keep_faces, make_mesh, triangles
 from bundle.geometry.io import MM_IN
-from bundle.geometry.measure import UNKNOWN
+from bundle.geometry.naming import UNKNOWN
 
 from .crossing import crossing_faces
 from .ends import WALL, NoEnd, Plane, cap, cut_end, extend, rim_of

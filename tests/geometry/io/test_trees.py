@@ -9,7 +9,7 @@ from bundle.common.coordinates import ras_to_lps
 from bundle.common.tables import exact, write_csv
 from bundle.geometry.io.trees import BRANCH_COLUMNS, read_branches, write_tree
 from bundle.geometry.measure.branches import measure_tree, values_from_tree
-from bundle.geometry.measure.names import name_branches
+from bundle.geometry.naming import name_branches
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,102 @@
+"""Where the heart lies and what its vessels are called: two questions with one answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bundle.geometry.core import Tree
+
+from .courses import LABELS, courses, ostium
+from .heart import Fit, Heart, compare, fit_heart
+from .labels import NONE, label_stretches
+from .stretches import NO_LABEL, Pieces
+
+__all__ = ["Decision", "decide", "one_left_main"]
+
+_TRIED_DEGREES = 22.0  # by which the usual heart is turned for first guesses
+_FEWER = 3  # points for these
+_ROUGH_ROUNDS, _LOOKED_AT = 3, 4  # without the rules; guesses that the rules then look at
+_ROUNDS = 8  # of labels and the heart's place, each from the other
+
+
+@dataclass(frozen=True)
+class Decision:
+    labels: np.ndarray
+    cost: float
+    heart: Heart
+    of_stretches: np.ndarray
+
+
+def decide(tree: Tree, pieces: Pieces) -> Decision:
+    """Labels and the heart's place that fit best together, from several first guesses."""
+    few = pieces.every(_FEWER) if len(pieces.of) > 4 * _FEWER else pieces
+    rough = []
+    for heart in _guesses(tree, pieces):
+        for _ in range(_ROUGH_ROUNDS):
+            fit = _fit(heart, few)
+            heart = _moved(heart, few, fit, fit.cost.argmin(axis=1))
+        cost = float(np.minimum(_fit(heart, few).cost.min(axis=1), NO_LABEL).sum())
+        rough.append((cost * few.weight + heart.surprise, heart))
+    best: Decision | None = None
+    for _, heart in sorted(rough, key=lambda guess: guess[0])[:_LOOKED_AT]:
+        before = np.inf
+        for _ in range(_ROUNDS):
+            fit = _fit(heart, pieces)
+            cost = pieces.cost(fit.cost)
+            labels, total = one_left_main(pieces, cost)
+            total += heart.surprise
+            if best is None or total < best.cost:
+                best = Decision(labels, total, heart, cost)
+            if total > before - 0.05:
+                break
+            before = total
+            heart = _moved(heart, pieces, fit, labels[pieces.of])
+    return best
+
+
+def one_left_main(pieces: Pieces, cost: np.ndarray) -> tuple[np.ndarray, float]:
+    """`label_stretches`, with a left main in one tree at most: where it fits best."""
+    labels, total = label_stretches(pieces.stretches, cost)
+    main = LABELS.index("LM")
+    own = [tree for tree in np.unique(pieces.tree) if (labels[pieces.tree == tree] == main).any()]
+    if len(own) < 2:
+        return labels, total
+    answers = []
+    for tree in own:
+        only = cost.copy()
+        only[np.isin(pieces.tree, own) & (pieces.tree != tree), main] = np.inf
+        answers.append(label_stretches(pieces.stretches, only))
+    return min(answers, key=lambda answer: answer[1])
+
+
+def _fit(heart: Heart, pieces: Pieces) -> Fit:
+    ways = courses(pieces.step_mm)
+    return compare(heart, ways, pieces.points, pieces.direction, pieces.directed, pieces.radius)
+
+
+def _moved(heart: Heart, pieces: Pieces, fit: Fit, labels: np.ndarray) -> Heart:
+    """The heart laid so that the points (M,) of each label come to its course."""
+    named = np.flatnonzero(labels < NONE)
+    if len(named) == 0:
+        return heart
+    own = labels[named]
+    weight = np.full(len(named), pieces.weight)
+    ways, nearest = courses(pieces.step_mm), fit.nearest[named, own]
+    calibre = float(np.exp(0.7 * np.median(np.log(pieces.radius[named]) - ways.radius[nearest])))
+    return replace(fit_heart(heart, pieces.points[named], ways.points[nearest], weight), calibre=calibre)
+
+
+def _guesses(tree: Tree, pieces: Pieces) -> list[Heart]:
+    """Hearts of about the usual orientation, with the ends of the two longest trees at either ostium."""
+    roots = [i for i, s in enumerate(tree.segments) if s.parent < 0]
+    total = np.bincount([s.tree for s in tree.segments], [s.length_mm for s in tree.segments])
+    roots = sorted(roots, key=lambda r: -total[tree.segments[r].tree])[:2]
+    begin = [tree.segments[r].points[0] for r in roots]
+    places = [(ostium(side), point) for point in begin for side in ("left", "right")]
+    if len(begin) == 2:
+        places.append(((ostium("left") + ostium("right")) / 2, np.mean(begin, axis=0)))
+    places.append((courses().points.mean(axis=0), pieces.points.mean(axis=0)))
+    turns = np.concatenate([np.zeros((1, 3)), *(sign * _TRIED_DEGREES * np.eye(3) for sign in (1, -1))])
+    return [Heart.usual(*place, turn) for place in places for turn in turns]

@@ -1,0 +1,62 @@
+"""The least costly labels are those of an exhaustive search."""
+
+from itertools import product
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bundle.geometry.naming import labels as rules
+from bundle.geometry.naming.courses import LABELS
+from bundle.geometry.naming.labels import NONE, Stretches, label_stretches
+
+SOME = [LABELS.index(name) for name in ("LM", "LAD", "LCx", "D")]
+
+
+def price(stretches, cost, labels):
+    """What an assignment costs by the rules, said again without dynamic programming."""
+    total = 0.0
+    main, lad = LABELS.index("LM"), LABELS.index("LAD")
+    for number, below in enumerate(stretches.children()):
+        own = labels[number]
+        total += cost[number, own]
+        if stretches.parent[number] < 0:
+            total += rules._BEGIN[own]
+        if len(below) == 1:
+            total += rules._CHANGE[own, labels[below[0]]]
+        elif below:
+            kinds = [labels[child] for child in below]
+            onward = [i for i, kind in enumerate(kinds) if kind == own]
+            if own == main:
+                single = [k for k in kinds if k in [LABELS.index(n) for n in ("LM", "LAD", "LCx")]]
+                if len(set(single)) < len(single):
+                    return np.inf
+                total += sum(
+                    stretches.onward[c] + rules._ON[main] if k == main else rules._SIDE[main, k]
+                    for c, k in zip(below, kinds)
+                )
+                total += rules._NO_LAD * (main not in kinds and lad not in kinds)
+                continue
+            # One of the children of the same label goes on; each further one is a side branch of that label.
+            sides = [rules._SIDE[own, kind] for kind in kinds]
+            options = [sum(sides) + rules._STOP[own]]
+            for i in onward:
+                options.append(sum(sides) - sides[i] + rules._ON[own] + stretches.onward[below[i]])
+            total += min(options)
+    return total
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**31), st.sampled_from([(-1, 0, 0), (-1, 0, 1, 1), (-1, 0, 0, 1, 1), (-1, 0, 0, 0)]))
+def test_no_other_labels_cost_less(seed, parents):
+    rng = np.random.default_rng(seed)
+    parent = np.array(parents)
+    count = len(parent)
+    forks = np.bincount(parent[parent >= 0], minlength=count) > 1
+    onward = np.where(np.isin(parent, np.flatnonzero(forks)), rng.uniform(0, 3, count), 0.0)
+    stretches = Stretches(parent, forks, np.zeros(count, bool), onward)
+    cost = np.full((count, NONE + 1), 50.0)
+    cost[:, SOME] = rng.uniform(0, 6, (count, len(SOME)))
+    labels, total = label_stretches(stretches, cost)
+    least = min(price(stretches, cost, each) for each in product(SOME, repeat=count))
+    assert np.isclose(total, price(stretches, cost, labels)) and np.isclose(total, least)
