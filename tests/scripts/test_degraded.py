@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from studies.degrade import Faults, TrueTube, Truth, degrade
-from studies.degraded import Ways, countable, group_of, join_scores, lesion_scores, name_scores, names_table
+from studies.degraded import (
+    Ways,
+    countable,
+    group_of,
+    is_clear,
+    join_scores,
+    lesion_scores,
+    name_scores,
+    names_table,
+)  # fmt: skip
 
 from bundle.geometry.core import Segment, Tree, make_branch
 from bundle.geometry.measure import Stenosis
@@ -113,6 +124,23 @@ def test_a_lesion_is_found_by_a_narrowing_near_it_and_one_elsewhere_is_false():
 )
 def test_what_no_mask_could_show_does_not_count(true, counts):
     assert countable(case_of(true), 0, true.lesions[0]) == counts
+
+
+def test_a_lesion_is_clear_where_its_lumen_is_seen_throughout_and_no_branch_leaves():
+    whole, lost = (case_of(tube(lesions=[lesion(percent)], radius_mm=1.2)) for percent in (50, 90))
+    assert is_clear(whole, 0, whole.tubes[0].lesions[0])
+    assert not is_clear(lost, 0, lost.tubes[0].lesions[0])  # 0.24 mm wide
+    side = tube("AM1")
+    side.points, side.parent = side.points[:, [1, 0, 2]] + (32.0, 0, 0), 0
+    case = degrade(Truth([tube(lesions=[lesion(50)]), side]), Faults(), np.random.default_rng(0))
+    assert not is_clear(case, 0, case.tubes[0].lesions[0])
+
+
+def test_a_narrowing_that_cannot_be_judged_is_no_false_one():
+    tree, case = tree_along((0, 60)), case_of(tube())
+    listed = replace(finding(60), not_assessable_because="a branch leaves there")
+    row = lesion_scores(tree, [finding(55, 50.0), listed], case)
+    assert (row["false"], row["false_listed"]) == (1, 1)
 
 
 def test_the_table_of_names_weighs_by_length():
