@@ -93,7 +93,7 @@ def test_a_narrowing_no_deeper_than_the_wall_is_uneven_cannot_be_judged():
 
 
 def test_a_narrowing_with_no_vessel_beside_it_cannot_be_judged():
-    junction = np.abs(ALONG - 40) > 5
+    junction = np.abs(ALONG - 40) > 4
     branch = straight(narrowed(), junction).branches[0]
     why = why_not_assessable(branch, np.zeros(0), 37.0, 43.0, 3.2, 1.1, 0.4)
     assert why == "too little of the vessel is seen beside it"
