@@ -103,7 +103,8 @@ def line_of(report: dict) -> str:
     if "centerline_length_mm" in report:
         names = [b["name"] for b in report["branches"] if b["name"] != "unknown"]
         words += f", {report['centerline_length_mm']:.0f} mm of centreline ({', '.join(names) or 'no names'})"
-        words += f", {len(report['stenoses'])} stenoses"
+        vague = sum(not lesion["assessable"] for lesion in report["stenoses"])
+        words += f", {len(report['stenoses'])} stenoses" + (f" ({vague} not assessable)" if vague else "")
     if "solver_settings" in report:
         about = report["solver_settings"]
         words += f", solver model of edges of {about['mean_mm']:.2f} mm with extensions of "

@@ -198,6 +198,14 @@ def test_geometry(tmp_path):
 
 
 @pytest.mark.slow
+def test_degraded(tmp_path):
+    assert study("degraded", "--first-seed", 500, "--count", 1, "--out", tmp_path) == 0
+    (row,) = rows_of(tmp_path / "degraded.csv")
+    parts = [float(row[f"{name}_mm"]) for name in ("right", "unknown", "wrong")]
+    assert sum(parts) == pytest.approx(float(row["seen_mm"])) and int(row["gaps_joined"]) <= int(row["gaps"])
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(why_no_mesher() is not None, reason="gmsh is not installed here")
 def test_volume_mesh(tmp_path):
     words = ("--count", 1, "--narco", tmp_path / "none", "--meshes", tmp_path / "m", "--out", tmp_path)

@@ -140,10 +140,11 @@ def wall_colours(tree: Tree, mesh: pv.PolyData, array: str, values: np.ndarray) 
 
 
 def labels_of(tree: Tree, lesions: Sequence[Stenosis]) -> list[Label]:
-    """For a picture: every narrowing with its per cent, then the branches' names, the longest first."""
+    """For a picture: assessable narrowings with their per cent, then the names, the longest branch first."""
     found = [
         Label(tuple(lesion.point_ras_mm), f"{lesion.percent_diameter:.0f} %", mark=True)
         for lesion in sorted(lesions, key=lambda lesion: -lesion.percent_diameter)
+        if lesion.assessable
     ]
     for branch in sorted(tree.branches, key=lambda branch: -branch.length_mm):
         if branch.name != "unknown":

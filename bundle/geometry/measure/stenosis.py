@@ -10,6 +10,8 @@ from scipy.ndimage import binary_closing, binary_dilation, gaussian_filter1d, la
 from bundle.common.coordinates import ras_to_lps
 from bundle.geometry.core import Branch, Tree
 
+from .assess import branch_points_mm, percent_range, why_not_assessable
+
 __all__ = ["Stenosis", "find_stenoses", "fitted_depth", "reference_radius", "roughness_mm", "without_dips"]
 
 _WINDOW_MM = 10.0  # standard deviation of the weights of the local line
@@ -37,7 +39,8 @@ class Stenosis:
 
     measured_by: where the least diameter comes from. "sections": the narrowest cross-section, smoothed along
         the branch; "fit": a curve through the sections of a rough wall; "gap": the mask shows no lumen there,
-        and a third of a voxel is taken for it.
+        and a third of a voxel is taken for it. percent_low, percent_high: see `percent_range`.
+    not_assessable_because: see `why_not_assessable`.
     """
 
     branch: int
@@ -48,13 +51,27 @@ class Stenosis:
     reference_diameter_mm: float
     point_ras_mm: np.ndarray
     measured_by: str = "sections"
+    percent_low: float = 0.0
+    percent_high: float = 100.0
+    not_assessable_because: str = ""
 
     @property
     def percent_diameter(self) -> float:
         return 100.0 * (1.0 - self.minimal_diameter_mm / self.reference_diameter_mm)
 
     @property
+    def percent_area(self) -> float:
+        return 100.0 * (1.0 - (self.minimal_diameter_mm / self.reference_diameter_mm) ** 2)
+
+    @property
+    def assessable(self) -> bool:
+        return not self.not_assessable_because
+
+    @property
     def grade(self) -> str:
+        """The category of the percentage; empty where the narrowing cannot be judged."""
+        if not self.assessable:
+            return ""
         return next((g for least, g in _GRADES if self.percent_diameter >= least), "CAD-RADS 1")
 
     def as_dict(self, name: str) -> dict:
@@ -68,6 +85,11 @@ class Stenosis:
             "minimal_lumen_area_mm2": round(np.pi / 4 * self.minimal_diameter_mm**2, 3),
             "reference_diameter_mm": round(self.reference_diameter_mm, 3),
             "percent_diameter_stenosis": round(self.percent_diameter, 1),
+            "percent_low": round(self.percent_low, 1),
+            "percent_high": round(self.percent_high, 1),
+            "percent_area_stenosis": round(self.percent_area, 1),
+            "assessable": self.assessable,
+            "not_assessable_because": self.not_assessable_because,
             "severity_research_use": self.grade,
             "measured_by": self.measured_by,
         } | {
@@ -186,7 +208,7 @@ def _behind(branch: Branch) -> np.ndarray:
 
 
 def find_stenoses(tree: Tree, voxel_mm: float) -> list[Stenosis]:
-    """Lesions of all branches, by branch and place.
+    """Lesions of all branches, by branch and place, also those that cannot be judged from the mask.
 
     Args:
         voxel_mm: size of the scan's voxels; the mean of the three edges.
@@ -208,6 +230,7 @@ def find_stenoses(tree: Tree, voxel_mm: float) -> list[Stenosis]:
         seen = ~branch.gap | (lost < branch.radius)
         radius = without_dips(lost, rough)
         narrowing = 1.0 - radius / reference
+        branchings = branch_points_mm(tree, number)
         usable = ~branch.junction & (along < along[-1] - _TIP_MM) & seen
         narrow = (narrowing > _EDGE) & seen
         runs, count = label(narrow | binary_closing(narrow, np.ones(_ONE_LESION + 1)))
@@ -230,11 +253,14 @@ def find_stenoses(tree: Tree, voxel_mm: float) -> list[Stenosis]:
             least += _MORE_IF_ROUGH if rough else 0.0
             if width < _COARSE * voxel_mm or 100 * min(depth, narrowing[worst]) < least:
                 continue
+            first, last, minimal = along[extent[0]], along[extent[-1]], width * (1.0 - depth)
+            sizes = (float(width), float(minimal), voxel_mm)
             found.append(
                 Stenosis(
-                    number, float(along[worst]), float(along[extent[0]]), float(along[extent[-1]]),
-                    float(width * (1.0 - depth)), float(width), branch.points[worst],
-                    "fit" if rough else "gap" if branch.gap[worst] else "sections",
+                    number, float(along[worst]), float(first), float(last), float(minimal), float(width),
+                    branch.points[worst], "fit" if rough else "gap" if branch.gap[worst] else "sections",
+                    *percent_range(branch, first, last, *sizes),
+                    why_not_assessable(branch, branchings, first, last, *sizes),
                 )
             )  # fmt: skip
     return found

@@ -131,7 +131,7 @@ def name_branches(tree: Tree, min_confidence: float = 0.6) -> Tree:
     """Group the tree's segments to branches and name them, in place; returns the tree.
 
     LM, LAD, D1.., S1.., RI, LCx, OM1.., RCA, CB, AM1.., PDA, PLV.. by one decision over all of the tree, or
-    the pieces of it: the heart is laid, near its usual orientation in patient space (RAS), so that the vessels
+    the pieces of it: the heart is laid, near its usual orientation in patient space (RAS), so that they
     fit the grooves and walls where each of them runs, under the rules of what may leave what (`courses`,
     `fit_heart`, `label_stretches`). A detached piece is named by where it lies. A segment is cut where one
     vessel becomes another without a bifurcation, as the left main does where no LCx is seen.

@@ -37,8 +37,8 @@ def scct_segments(tree: Tree) -> list[np.ndarray]:
 
     RCA: proximal (1) to half-way to the acute margin, middle (2) to the acute margin, distal (3) behind it.
     The acute margin is where the first acute marginal leaves, or two thirds of the way where none is seen.
-    LAD: proximal (6) to the first diagonal or septal branch that is seen, middle (7) to half-way from there to
-    its end, distal (8). LCx: proximal (11) to the first obtuse marginal, then distal (13).
+    LAD: proximal (6) to the first diagonal or septal branch that is seen, middle (7) to half-way from there
+    to its end, distal (8). LCx: proximal (11) to the first obtuse marginal, then distal (13).
 
     Source: Leipsic et al., SCCT guidelines for the interpretation and reporting of coronary CT angiography,
     JCCT 2014, figure 2.

@@ -122,7 +122,7 @@ def _plot_diameter(draw, font, branch: Branch, lesions: Sequence[Stenosis], box)
     for lesion in lesions:
         first, last = (left + width * x / along[-1] for x in (lesion.start_mm, lesion.end_mm))
         draw.rectangle((first, top, last, top + height), outline=(240, 190, 90))
-        words = f"{lesion.percent_diameter:.0f} %"
+        words = f"{lesion.percent_diameter:.0f} %" if lesion.assessable else "not assessable"
         draw.text(((first + last) / 2, top - 4), words, fill=(240, 190, 90), font=font, anchor="mb")
     for place in range(0, int(along[-1]) + 1, 10 if along[-1] < 60 else 20):
         x = left + width * place / along[-1]
