@@ -36,7 +36,8 @@ from bundle.common.polylines import arc_length
 from bundle.common.tables import to_text
 from bundle.geometry.centerline import vessel_tree, without_aorta
 from bundle.geometry.core import Tree, find_vessels
-from bundle.geometry.measure import Stenosis, find_stenoses, name_branches
+from bundle.geometry.measure import Stenosis, find_stenoses
+from bundle.geometry.naming import name_branches
 from bundle.geometry.surface import smooth_surface, vessel_surface
 
 from .common import RESULTS, Out, table, write_results
