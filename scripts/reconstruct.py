@@ -2,7 +2,7 @@
 
     python scripts/reconstruct.py a.nii.gz b.nrrd --out meshes
     python scripts/reconstruct.py a.nii.gz --out meshes --image ct.nii.gz --edge-length-mm 0.7 --solver
-    python scripts/reconstruct.py a.nii.gz --out meshes --volume-mesh --extension-diameters 5 --unit m
+    python scripts/reconstruct.py a.nii.gz --out meshes --volume-mesh --boundary-layers 3 --unit m
 
 NIfTI, NRRD, MHA. Each file becomes a folder DIR/<name>/ with mesh, point cloud, centreline, tables,
 picture and <name>.json; a file that fails is reported at the end and does not stop the others. Beside a mask
@@ -119,6 +119,9 @@ def _line(report: dict) -> str:
         about = report["solver_settings"]
         words += f", solver model of edges of {about['mean_mm']:.2f} mm with extensions of "
         words += f"{about['extension_diameters']:g} diameters in {about['unit_of_files']}"
+    if "boundary_layers" in report:
+        about = report["boundary_layers"]
+        words += f", {about['layers']} layers on the wall, {about['total_mm']:.2f} mm thick in all"
     return f"{words}, {seconds:.1f} s"
 
 
@@ -152,6 +155,9 @@ def main(
     keep_aorta: Annotated[bool, typer.Option("--keep-aorta", help="the model holds the aorta too")] = False,
     extension_diameters: Annotated[float, typer.Option(help="tubes on the model's ends")] = 0.0,
     volume_mesh: Annotated[bool, typer.Option("--volume-mesh", help="also tetrahedra (needs gmsh)")] = False,
+    boundary_layers: Annotated[
+        int, typer.Option(metavar="N", help="so many thin layers of tetrahedra along the wall")
+    ] = 0,
     mesh_complete: Annotated[
         bool, typer.Option("--mesh-complete", help="also tetrahedra in SimVascular's folder layout")
     ] = False,
@@ -181,6 +187,7 @@ def main(
             solver=solver,
             extension_diameters=extension_diameters,
             volume_mesh=volume_mesh,
+            boundary_layers=boundary_layers,
             mesh_complete=mesh_complete,
             keep_aorta=keep_aorta,
             unit=unit,
