@@ -34,9 +34,9 @@ def checked(msh: Path, folder: Path) -> dict:
     """Read a .msh into a new OpenFOAM case in `folder`, and check it.
 
     Returns:
-        `openfoam` (version), `patches` (name to number of faces), `cells`, `check` ("Mesh OK" or what failed),
-        `size_m` (the box around the mesh along x, y, z), `volume_m3`, `non_orthogonality_max` (degrees),
-        `over_70_degrees` (faces), `skewness_max`, `aspect_ratio_max`.
+        `openfoam` (version), `patches` (name to number of faces), `cells`, `check` ("Mesh OK" or what
+        failed), `size_m` (the box around the mesh along x, y, z), `volume_m3`, `non_orthogonality_max`
+        (degrees), `over_70_degrees` (faces), `skewness_max`, `aspect_ratio_max`.
 
     Raises:
         ValueError: one of the programs fails.
@@ -48,7 +48,9 @@ def checked(msh: Path, folder: Path) -> dict:
     said = _run("checkMesh", "-constant", folder=folder)
     boundary = (folder / "constant" / "polyMesh" / "boundary").read_text(encoding="utf-8")
     patches = re.findall(r"(\S+)\s*\{[^}]*nFaces\s+(\d+);", boundary.split("// *")[1])
-    corners = [part.split() for part in re.findall(r"\(([^()]+)\)", _found(r"domain bounding box (.*)", said))]
+    corners = [
+        part.split() for part in re.findall(r"\(([^()]+)\)", _found(r"domain bounding box (.*)", said))
+    ]
     severe = re.search(r"severely non-orthogonal \(> 70 degrees\) faces: (\d+)", said)
     return {
         "openfoam": _found(r"Build\s*:\s*(?:OPENFOAM=)?(\S+)", said),

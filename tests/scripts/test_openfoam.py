@@ -14,7 +14,9 @@ REASON = why_no_mesher() or why_no_openfoam()
 @pytest.mark.skipif(REASON is not None, reason=str(REASON))
 @pytest.mark.parametrize("boundary_layers", [0, 3])
 def test_openfoam_reads_patches_by_name_in_metres(tmp_path, boundary_layers):
-    mask, affine, _ = scan((60, 30, 30), np.diag([0.5] * 3), lambda p: tube(p, [[-12, 0, 0], [12, 1, 1]], 1.6))
+    mask, affine, _ = scan(
+        (60, 30, 30), np.diag([0.5] * 3), lambda p: tube(p, [[-12, 0, 0], [12, 1, 1]], 1.6)
+    )
     settings = {"pictures": False, "unit": "m", "volume_mesh": True, "boundary_layers": boundary_layers}
     report = export_case(mask, affine, tmp_path, "7", **settings)
     found = checked(tmp_path / "7_volume.msh", tmp_path / "foam")
