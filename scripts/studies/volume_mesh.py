@@ -1,4 +1,4 @@
-"""Tetrahedra for a flow solver, how good they are, and whether OpenFOAM reads them.
+"""Tetrahedra for a flow solver, and how good they are.
 
     python scripts/study.py volume_mesh      # needs the extra "mesher"
 

@@ -44,7 +44,7 @@ def test_aorta_and_coronary_are_one_model_with_named_ends(aorta_with_a_coronary,
 @pytest.mark.slow
 @pytest.mark.skipif(why_no_mesher() is not None, reason=str(why_no_mesher()))
 def test_aorta_and_coronary_are_filled_with_tetrahedra(aorta_with_a_coronary, tmp_path):
-    settings = {"pictures": False, "volume_mesh": True, "keep_aorta": True, "edge_length_mm": 1.0}
+    settings = {"pictures": False, "volume_mesh": True, "keep_aorta": True}
     report = export_case(*aorta_with_a_coronary, tmp_path, "a", **settings)
     mesh = report["volume_mesh"]
     assert mesh["volume_mm3"] == pytest.approx(np.pi * RADIUS**2 * 48, rel=0.15)
