@@ -142,7 +142,8 @@ def main(
         table(models, MODEL),
         "",
     ]
-    text += ["What the models warn of:", "", *warnings, "", "Their volume meshes:", "", table(rows, MESH), ""]
+    text += ["What the models warn of:", "", *(warnings or ["- nothing"]), ""]
+    text += ["Their volume meshes:", "", table(rows, MESH), ""]
     text += ["The layers on the wall:", "", table([row for row in rows if "first_mm" in row], LAYERS), ""]
     read = [row for row in rows if "check" in row]
     versions = ", ".join(sorted({row["openfoam"] for row in read if "openfoam" in row}))
