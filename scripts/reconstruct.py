@@ -2,7 +2,7 @@
 
     python scripts/reconstruct.py a.nii.gz b.nrrd --out meshes
     python scripts/reconstruct.py a.nii.gz --out meshes --image ct.nii.gz --edge-length-mm 0.7 --solver
-    python scripts/reconstruct.py a.nii.gz --out meshes --volume-mesh --extension-diameters 5 --unit m
+    python scripts/reconstruct.py a.nii.gz --out meshes --volume-mesh --boundary-layers 3 --unit m
 
 NIfTI, NRRD, MHA. Each file becomes a folder DIR/<name>/ with mesh, point cloud, centreline, tables,
 picture and <name>.json; a file that fails is reported at the end and does not stop the others. Beside a mask

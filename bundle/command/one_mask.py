@@ -109,4 +109,7 @@ def line_of(report: dict) -> str:
         about = report["solver_settings"]
         words += f", solver model of edges of {about['mean_mm']:.2f} mm with extensions of "
         words += f"{about['extension_diameters']:g} diameters in {about['unit_of_files']}"
+    if "boundary_layers" in report:
+        about = report["boundary_layers"]
+        words += f", {about['layers']} layers on the wall, {about['total_mm']:.2f} mm thick in all"
     return f"{words}, {seconds:.1f} s"

@@ -57,6 +57,9 @@ def reconstruct_masks(
     keep_aorta: Annotated[bool, typer.Option("--keep-aorta", help="the model holds the aorta too")] = False,
     extension_diameters: Annotated[float, typer.Option(help="tubes on the model's ends")] = 0.0,
     volume_mesh: Annotated[bool, typer.Option("--volume-mesh", help="also tetrahedra (needs gmsh)")] = False,
+    boundary_layers: Annotated[
+        int, typer.Option(metavar="N", help="so many thin layers of tetrahedra along the wall")
+    ] = 0,
     mesh_complete: Annotated[
         bool, typer.Option("--mesh-complete", help="also tetrahedra in SimVascular's folder layout")
     ] = False,
@@ -86,6 +89,7 @@ def reconstruct_masks(
             solver=solver,
             extension_diameters=extension_diameters,
             volume_mesh=volume_mesh,
+            boundary_layers=boundary_layers,
             mesh_complete=mesh_complete,
             keep_aorta=keep_aorta,
             unit=unit,

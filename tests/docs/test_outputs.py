@@ -16,7 +16,8 @@ from tube_cases import tube_case, tube_volume
 
 from bundle.common.files import plain_values
 from bundle.geometry.case import MESH_COMPLETE, SUFFIXES, export_case
-from bundle.geometry.solver.tetrahedra import quality_of
+from bundle.geometry.solver.layers import Layers
+from bundle.geometry.solver.tetrahedra import about_layers, quality_of
 from bundle.handlers.training.dashboard.curves import COLUMNS as CURVES
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "outputs.md"
@@ -78,7 +79,7 @@ def test_fields_of_the_report(runs):
     listed = set(TABLES["<case>.json"]["field"])
     inference = json.loads((runs / "eval" / "a" / "a.json").read_text())
     everything = json.loads((runs / "all" / "a.json").read_text())
-    assert listed == set(inference) | set(everything) | {"volume_mesh", "source", "parts"}
+    assert listed == set(inference) | set(everything) | {"volume_mesh", "boundary_layers", "source", "parts"}
 
 
 def test_the_parts_of_the_report_are_named_beside_it(runs):
@@ -97,6 +98,11 @@ def test_fields_of_patches_and_of_the_volume_mesh(runs):
     assert set(listed["field of solver_patches"]) == {key for patch in patches for key in patch}
     grid = pv.ImageData(dimensions=(2, 2, 2)).to_tetrahedra()
     assert listed["field of volume_mesh"] == list(quality_of(grid, 1.0))
+    layer = np.arange(grid.n_cells) % 2
+    grid.cell_data["BoundaryLayer"] = layer
+    thick, nothing = np.ones(4), np.zeros(0)
+    layers = Layers(grid.points, nothing, layer[layer > 0], nothing, nothing, thick, thick > 1)
+    assert listed["field of boundary_layers"] == list(about_layers(layers, grid))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from PIL import Image
 from script_call import study
 from shared import ROOT, SEEDS
 from studies.common import table, write_results
+from studies.openfoam import why_no_openfoam
 
 from bundle.geometry.solver.tetrahedra import why_no_mesher
 from bundle.phantom import write_imagecas
@@ -210,8 +211,12 @@ def test_degraded(tmp_path):
 def test_volume_mesh(tmp_path):
     words = ("--count", 1, "--narco", tmp_path / "none", "--meshes", tmp_path / "m", "--out", tmp_path)
     assert study("volume_mesh", *words) == 0
-    (row,) = rows_of(tmp_path / "volume_mesh.csv")
-    assert row["result"] == "meshed" and list((tmp_path / "m").iterdir())
+    rows = rows_of(tmp_path / "volume_mesh.csv")
+    assert [row["boundary_layers"] for row in rows] == ["0", "3"]
+    for row in rows:
+        assert row["result"] == "meshed" and float(row["scaled_jacobian_min"]) > 0
+        assert row["check"] in (("Mesh OK",) if why_no_openfoam() is None else ("",))
+    assert len(list((tmp_path / "m").glob("*.msh"))) == 2
 
 
 @pytest.mark.skipif(why_no_mesher() is None, reason="gmsh is installed here")

@@ -18,6 +18,8 @@ CLOUD_FORMATS = ("ply", "vtp")
 COLOURS = {"probability": "confidence", "distance": "centerline_distance_mm", "branch": "branch_id",
            "certainty": "certainty"}  # fmt: skip
 
+_MOST_LAYERS = 10  # the one at the wall has then a fiftieth of their thickness
+
 
 @dataclass(frozen=True)
 class ExportOptions:
@@ -52,6 +54,7 @@ class ExportOptions:
         solver: also write the wall with flat named ends (see `solver_model`).
         extension_diameters: straight tubes on the ends of the solver model, in diameters.
         volume_mesh: also fill the solver model with tetrahedra (see `volume_mesh`).
+        boundary_layers: of the volume mesh along the wall (see `grow_layers`), 0 to 10.
         mesh_complete: the volume mesh also as SimVascular's folder (see `write_mesh_complete`).
         unit: of the files of the solver model and the volume mesh alone, "mm" or "m" (for OpenFOAM).
 
@@ -82,6 +85,7 @@ class ExportOptions:
     keep_aorta: bool = False
     extension_diameters: float = 0.0
     volume_mesh: bool = False
+    boundary_layers: int = 0
     mesh_complete: bool = False
     unit: str = "mm"
 
@@ -121,6 +125,12 @@ class ExportOptions:
         unused = [name for name, default in of_a_model.items() if getattr(self, name) != default]
         if unused and not (self.solver or self.volume_mesh):
             raise InputError(f"{unused[0]} is of the solver model: ask for it too, by solver or volume_mesh")
+        if self.boundary_layers not in range(_MOST_LAYERS + 1):
+            raise InputError(
+                f"layers on the wall are a whole number, 0 to {_MOST_LAYERS}; they are {self.boundary_layers}"
+            )
+        if self.boundary_layers and not self.volume_mesh:
+            raise InputError("boundary_layers is of the volume mesh: ask for it too, by volume_mesh")
         self.branch_certainty()
         by_branch = self.colour_by in ("branch", "certainty")
         if not self.centerline and (self.solver or self.volume_mesh or by_branch):

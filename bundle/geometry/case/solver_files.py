@@ -72,7 +72,7 @@ def _fill(one: _Try, options: ExportOptions) -> None:
     if not options.volume_mesh or one.volume is not None or one.why_none:
         return
     try:
-        one.volume = volume_mesh(one.model, unit=options.unit)
+        one.volume = volume_mesh(one.model, unit=options.unit, boundary_layers=options.boundary_layers)
     except NoVolumeMesh as reason:
         one.why_none = str(reason)
 
@@ -135,6 +135,8 @@ def write_solver(
 
 def _write_volume(mesh: VolumeMesh, options: ExportOptions, stem: str, report: dict) -> dict[str, str]:
     report["volume_mesh"] = mesh.quality
+    if mesh.layers is not None:
+        report["boundary_layers"] = mesh.layers
     written = write_volume_mesh(mesh, f"{stem}_volume", options.unit)
     files = dict(zip(("volume", "volume_surface", "volume_msh"), written))
     if options.mesh_complete:

@@ -20,15 +20,17 @@ from bundle.common.files import replacing
 from bundle.geometry.core import part_of_vertices, triangles, volume_mm3
 from bundle.geometry.io import MM_IN, write_vtk, write_vtp
 
+from .layers import GROWTH, SHARE, Layers, NoLayers, grow_layers
 from .model import SolverModel
 
 __all__ = [
-    "POOR", "NoVolumeMesh", "VolumeMesh", "lps_files", "quality_of", "volume_mesh", "why_no_mesher",
-    "write_volume_mesh",
+    "POOR", "NoVolumeMesh", "VolumeMesh", "about_layers", "lps_files", "quality_of", "volume_mesh",
+    "why_no_mesher", "write_volume_mesh",
 ]  # fmt: skip
 
 POOR = 0.1  # scaled Jacobian below which an element is counted as poor
 _SIDES = np.array([[0, 1, 2], [0, 1, 3], [0, 2, 3], [1, 2, 3]])  # of a tetrahedron
+_PARTS_OF_SHARE = (1.0, 0.5, 0.25)  # that are tried, of the layers' thickness
 _ROOT = Path(bundle.__file__).resolve().parents[1]
 
 
@@ -41,7 +43,8 @@ class VolumeMesh:
     """`grid`: tetrahedra, LPS mm. `surface`: its boundary with the cell arrays `ModelFaceID` and, for each
     vertex and triangle, `GlobalNodeID` and `GlobalElementID` of the grid, as SimVascular's solver wants them.
     `names`: of the patches, by ModelFaceID. `msh`: the same mesh as gmsh wrote it, with named groups.
-    `quality`: see `quality_of`.
+    `quality`: see `quality_of`. `layers`: see `about_layers`; None without layers on the wall. With them the
+    grid has the cell array `BoundaryLayer`: 1 at the wall, 0 inside all layers.
     """
 
     grid: pv.UnstructuredGrid
@@ -49,6 +52,7 @@ class VolumeMesh:
     names: list[str]
     msh: bytes
     quality: dict
+    layers: dict | None = None
 
 
 def why_no_mesher() -> str | None:
@@ -58,39 +62,106 @@ def why_no_mesher() -> str | None:
     return "a volume mesh needs gmsh (GPL, not part of the core): install it with pip install -e '.[mesher]'"
 
 
-def volume_mesh(model: SolverModel, time_limit_s: float = 900.0, unit: str = "mm") -> VolumeMesh:
+def volume_mesh(
+    model: SolverModel, time_limit_s: float = 900.0, unit: str = "mm", boundary_layers: int = 0
+) -> VolumeMesh:
     """Fill a solver model with tetrahedra; its surface stays as it is, triangle by triangle.
+
+    With `boundary_layers`, so many thin layers of tetrahedra lie along the wall (see `grow_layers`), and the
+    triangles of the ends are others, since the layers come to them. Where they do not fit, or gmsh cannot
+    fill what is inside them, layers of half and of a quarter of the thickness are tried.
 
     By gmsh (Geuzaine and Remacle, Int. J. Numer. Meth. Eng. 2009) with HXT (Marot et al., ibid. 2019) and
     Netgen's optimisation; sizes inside follow those of the surface. Each closed part becomes a volume. The
     grid is in mm; `unit` is that of the `.msh` alone, which gmsh writes itself.
 
     Raises:
-        NoVolumeMesh: gmsh is missing, cannot be loaded, fails, crashes or needs longer than `time_limit_s`.
+        NoVolumeMesh: gmsh is missing, cannot be loaded, fails, crashes or needs longer than `time_limit_s`;
+            or the layers do not fit.
     """
     reason = why_no_mesher()
     if reason is not None:
         raise NoVolumeMesh(reason)
+    if boundary_layers == 0:
+        return _filled(model, time_limit_s, unit, None)
+    for part in _PARTS_OF_SHARE:
+        try:
+            return _filled(model, time_limit_s, unit, _layers(model, boundary_layers, part * SHARE))
+        except (NoLayers, NoVolumeMesh) as error:
+            reason = error
+    raise NoVolumeMesh(f"{boundary_layers} layers on the wall cannot be made, even thin ones: {reason}")
+
+
+def _layers(model: SolverModel, count: int, share: float) -> Layers:
+    points = ras_to_lps(np.asarray(model.mesh.points, np.float64))
+    return grow_layers(
+        points, triangles(model.mesh), np.asarray(model.mesh.cell_data["ModelFaceID"]), count, share
+    )
+
+
+def _filled(model: SolverModel, time_limit_s: float, unit: str, layers: Layers | None) -> VolumeMesh:
     faces = triangles(model.mesh)
     _, part = part_of_vertices(model.mesh)
     patch = np.asarray(model.mesh.cell_data["ModelFaceID"])
     names = [p.name for p in model.patches]
     points = ras_to_lps(np.asarray(model.mesh.points, np.float64))
+    inside, beside = points, {}
+    if layers is not None:
+        inside = layers.points[: len(points)]
+        beside = {"layer_points": layers.points, "layer_tetrahedra": layers.tetrahedra}
+        beside |= {"outer_faces": layers.faces, "outer_patch": layers.patch}
     with tempfile.TemporaryDirectory() as folder:
         surface, filled, msh = (Path(folder) / n for n in ("surface.npz", "mesh.npz", "mesh.msh"))
-        np.savez(surface, points=points, faces=faces, face_region=part[faces[:, 0]], patch=patch, names=names)
+        about = {"face_region": part[faces[:, 0]], "patch": patch, "names": names}
+        np.savez(surface, points=inside, faces=faces, **about, **beside)
         _run_worker([str(surface), str(filled), str(msh), str(MM_IN[unit])], time_limit_s)
         with np.load(filled) as mesh:
             inner, tetrahedra = mesh["points"], mesh["tetrahedra"]
         written = msh.read_bytes()
-    if len(tetrahedra) == 0:
+    if len(tetrahedra) == (0 if layers is None else len(layers.tetrahedra)):
         raise NoVolumeMesh("gmsh made no tetrahedra: the surface may cut through itself")
     grid = pv.UnstructuredGrid({pv.CellType.TETRA: tetrahedra}, inner)
+    if layers is not None:
+        points, faces, patch = _outer(layers)
+        grid.cell_data["BoundaryLayer"] = np.zeros(grid.n_cells, np.int32)
+        grid.cell_data["BoundaryLayer"][-len(layers.layer) :] = layers.layer
     boundary = _boundary(inner, tetrahedra, points, faces, patch)
     grid.point_data["GlobalNodeID"] = np.arange(1, grid.n_points + 1, dtype=np.int32)
     grid.cell_data["GlobalElementID"] = np.arange(1, grid.n_cells + 1, dtype=np.int32)
     grid.cell_data["ModelRegionID"] = np.ones(grid.n_cells, np.int32)
-    return VolumeMesh(grid, boundary, names, written, quality_of(grid, volume_mm3(model.mesh)))
+    quality = quality_of(grid, volume_mm3(model.mesh))
+    return VolumeMesh(grid, boundary, names, written, quality, layers and about_layers(layers, grid))
+
+
+def _outer(layers: Layers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points, triangles and labels of the surface around the layers and what is inside them."""
+    used, faces = np.unique(layers.faces, return_inverse=True)
+    return layers.points[used], faces.reshape(-1, 3), layers.patch
+
+
+def about_layers(layers: Layers, grid: pv.UnstructuredGrid) -> dict:
+    """What became of the layers.
+
+    `layers`, their number; `growth`, of the thickness from one to the next; `first_mm`, median thickness of
+    the one at the wall; `total_mm` and `total_min_mm`, median and least of all together; `thinned_percent`
+    and `bare_percent`, of the wall's vertices, where they had to be thinner and where there are none;
+    `poor_percent`, of their elements under 0.1 (see `quality_of`), and `poor_percent_inside`, of the others.
+    """
+    count = int(layers.layer.max())
+    poor = np.asarray(grid.cell_quality("scaled_jacobian").cell_data["scaled_jacobian"]) < POOR
+    own = np.asarray(grid.cell_data["BoundaryLayer"]) > 0
+    total = float(np.median(layers.thickness_mm))
+    return {
+        "layers": count,
+        "growth": GROWTH,
+        "first_mm": round(total / float((GROWTH ** np.arange(count)).sum()), 4),
+        "total_mm": round(total, 4),
+        "total_min_mm": round(float(layers.thickness_mm[layers.thickness_mm > 0].min()), 4),
+        "thinned_percent": round(100 * float(layers.thinned.mean()), 3),
+        "bare_percent": round(100 * float((layers.thickness_mm == 0).mean()), 4),
+        "poor_percent": round(100 * float(poor[own].mean()), 4),
+        "poor_percent_inside": round(100 * float(poor[~own].mean()), 4),
+    }
 
 
 def _run_worker(arguments: list[str], time_limit_s: float) -> None:

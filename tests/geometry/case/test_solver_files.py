@@ -97,6 +97,25 @@ def test_the_length_that_worked_is_said(straight, tmp_path, monkeypatch):
     assert not (tmp_path / "7_mesh-complete").exists()
 
 
+@pytest.mark.parametrize(
+    "layers, words", [(-1, "0 to 10"), (11, "0 to 10"), (1.5, "0 to 10"), (2, "volume_mesh")]
+)
+def test_layers_that_cannot_be_are_refused(straight, tmp_path, layers, words):
+    with pytest.raises(ValueError, match=words):
+        exported(straight, tmp_path, boundary_layers=layers)
+
+
+@pytest.mark.skipif(why_no_mesher() is not None, reason=str(why_no_mesher()))
+def test_layers_on_the_wall_are_in_the_files_and_the_report(straight, tmp_path):
+    report = exported(straight, tmp_path, volume_mesh=True, boundary_layers=2)
+    about = report["boundary_layers"]
+    assert about["layers"] == 2 and about["bare_percent"] == 0
+    assert about["total_mm"] == pytest.approx(0.25 * np.mean(RADII), rel=0.15)
+    assert about["first_mm"] == pytest.approx(about["total_mm"] / 2.3, abs=1e-4)
+    assert set(pv.read(tmp_path / "7_volume.vtu").cell_data["BoundaryLayer"]) == {0, 1, 2}
+    assert report["volume_mesh"]["scaled_jacobian_min"] > 0
+
+
 def test_an_end_that_stays_closed_is_tried_with_other_edges(straight, tmp_path, monkeypatch):
     make, calls = solver_files.solver_model, []
 

@@ -6,6 +6,7 @@ import pyvista as pv
 from shapes import scan, tube
 
 from bundle.geometry.case import export_case
+from bundle.geometry.solver import why_no_mesher
 
 RADIUS = 11.0
 
@@ -38,6 +39,19 @@ def test_aorta_and_coronary_are_one_model_with_named_ends(aorta_with_a_coronary,
     model = pv.read(tmp_path / "a_solver.vtp")
     assert model.is_manifold and report["mesh"]["parts"] == 1
     assert model.volume == pytest.approx(np.pi * RADIUS**2 * 48, rel=0.15)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(why_no_mesher() is not None, reason=str(why_no_mesher()))
+def test_aorta_and_coronary_are_filled_with_tetrahedra(aorta_with_a_coronary, tmp_path):
+    settings = {"pictures": False, "volume_mesh": True, "keep_aorta": True}
+    report = export_case(*aorta_with_a_coronary, tmp_path, "a", **settings)
+    mesh = report["volume_mesh"]
+    assert mesh["volume_mm3"] == pytest.approx(np.pi * RADIUS**2 * 48, rel=0.15)
+    assert mesh["scaled_jacobian_min"] > 0 and mesh["poor_percent"] < 0.2
+    face = pv.read(tmp_path / "a_volume_surface.vtp")
+    assert list(face.field_data["face_names"]) == ["wall", "inlet_aorta", "outlet_aorta", "outlet_branch_0"]
+    assert set(face.cell_data["ModelFaceID"]) == {0, 1, 2, 3}
 
 
 def test_without_being_asked_for_the_aorta_is_left_out(aorta_with_a_coronary, tmp_path):
