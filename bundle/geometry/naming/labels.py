@@ -9,7 +9,7 @@ import numpy as np
 
 from .courses import LABELS
 
-__all__ = ["NONE", "Stretches", "label_stretches"]
+__all__ = ["NONE", "Stretches", "label_stretches", "runs_of"]
 
 NONE = len(LABELS)  # the label of what no name fits
 _COUNT = NONE + 1
@@ -36,7 +36,7 @@ _CHANGES = {
 _GOES_ON = {"LM": 1.0}  # a bifurcation is where a left main ends; others 0
 _BEGINS = {"LM": 0.0, "RCA": 0.0, "LAD": 1.5, "LCx": 1.5, "none": 2.5}  # others 2
 _STOPS = {"LAD": 5.0, "LCx": 1.0, "RCA": 1.0}  # a vessel that ends where others leave it; LM 0, others 1
-_NO_LAD = 2.0  # a left main that forks, and none of its children is the LAD
+_MISSING = {"LAD": 2.0, "LCx": 1.5}  # where a left main ends in a bifurcation and none of its children is this
 _SINGLE = ("LM", "LAD", "LCx")  # of which a bifurcation of the left main has one at most
 
 
@@ -53,8 +53,6 @@ _SIDE, _CHANGE = _table(_SIDES), _table(_CHANGES)
 _STEM = {"RI": 0.5, "D": 3.0, "OM": 3.0}
 _SIDE_OF_STEM = _table(_SIDES | {name: _SIDES[name] | _STEM for name in ("LAD", "LCx")})
 np.fill_diagonal(_CHANGE, 0.0)
-for _each in (_SIDE, _SIDE_OF_STEM):
-    np.fill_diagonal(_each, np.minimum(_each.diagonal(), 5.0))
 _BEGIN = np.array([_BEGINS.get(label, 2.0) for label in (*LABELS, "none")])
 _STOP = np.array([0.0 if label == "LM" else _STOPS.get(label, 1.0) for label in (*LABELS, "none")])
 _STOP[NONE] = 0.0
@@ -165,8 +163,22 @@ def _at_left_main(below: np.ndarray, onward: np.ndarray) -> tuple[float, list[in
         labels = [rest[i] if label < 0 else label for i, label in enumerate(labels)]
         paid = [onward[i] + _ON[main] if label == main else price[label] for i, label in enumerate(labels)]
         total = sum(paid) + sum(below[i, label] for i, label in enumerate(labels))
-        if main not in named and _INDEX["LAD"] not in named:
-            total += _NO_LAD
+        if main not in named:
+            total += sum(cost for label, cost in _MISSING.items() if _INDEX[label] not in named)
         if total < best:
             best, best_labels = total, labels
     return best, best_labels
+
+
+def runs_of(stretches: Stretches, labels: np.ndarray) -> list[list[int]]:
+    """Vessels: stretches of one label that go on from each other."""
+    run_of: dict[int, list[int]] = {}
+    runs = []
+    for number, above in enumerate(stretches.parent):
+        if above >= 0 and labels[above] == labels[number] != NONE:
+            run_of[number] = run_of[above]
+        else:
+            run_of[number] = []
+            runs.append(run_of[number])
+        run_of[number].append(number)
+    return [run for run in runs if labels[run[0]] != NONE]

@@ -11,8 +11,8 @@ from scipy.spatial import cKDTree
 from bundle.geometry.core import Branch, Tree, make_branch
 
 from .courses import LABELS
-from .decide import Decision, decide, one_left_main
-from .labels import NONE, Stretches
+from .decide import Decision, consistent, decide
+from .labels import runs_of
 from .stretches import Pieces, cut, reach_mm
 
 __all__ = ["UNKNOWN", "name_branches"]
@@ -23,20 +23,6 @@ _MARGIN = 2.5  # difference of costs at which a name has a confidence of 0.82
 # Side branches are counted along the vessel that they leave; some from the second on.
 _NUMBERED = {"D": "LAD", "S": "LAD", "OM": "LCx", "AM": "RCA", "CB": "RCA", "PLV": "RCA", "RI": "LM"}
 _FIRST_BARE = ("CB", "PLV", "RI")
-
-
-def _runs(stretches: Stretches, labels: np.ndarray) -> list[list[int]]:
-    """Vessels: stretches of one label that go on from each other."""
-    run_of: dict[int, list[int]] = {}
-    runs = []
-    for number, above in enumerate(stretches.parent):
-        if above >= 0 and labels[above] == labels[number] != NONE:
-            run_of[number] = run_of[above]
-        else:
-            run_of[number] = []
-            runs.append(run_of[number])
-        run_of[number].append(number)
-    return [run for run in runs if labels[run[0]] != NONE]
 
 
 def _worth_a_name(pieces: Pieces, labels: np.ndarray, runs: list[list[int]]) -> list[list[int]]:
@@ -68,7 +54,7 @@ def _certain(pieces: Pieces, decision: Decision, run: list[int]) -> float:
     """Confidence in a vessel's label: how much dearer the whole tree is without it."""
     cost = decision.of_stretches.copy()
     cost[run, decision.labels[run[0]]] = np.inf
-    _, without = one_left_main(pieces, cost)
+    _, without = consistent(pieces, cost)
     return _confidence(without + decision.heart.surprise - decision.cost)
 
 
@@ -151,7 +137,7 @@ def name_branches(tree: Tree, min_confidence: float = 0.6) -> Tree:
         return tree
     pieces = cut(tree)
     decision = decide(tree, pieces)
-    runs = _worth_a_name(pieces, decision.labels, _runs(pieces.stretches, decision.labels))
+    runs = _worth_a_name(pieces, decision.labels, runs_of(pieces.stretches, decision.labels))
     called = _numbered(tree, pieces, decision.labels, runs)
     names = {}
     for run in runs:

@@ -14,7 +14,7 @@ from .labels import Stretches
 
 __all__ = ["NO_LABEL", "Pieces", "cut", "reach_mm"]
 
-_STRETCH_MM = 8.0  # of vessel that has one label
+_STRETCH_MM = 5.0  # of vessel that has one label
 _SAMPLE_MM = 3.0
 _ALIKE_MM = 18.0  # over which the course of a vessel is one observation
 _DIRECTED_MM = 40.0  # a smaller tree may begin at either end

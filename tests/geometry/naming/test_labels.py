@@ -16,7 +16,7 @@ SOME = [LABELS.index(name) for name in ("LM", "LAD", "LCx", "D")]
 def price(stretches, cost, labels):
     """What an assignment costs by the rules, said again without dynamic programming."""
     total = 0.0
-    main, lad = LABELS.index("LM"), LABELS.index("LAD")
+    main = LABELS.index("LM")
     for number, below in enumerate(stretches.children()):
         own = labels[number]
         total += cost[number, own]
@@ -35,7 +35,9 @@ def price(stretches, cost, labels):
                     stretches.onward[c] + rules._ON[main] if k == main else rules._SIDE[main, k]
                     for c, k in zip(below, kinds)
                 )
-                total += rules._NO_LAD * (main not in kinds and lad not in kinds)
+                if main not in kinds:
+                    missing = [name for name in rules._MISSING if LABELS.index(name) not in kinds]
+                    total += sum(rules._MISSING[name] for name in missing)
                 continue
             # One of the children of the same label goes on; each further one is a side branch of that label.
             sides = [rules._SIDE[own, kind] for kind in kinds]
