@@ -15,8 +15,8 @@ from bundle.common.coordinates import check_affine, shear_deg, voxel_size_mm, vo
 from bundle.common.time_limit import OutOfTime, time_limit
 from bundle.geometry.centerline import vessel_tree, without_aorta
 from bundle.geometry.core import Tree, check_mesh, find_vessels, vertex_normals, volume_mm3
-from bundle.geometry.measure import evidence_of, find_stenoses, measure_tree
-from bundle.geometry.naming import name_branches
+from bundle.geometry.measure import Stenosis, evidence_of, find_stenoses, measure_tree
+from bundle.geometry.naming import dominance, name_branches, scct_segments
 from bundle.geometry.render import Label, Slices, overlay_picture, probe_early, snapshot, turntable
 from bundle.geometry.solver import aorta_ends
 from bundle.geometry.surface import largest_part, mean_edge_mm, remeshed, smooth_surface, vessel_surface
@@ -25,6 +25,7 @@ from .files import remove_stale, write_clouds, write_mesh, write_tree_files
 from .options import ExportOptions
 from .plausible import SEARCHED_ML, doubts_about_size, doubts_about_tree, given_up
 from .solver_files import write_solver
+from .statement import statement
 from .values import choose_colour, clouds_of, labels_of, legend_of, values_at, wall_colours
 
 __all__ = ["export_case"]
@@ -35,6 +36,18 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
     seconds[stage] = round(time.perf_counter() - start, 3)
+
+
+def _rows_of(lesions: list[Stenosis], tree: Tree) -> list[dict]:
+    """The table of narrowings, each with the SCCT segment that it lies in; None outside of them."""
+    segments = scct_segments(tree)
+    rows = []
+    for lesion in lesions:
+        branch = tree.branches[lesion.branch]
+        at = int(np.argmin(np.abs(branch.along_mm - lesion.at_mm)))
+        own = int(segments[lesion.branch][at]) or None
+        rows.append(lesion.as_dict(branch.name) | {"scct_segment": own})
+    return rows
 
 
 def _draw(
@@ -169,7 +182,11 @@ def export_case(
             maps = {"lumen": probability, "vein": vein}
             evidence = evidence_of(tree.branches, affine, maps, options.branch_certainty())
             report["branches"] = [row | more for row, more in zip(measure_tree(tree, lesions), evidence)]
-            report["stenoses"] = [lesion.as_dict(tree.branches[lesion.branch].name) for lesion in lesions]
+            report["stenoses"] = _rows_of(lesions, tree)
+            if tree.branches:
+                report["dominance"] = dominance(tree)
+                told = (report["branches"], report["stenoses"], report["dominance"])
+                report["statement"] = statement(*told)
     with _timed(seconds, "point cloud"):
         sure = [row["certainty"] for row in report.get("branches", ())]
         sure = None if not sure or None in sure else sure

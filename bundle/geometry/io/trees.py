@@ -9,6 +9,7 @@ import pyvista as pv
 
 from bundle.common.coordinates import ras_to_lps
 from bundle.geometry.core import Branch, Tree
+from bundle.geometry.naming import scct_segments
 
 from .meshes import write_vtp
 
@@ -20,7 +21,7 @@ BRANCH_COLUMNS = (
     "gap_mm", "lumen_probability", "vein_probability", "certainty",
 )  # fmt: skip
 STENOSIS_COLUMNS = (
-    "branch", "branch_id", "at_mm", "length_mm", "minimal_lumen_diameter_mm", "minimal_lumen_area_mm2",
+    "branch", "branch_id", "scct_segment", "at_mm", "length_mm", "minimal_lumen_diameter_mm", "minimal_lumen_area_mm2",
     "reference_diameter_mm", "percent_diameter_stenosis", "percent_low", "percent_high",
     "percent_area_stenosis", "assessable", "not_assessable_because", "severity_research_use", "measured_by",
     "x_lps_mm", "y_lps_mm", "z_lps_mm",
@@ -32,7 +33,7 @@ def write_tree(tree: Tree, path: str | os.PathLike) -> None:
 
     Point arrays: `radius_mm` (of the area), `inscribed_radius_mm` and the same as
     `MaximumInscribedSphereRadius`, which VMTK and 3D Slicer look for, `along_mm`, `branch_id`, `junction`,
-    `gap`. Cell arrays: `branch_id`, `branch_name`, `name_confidence`, `parent_id`, `tree_id`.
+    `gap`, `scct_segment`. Cell arrays: `branch_id`, `branch_name`, `name_confidence`, `parent_id`, `tree_id`.
 
     Example:
         >>> write_tree(tree, "tree.vtp")
@@ -52,6 +53,7 @@ def write_tree(tree: Tree, path: str | os.PathLike) -> None:
         "branch_id": [np.repeat(np.arange(len(branches), dtype=np.int32), counts)],
         "junction": [b.junction.astype(np.uint8) for b in branches],
         "gap": [b.gap.astype(np.uint8) for b in branches],
+        "scct_segment": scct_segments(tree),
     }
     for name, arrays in joined.items():
         lines.point_data[name] = np.concatenate(arrays)

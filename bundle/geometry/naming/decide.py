@@ -17,42 +17,54 @@ __all__ = ["Decision", "consistent", "decide"]
 
 _TRIED_DEGREES = 22.0  # by which the usual heart is turned for first guesses
 _FEWER = 3  # points for these
-_ROUGH_ROUNDS, _LOOKED_AT = 3, 4  # without the rules; guesses that the rules then look at
+_ROUGH_ROUNDS = 3  # without the rules
 _ROUNDS = 8  # of labels and the heart's place, each from the other
 
 
 @dataclass(frozen=True)
 class Decision:
+    """labels: (N,) of the stretches. cost: of labels and heart together. of_stretches: (N, L + 1), the costs
+    of the stretches on that heart.
+    """
+
     labels: np.ndarray
     cost: float
     heart: Heart
     of_stretches: np.ndarray
 
 
-def decide(tree: Tree, pieces: Pieces) -> Decision:
-    """Labels and the heart's place that fit best together, from several first guesses."""
+def decide(tree: Tree, pieces: Pieces) -> list[Decision]:
+    """Labels and the heart's place that fit best together, the best answer first.
+
+    The others come from other first guesses about which tree begins at which ostium: where one of them is
+    nearly as good and names a vessel otherwise, its name is not sure.
+    """
     few = pieces.every(_FEWER) if len(pieces.of) > 4 * _FEWER else pieces
-    rough = []
-    for heart in _guesses(tree, pieces):
-        for _ in range(_ROUGH_ROUNDS):
-            fit = _fit(heart, few)
-            heart = _moved(heart, few, fit, fit.cost.argmin(axis=1))
-        cost = float(np.minimum(_fit(heart, few).cost.min(axis=1), NO_LABEL).sum())
-        rough.append((cost * few.weight + heart.surprise, heart))
+    found = []
+    for hearts in _guesses(tree, pieces):
+        rough = []
+        for heart in hearts:
+            for _ in range(_ROUGH_ROUNDS):
+                fit = _fit(heart, few)
+                heart = _moved(heart, few, fit, fit.cost.argmin(axis=1))
+            cost = float(np.minimum(_fit(heart, few).cost.min(axis=1), NO_LABEL).sum())
+            rough.append((cost * few.weight + heart.surprise, heart))
+        found.append(_settled(pieces, min(rough, key=lambda guess: guess[0])[1]))
+    return sorted(found, key=lambda decision: decision.cost)
+
+
+def _settled(pieces: Pieces, heart: Heart) -> Decision:
+    """The best of what labels and heart, each from the other, come to."""
     best: Decision | None = None
-    for _, heart in sorted(rough, key=lambda guess: guess[0])[:_LOOKED_AT]:
-        before = np.inf
-        for _ in range(_ROUNDS):
-            fit = _fit(heart, pieces)
-            cost = pieces.cost(fit.cost)
-            labels, total = consistent(pieces, cost)
-            total += heart.surprise
-            if best is None or total < best.cost:
-                best = Decision(labels, total, heart, cost)
-            if total > before - 0.05:
-                break
-            before = total
-            heart = _moved(heart, pieces, fit, labels[pieces.of])
+    for _ in range(_ROUNDS):
+        fit = _fit(heart, pieces)
+        cost = pieces.cost(fit.cost)
+        labels, total = consistent(pieces, cost)
+        total += heart.surprise
+        if best is not None and total > best.cost - 0.05:
+            break
+        best = Decision(labels, total, heart, cost)
+        heart = _moved(heart, pieces, fit, labels[pieces.of])
     return best
 
 
@@ -102,8 +114,8 @@ def _moved(heart: Heart, pieces: Pieces, fit: Fit, labels: np.ndarray) -> Heart:
     return replace(fit_heart(heart, pieces.points[named], ways.points[nearest], weight), calibre=calibre)
 
 
-def _guesses(tree: Tree, pieces: Pieces) -> list[Heart]:
-    """Hearts of about the usual orientation, with the ends of the two longest trees at either ostium."""
+def _guesses(tree: Tree, pieces: Pieces) -> list[list[Heart]]:
+    """Hearts with the ends of the two longest trees at either ostium, each in about the usual orientation."""
     roots = [i for i, s in enumerate(tree.segments) if s.parent < 0]
     total = np.bincount([s.tree for s in tree.segments], [s.length_mm for s in tree.segments])
     roots = sorted(roots, key=lambda r: -total[tree.segments[r].tree])[:2]
@@ -113,4 +125,4 @@ def _guesses(tree: Tree, pieces: Pieces) -> list[Heart]:
         places.append(((ostium("left") + ostium("right")) / 2, np.mean(begin, axis=0)))
     places.append((courses().points.mean(axis=0), pieces.points.mean(axis=0)))
     turns = np.concatenate([np.zeros((1, 3)), *(sign * _TRIED_DEGREES * np.eye(3) for sign in (1, -1))])
-    return [Heart.usual(*place, turn) for place in places for turn in turns]
+    return [[Heart.usual(*place, turn) for turn in turns] for place in places]

@@ -50,12 +50,16 @@ def _confidence(margin: float) -> float:
     return float(1.0 - 0.5 * np.exp(-max(margin, 0.0) / _MARGIN))
 
 
-def _certain(pieces: Pieces, decision: Decision, run: list[int]) -> float:
-    """Confidence in a vessel's label: how much dearer the whole tree is without it."""
-    cost = decision.of_stretches.copy()
-    cost[run, decision.labels[run[0]]] = np.inf
+def _certain(pieces: Pieces, decisions: list[Decision], run: list[int]) -> float:
+    """Confidence in a vessel's label: how much dearer the best answer is that calls it something else."""
+    best, *others = decisions
+    label = best.labels[run[0]]
+    cost = best.of_stretches.copy()
+    cost[run, label] = np.inf
     _, without = consistent(pieces, cost)
-    return _confidence(without + decision.heart.surprise - decision.cost)
+    margins = [without + best.heart.surprise - best.cost]
+    margins += [d.cost - best.cost for d in others if (d.labels[run] == label).mean() < 0.5]
+    return _confidence(min(margins))
 
 
 def _numbered(tree: Tree, pieces: Pieces, labels: np.ndarray, runs: list[list[int]]) -> dict[int, str]:
@@ -113,7 +117,7 @@ def _split(tree: Tree, pieces: Pieces, labels: np.ndarray) -> np.ndarray:
     return np.array(stretch_of)
 
 
-def name_branches(tree: Tree, min_confidence: float = 0.6) -> Tree:
+def name_branches(tree: Tree, min_confidence: float = 0.55) -> Tree:
     """Group the tree's segments to branches and name them, in place; returns the tree.
 
     LM, LAD, D1.., S1.., RI, LCx, OM1.., RCA, CB, AM1.., PDA, PLV.. by one decision over all of the tree, or
@@ -123,7 +127,7 @@ def name_branches(tree: Tree, min_confidence: float = 0.6) -> Tree:
     vessel becomes another without a bifurcation, as the left main does where no LCx is seen.
 
     Every name has a confidence in 0..1, by how much dearer the best answer without it is. A branch that no
-    name explains, or a side branch under `min_confidence`, is "unknown".
+    name explains, a single vessel without branches, or one under `min_confidence`, is "unknown".
 
     Source of the scheme: SCCT segments (Leipsic et al., JCCT 2014), without their numbers.
 
@@ -132,20 +136,20 @@ def name_branches(tree: Tree, min_confidence: float = 0.6) -> Tree:
         >>> [(branch.name, len(branch.segments)) for branch in tree.branches]
         [('...', 1)]
     """
-    if not tree.segments:
-        tree.branches = []
+    if len({part.tree for part in tree.segments}) < 2 and not any(part.parent >= 0 for part in tree.segments):
+        tree.branches = _group(tree, {})  # one vessel and nothing beside it: nobody can say which
         return tree
     pieces = cut(tree)
-    decision = decide(tree, pieces)
-    runs = _worth_a_name(pieces, decision.labels, runs_of(pieces.stretches, decision.labels))
-    called = _numbered(tree, pieces, decision.labels, runs)
+    decisions = decide(tree, pieces)
+    labels = decisions[0].labels
+    runs = _worth_a_name(pieces, labels, runs_of(pieces.stretches, labels))
+    called = _numbered(tree, pieces, labels, runs)
     names = {}
     for run in runs:
-        confidence = round(_certain(pieces, decision, run), 2)
-        is_side = LABELS[decision.labels[run[0]]] in _NUMBERED
-        name = called[run[0]] if confidence >= min_confidence or not is_side else UNKNOWN
+        confidence = round(_certain(pieces, decisions, run), 2)
+        name = called[run[0]] if confidence >= min_confidence else UNKNOWN
         names |= dict.fromkeys(run, (name, confidence))
-    stretch_of = _split(tree, pieces, decision.labels)
+    stretch_of = _split(tree, pieces, labels)
     tree.branches = _group(tree, {s: names[n] for s, n in enumerate(stretch_of) if n in names})
     return tree
 

@@ -107,6 +107,13 @@ def test_a_vessel_along_no_course_of_the_heart_is_unknown():
     assert next(b for b in tree.branches if b.tree == 2).name == "unknown"
 
 
+def test_one_vessel_with_nothing_beside_it_is_unknown():
+    points = resample(np.array([[0.0, 0, 0], [-20, 30, -40]]), 0.5)
+    flags, width = np.zeros(len(points), bool), np.full(len(points), 1.5)
+    tree = name_branches(Tree([Segment(points, width, width, flags, flags, -1, 0)]))
+    assert [branch.name for branch in tree.branches] == ["unknown"]
+
+
 def test_twigs_are_not_counted():
     """A spur of 5 mm on the LAD before D1 does not make D1 the second diagonal."""
     tree, names = heart()
