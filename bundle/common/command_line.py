@@ -109,16 +109,19 @@ def check_overrides(
 
 
 def check_overlays(config_file: str | Sequence[str], config: Mapping[str, Any]) -> None:
-    """Check that no overlay has a key of its own that is not used and looks like one of the files before it.
+    """Check the keys of overlays against the files before them.
 
     Args:
         config_file: one or several, in the order in which they are laid over each other.
         config: all of them laid over each other.
 
     Raises:
-        InputError: such a key, named with the one that it looks like.
+        InputError: a key that is not used and looks like one of theirs; an argument that what a component
+            makes does not take; a component that is replaced by a few of its arguments.
     """
     files = config_file.split(",") if isinstance(config_file, str) else list(config_file)
+    for count in range(1, len(files)):
+        _check_components(files[:count], str(files[count]))
     used = {reference.split(_SEPARATOR)[0] for text in _texts(config) for reference in _references(text)}
     keys = {*_handed_on(config), *ConfigParser.load_config_file(str(files[0]))}
     for file in map(str, files[1:]):
@@ -128,6 +131,35 @@ def check_overlays(config_file: str | Sequence[str], config: Mapping[str, Any]) 
             if near and not _are_steps(config.get(key)):
                 raise InputError(f"{file} sets {key!r}, which nothing uses; did you mean {near[0]}?")
         keys |= own
+
+
+def _check_components(before: Sequence[str], file: str) -> None:
+    """Check what an overlay says of the components that the files before it have."""
+    config = ConfigParser.load_config_files([str(name) for name in before])
+    config = _handed_on(config) | config
+    for typed, value in ConfigParser.load_config_file(file).items():
+        key = ReferenceResolver.normalize_id(typed.lstrip("+"))
+        try:
+            present = _at(config, key)
+        except (KeyError, IndexError, ValueError, TypeError):
+            present = None
+        replaces = _is_component(present) and isinstance(value, Mapping) and not typed.startswith("+")
+        if replaces and "_target_" not in value:
+            shown = key.replace(_SEPARATOR, "#")
+            raise InputError(
+                f"'{typed}:' in {file} replaces all of {shown}, and no _target_ says then what it makes; "
+                f"write '{shown}#KEY: ...' for a key in it."
+            )
+        component = _component_above(config, key)
+        takes_any = any(p.kind is p.VAR_KEYWORD for p in _signature(component).values())
+        if _is_component(component) and present is None and not takes_any and not _is_argument(config, key):
+            near = _nearest(key, {*_keys(config)} | _arguments_beside(config, key))
+            hint = f"; did you mean {near}?" if near else ""
+            raise InputError(f"{file} sets {typed!r}, which {component['_target_']} does not take{hint}")
+
+
+def _is_component(value: Any) -> bool:
+    return isinstance(value, Mapping) and "_target_" in value
 
 
 def check_references(config: Mapping[str, Any], config_file: str | Sequence[str]) -> None:

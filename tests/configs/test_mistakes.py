@@ -217,6 +217,27 @@ def test_a_nested_overlay_that_replaces_says_what_works(imagecas_dir, tmp_path, 
     assert "'+train#KEY: ...'" in answer.last
 
 
+@pytest.mark.parametrize(
+    ("overlay", "sentence"),
+    [
+        ("geometry:\n  smoothing: none\n", "replaces all of geometry"),
+        ("geometry:\n  smoothing: none\n", "'geometry#KEY: ...'"),
+        ("geometry#smooothing: none\n", "did you mean geometry#smoothing?"),
+        ("+geometry#smooothing: none\n", "ExportOptions does not take"),
+    ],
+)
+def test_an_overlay_that_says_something_wrong_of_a_component(
+    overlay, sentence, imagecas_dir, tmp_path, weights, monkeypatch
+):
+    (tmp_path / "mine.yaml").write_text(overlay)
+    files = str([INFERENCE, str(tmp_path / "mine.yaml")])
+    scan = imagecas_dir / "1-200" / "1.img.nii.gz"
+    keys = {"dataset_dir": scan, "output_dir": tmp_path / "eval", "ckpt_path": weights, "network_def": CONTRAST}
+    answer = typed(monkeypatch, "inference", f"--config_file={files}", *flags(**keys, device="cpu"))
+    assert answer.code == 2 and sentence in answer.last and "mine.yaml" in answer.last
+    assert not (tmp_path / "eval").exists()
+
+
 @pytest.mark.parametrize("interrupted", [False, True], ids=["a fault", "Ctrl+C"])
 def test_a_fault_is_one_line_with_a_way_to_its_traceback(interrupted, imagecas_dir, tmp_path, monkeypatch):
     error = "KeyboardInterrupt()" if interrupted else "ZeroDivisionError('by nothing')"
