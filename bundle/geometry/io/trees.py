@@ -22,9 +22,9 @@ BRANCH_COLUMNS = (
 )  # fmt: skip
 STENOSIS_COLUMNS = (
     "branch", "branch_id", "scct_segment", "at_mm", "length_mm", "minimal_lumen_diameter_mm",
-    "minimal_lumen_area_mm2", "reference_diameter_mm", "percent_diameter_stenosis", "percent_low", "percent_high",
-    "percent_area_stenosis", "assessable", "not_assessable_because", "severity_research_use", "measured_by",
-    "x_lps_mm", "y_lps_mm", "z_lps_mm",
+    "minimal_lumen_area_mm2", "reference_diameter_mm", "percent_diameter_stenosis", "percent_low",
+    "percent_high", "percent_area_stenosis", "assessable", "not_assessable_because", "severity_research_use",
+    "measured_by", "x_lps_mm", "y_lps_mm", "z_lps_mm",
 )  # fmt: skip
 
 
