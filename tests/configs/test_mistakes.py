@@ -232,8 +232,8 @@ def test_an_overlay_that_says_something_wrong_of_a_component(
     (tmp_path / "mine.yaml").write_text(overlay)
     files = str([INFERENCE, str(tmp_path / "mine.yaml")])
     scan = imagecas_dir / "1-200" / "1.img.nii.gz"
-    keys = {"dataset_dir": scan, "output_dir": tmp_path / "eval", "ckpt_path": weights, "network_def": CONTRAST}
-    answer = typed(monkeypatch, "inference", f"--config_file={files}", *flags(**keys, device="cpu"))
+    keys = {"dataset_dir": scan, "output_dir": tmp_path / "eval", "ckpt_path": weights, "device": "cpu"}
+    answer = typed(monkeypatch, "inference", f"--config_file={files}", *flags(**keys, network_def=CONTRAST))
     assert answer.code == 2 and sentence in answer.last and "mine.yaml" in answer.last
     assert not (tmp_path / "eval").exists()
 
