@@ -86,16 +86,18 @@ def test_a_run_starts_from_weights_with_one_level_less(run_dir, tmp_path, capsys
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "channels", "sentence"),
     [
-        (["--init=none.pt"], "none.pt does not exist"),
-        (["--install={run}/checkpoint_last.pt"], "weights of another architecture"),
-        (["--init={run}/model.pt", "--set=channels=[8,16]"], "weights of another architecture"),
-        (["--init={run}/model.pt", "--set=channels=[8,16,8]"], "weights of another architecture"),
-        (["--set=epoch_step=3"], "did you mean"),
+        (["--init=none.pt"], None, "none.pt does not exist"),
+        (["--install={run}/checkpoint_last.pt"], None, "weights of another architecture"),
+        (["--init={run}/model.pt"], [8, 16], "weights of another architecture"),
+        (["--init={run}/model.pt"], [8, 16, 8], "weights of another architecture"),
+        (["--set=epoch_step=3"], None, "did you mean"),
+        (["--set=channels=[8,16]"], None, "--set gives channels twice"),
     ],
 )
-def test_what_cannot_be_is_a_sentence(run_dir, tmp_path, capsys, arguments, sentence):
+def test_what_cannot_be_is_a_sentence(run_dir, tmp_path, capsys, arguments, channels, sentence):
     words = [word.format(run=run_dir) for word in arguments]
-    assert train(tmp_path / "new", *words) == 2
+    keys = {} if channels is None else {"channels": channels}
+    assert train(tmp_path / "new", *words, **keys) == 2
     assert sentence in " ".join(capsys.readouterr().err.split())

@@ -14,6 +14,10 @@ from .skeleton import Skeleton
 __all__ = ["bridge_gaps", "outwards"]
 
 _TIP_TO_TIP_COS = 0.6
+# Longer gaps than `max_gap_mm` are bridged where the vessel is wide, both ends point at each other and are alike.
+_RADII, _LONGEST_MM = 9.0, 20.0
+_LONG_COS, _LONG_ALIKE = 0.85, 0.65
+_ALIKE = 0.5  # least ratio of calibres over any gap
 _TIP_TO_SIDE_COS = 0.8
 _TIP_TO_SIDE_MM = 3.0
 
@@ -31,7 +35,8 @@ def bridge_gaps(skeleton: Skeleton, max_gap_mm: float) -> None:
     """Link pieces of the forest, shortest gap first.
 
     A piece is linked by one of its tips to a tip of another that faces it (up to `max_gap_mm` of empty
-    space between them), or to another's side in line with it (up to 3 mm). Two trees that both have a long
+    space between them, or nine radii of the thinner end and 20 mm where both point at each other and are
+    about as wide), or to another's side in line with it (up to 3 mm). Two trees that both have a long
     way and a wide end are a left and a right coronary tree: their tips may well face each other, and they
     stay apart.
     """
@@ -55,10 +60,13 @@ def _best_link(skeleton: Skeleton, max_gap_mm: float) -> tuple[int, int] | None:
     for number in np.flatnonzero(whole):
         ends = [t for t in tips if piece_of[t] == number]
         whole[number] = max(end_radius(skeleton, t) for t in ends) > 1.2
+    wide = np.zeros(len(skeleton.points))
+    wide[tips] = [end_radius(skeleton, tip) for tip in tips]
     search = cKDTree(skeleton.points[nodes])
     best, cost = None, np.inf
     for tip in tips:
-        others = nodes[search.query_ball_point(skeleton.points[tip], max_gap_mm + 6.0)]
+        reach_mm = max(max_gap_mm, min(_RADII * wide[tip], _LONGEST_MM))
+        others = nodes[search.query_ball_point(skeleton.points[tip], reach_mm + 6.0)]
         others = others[piece_of[others] != piece_of[tip]]
         others = others[~(whole[piece_of[others]] & whole[piece_of[tip]])]
         if len(others) == 0:
@@ -69,7 +77,12 @@ def _best_link(skeleton: Skeleton, max_gap_mm: float) -> tuple[int, int] | None:
         facing = way @ directions[tip] / distance
         facing_back = -(way * directions[others]).sum(axis=1) / distance
         is_tip = directions[others].any(axis=1)
-        to_tip = (np.minimum(facing, facing_back) > _TIP_TO_TIP_COS) & (gap <= max_gap_mm)
+        both = np.minimum(facing, facing_back)
+        thinner, wider = np.minimum(wide[tip], wide[others]), np.maximum(wide[tip], wide[others])
+        alike = thinner / np.maximum(wider, 1e-9)
+        near = (both > _TIP_TO_TIP_COS) & (gap <= max_gap_mm) & (alike > _ALIKE)
+        far = (both > _LONG_COS) & (gap <= np.minimum(_RADII * thinner, _LONGEST_MM)) & (alike > _LONG_ALIKE)
+        to_tip = near | far
         to_side = (facing > _TIP_TO_SIDE_COS) & (gap <= _TIP_TO_SIDE_MM)
         price = np.where(np.where(is_tip, to_tip, to_side), gap * (2.0 - facing), np.inf)
         if price.min() < cost:
