@@ -14,8 +14,8 @@ from .skeleton import Skeleton
 __all__ = ["bridge_gaps", "outwards"]
 
 _TIP_TO_TIP_COS = 0.6
-# Longer gaps than `max_gap_mm` are bridged where the vessel is wide, both ends point at each other and are alike.
-_RADII, _LONGEST_MM = 9.0, 20.0
+# Radii as the voxels show them, a third of a millimetre too small. Longer gaps than `max_gap_mm` are bridged where the vessel is wide, both ends point at each other and are alike.
+_RADII, _LONGEST_MM = 13.0, 20.0
 _LONG_COS, _LONG_ALIKE = 0.85, 0.65
 _ALIKE = 0.5  # least ratio of calibres over any gap
 _TIP_TO_SIDE_COS = 0.8
@@ -35,7 +35,7 @@ def bridge_gaps(skeleton: Skeleton, max_gap_mm: float) -> None:
     """Link pieces of the forest, shortest gap first.
 
     A piece is linked by one of its tips to a tip of another that faces it (up to `max_gap_mm` of empty
-    space between them, or nine radii of the thinner end and 20 mm where both point at each other and are
+    space between them, or thirteen radii of the thinner end and 20 mm where both point at each other and are
     about as wide), or to another's side in line with it (up to 3 mm). Two trees that both have a long
     way and a wide end are a left and a right coronary tree: their tips may well face each other, and they
     stay apart.

@@ -24,10 +24,10 @@ def trees(*vessels):
 
 
 @pytest.mark.parametrize(
-    ("radius", "gap_mm", "parts"), [(1.5, 9.0, 1), (0.7, 9.0, 2), (0.7, 4.0, 1), (1.5, 16.0, 2)]
+    ("radius", "gap_mm", "parts"), [(1.5, 10.0, 1), (0.7, 10.0, 2), (0.7, 4.0, 1), (1.5, 18.0, 2)]
 )
 def test_a_wide_vessel_is_joined_over_a_longer_gap(radius, gap_mm, parts):
-    """Some nine radii: about 12 mm at a radius of 1.5 mm, 5 mm at 0.7 mm; up to 8 mm in any case."""
+    """About 12 mm at a radius of 1.5 mm, 5 mm at 0.7 mm; where both ends face each other nearly 8 mm always."""
     inner = gap_mm / 2 + radius  # the ends are round
     count, bridged = trees((straight(-20, -inner), radius), (straight(inner, 20), radius))
     assert count == parts
