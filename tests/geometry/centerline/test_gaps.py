@@ -27,7 +27,7 @@ def trees(*vessels):
     ("radius", "gap_mm", "parts"), [(1.5, 10.0, 1), (0.7, 10.0, 2), (0.7, 4.0, 1), (1.5, 18.0, 2)]
 )
 def test_a_wide_vessel_is_joined_over_a_longer_gap(radius, gap_mm, parts):
-    """About 12 mm at a radius of 1.5 mm, 5 mm at 0.7 mm; where both ends face each other nearly 8 mm always."""
+    """Up to about 12 mm at a radius of 1.5 mm, to nearly 8 mm at any."""
     inner = gap_mm / 2 + radius  # the ends are round
     count, bridged = trees((straight(-20, -inner), radius), (straight(inner, 20), radius))
     assert count == parts
