@@ -14,7 +14,7 @@ from .skeleton import Skeleton
 __all__ = ["bridge_gaps", "outwards"]
 
 _TIP_TO_TIP_COS = 0.6
-# Longer gaps than `max_gap_mm` are bridged where the vessel is wide, and both ends are alike and point at each
+# Longer gaps than `max_gap_mm` are bridged where the vessel is wide, both ends are alike and point at each
 # other. Radii as the voxels show them, a third of a millimetre too small.
 _RADII, _LONGEST_MM = 13.0, 20.0
 _LONG_COS, _LONG_ALIKE = 0.85, 0.65
