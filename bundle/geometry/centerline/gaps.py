@@ -18,7 +18,7 @@ _TIP_TO_TIP_COS = 0.6
 # other. Radii as the voxels show them, a third of a millimetre too small.
 _RADII, _LONGEST_MM = 13.0, 20.0
 _LONG_COS, _LONG_ALIKE = 0.85, 0.65
-_ALIKE = 0.5  # least ratio of calibres over any gap
+_ALIKE, _SHORT_MM = 0.5, 3.0  # least ratio of calibres, over a gap that is longer than this
 _TIP_TO_SIDE_COS = 0.8
 _TIP_TO_SIDE_MM = 3.0
 
@@ -81,7 +81,7 @@ def _best_link(skeleton: Skeleton, max_gap_mm: float) -> tuple[int, int] | None:
         both = np.minimum(facing, facing_back)
         thinner, wider = np.minimum(wide[tip], wide[others]), np.maximum(wide[tip], wide[others])
         alike = thinner / np.maximum(wider, 1e-9)
-        near = (both > _TIP_TO_TIP_COS) & (gap <= max_gap_mm) & (alike > _ALIKE)
+        near = (both > _TIP_TO_TIP_COS) & (gap <= max_gap_mm) & ((alike > _ALIKE) | (gap <= _SHORT_MM))
         far = (both > _LONG_COS) & (gap <= np.minimum(_RADII * thinner, _LONGEST_MM)) & (alike > _LONG_ALIKE)
         to_tip = near | far
         to_side = (facing > _TIP_TO_SIDE_COS) & (gap <= _TIP_TO_SIDE_MM)
