@@ -300,7 +300,8 @@ def _check_kind(typed: str, value: Any, present: Any) -> None:
         parse_bool(value, typed)
     elif isinstance(present, (int, float)):
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or (isinstance(present, int) and value != int(value) and present != 0):
+        broken = number and isinstance(present, int) and present != 0 and value % 1 != 0  # nan and inf too
+        if not number or broken:
             whole = "a whole number" if isinstance(present, int) else "a number"
             raise InputError(f"{typed} is {value!r}; it must be {whole}, such as {present}.")
     elif isinstance(present, list) and present and all(isinstance(v, (int, float)) for v in present):

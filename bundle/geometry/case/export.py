@@ -113,8 +113,9 @@ def export_case(
     Returns:
         `case`, `empty` (with `reason`: no mesh is written), `files` (role to name), `mask_volume_mm3`,
         `mesh` (see `check_mesh`), `smoothing` (see `smooth_surface`), `branches` (see `measure_branch`),
-        `stenoses` (see `Stenosis`), `centerline_length_mm`, `warnings`, `seconds` (by stage); with a volume
-        mesh `volume_mesh` (see `quality_of`).
+        `stenoses` (see `Stenosis`, with `scct_segment`), `dominance`, `statement`, `centerline_length_mm`,
+        `warnings`, `seconds` (by stage); with a volume mesh `volume_mesh` (see `quality_of`), with layers in
+        it `boundary_layers`.
 
     Raises:
         ValueError: shapes that do not fit, a singular affine, an unknown smoothing or format.

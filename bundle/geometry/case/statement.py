@@ -70,7 +70,7 @@ def statement(branches: Sequence[dict], lesions: Sequence[dict], dominance: str)
     """
     said = _vessels(branches)
     if dominance == "not seen":
-        said.append("No posterior descending artery is seen, so dominance is not said.")
+        said.append("No posterior descending artery is seen on a named artery, so dominance is not said.")
     else:
         said.append(f"Dominance: {dominance}.")
     said += _narrowings(lesions)

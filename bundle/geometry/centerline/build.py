@@ -182,7 +182,8 @@ def vessel_tree(vessels: Vessels, wall: pv.PolyData, max_gap_mm: float = 8.0) ->
 
     Args:
         wall: the surface of the vessels, RAS mm, for the inscribed radius.
-        max_gap_mm: longest interruption over which two pieces of a vessel are joined; 0 joins none.
+        max_gap_mm: longest interruption over which two pieces of a vessel are joined, but for wide ones that
+            point at each other (`bridge_gaps`); 0 joins none.
 
     Returns:
         a `Tree` with segments and no branches; without segments where nothing is longer than 3 mm.

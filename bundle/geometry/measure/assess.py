@@ -6,6 +6,8 @@ the wall is jagged, and in vessels of a few voxels. From the radius alone the tw
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.ndimage import median_filter
 
@@ -26,10 +28,11 @@ _DEPTH_OVER_ROUGHNESS = 5.0
 _VOXEL_PART, _ROUGH_PART, _REFERENCE_PART, _NINETY = 0.12, 1.2, 0.05, 2.15
 
 
-def branch_points_mm(tree: Tree, number: int) -> np.ndarray:
-    """Where on the branch `number` others leave it, mm along it, (K,)."""
+def branch_points_mm(tree: Tree, number: int, without: Sequence[int] = ()) -> np.ndarray:
+    """Where on the branch `number` others leave it, but for those in `without`, mm along it, (K,)."""
     branch = tree.branches[number]
-    starts = [other.points[0] for other in tree.branches if other.parent == number]
+    leaving = [b for i, b in enumerate(tree.branches) if b.parent == number and i not in without]
+    starts = [other.points[0] for other in leaving]
     nearest = [int(np.argmin(np.linalg.norm(branch.points - start, axis=1))) for start in starts]
     return branch.along_mm[nearest] if nearest else np.zeros(0)
 

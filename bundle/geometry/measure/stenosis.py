@@ -11,6 +11,7 @@ from bundle.common.coordinates import ras_to_lps
 from bundle.geometry.core import Branch, Tree
 
 from .assess import branch_points_mm, percent_range, why_not_assessable
+from .whole import whole_vessels
 
 __all__ = ["Stenosis", "find_stenoses", "fitted_depth", "reference_radius", "roughness_mm", "without_dips"]
 
@@ -210,6 +211,8 @@ def _behind(branch: Branch) -> np.ndarray:
 def find_stenoses(tree: Tree, voxel_mm: float) -> list[Stenosis]:
     """Lesions of all branches, by branch and place, also those that cannot be judged from the mask.
 
+    Where one branch goes on in another without a bifurcation they are looked at as one vessel.
+
     Args:
         voxel_mm: size of the scan's voxels; the mean of the three edges.
 
@@ -220,7 +223,8 @@ def find_stenoses(tree: Tree, voxel_mm: float) -> list[Stenosis]:
     """
     found = []
     rough = roughness_mm(tree) > _ROUGH * voxel_mm
-    for number, branch in enumerate(tree.branches):
+    for vessel in whole_vessels(tree):
+        branch = vessel.line
         wide = np.median(branch.radius) >= _WIDE_MM
         if branch.length_mm < (_MIN_WIDE_BRANCH_MM if wide else _MIN_BRANCH_MM):
             continue
@@ -230,7 +234,11 @@ def find_stenoses(tree: Tree, voxel_mm: float) -> list[Stenosis]:
         seen = ~branch.gap | (lost < branch.radius)
         radius = without_dips(lost, rough)
         narrowing = 1.0 - radius / reference
-        branchings = branch_points_mm(tree, number)
+        branchings = [
+            start + branch_points_mm(tree, part, without=vessel.parts)
+            for part, start in zip(vessel.parts, vessel.starts_mm)
+        ]
+        branchings = np.concatenate(branchings)
         usable = ~branch.junction & (along < along[-1] - _TIP_MM) & seen
         narrow = (narrowing > _EDGE) & seen
         runs, count = label(narrow | binary_closing(narrow, np.ones(_ONE_LESION + 1)))
@@ -255,12 +263,14 @@ def find_stenoses(tree: Tree, voxel_mm: float) -> list[Stenosis]:
                 continue
             first, last, minimal = along[extent[0]], along[extent[-1]], width * (1.0 - depth)
             sizes = (float(width), float(minimal), voxel_mm)
+            number, start = vessel.part_at(along[worst])
             found.append(
                 Stenosis(
-                    number, float(along[worst]), float(first), float(last), float(minimal), float(width),
+                    number, float(along[worst] - start), float(first - start), float(last - start),
+                    float(minimal), float(width),
                     branch.points[worst], "fit" if rough else "gap" if branch.gap[worst] else "sections",
                     *percent_range(branch, first, last, *sizes),
                     why_not_assessable(branch, branchings, first, last, *sizes),
                 )
             )  # fmt: skip
-    return found
+    return sorted(found, key=lambda lesion: (lesion.branch, lesion.at_mm))

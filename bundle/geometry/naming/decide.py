@@ -110,7 +110,8 @@ def _moved(heart: Heart, pieces: Pieces, fit: Fit, labels: np.ndarray) -> Heart:
     own = labels[named]
     weight = np.full(len(named), pieces.weight)
     ways, nearest = courses(pieces.step_mm), fit.nearest[named, own]
-    calibre = float(np.exp(0.7 * np.median(np.log(pieces.radius[named]) - ways.radius[nearest])))
+    wide = np.log(np.maximum(pieces.radius[named], 0.2))
+    calibre = float(np.exp(0.7 * np.median(wide - ways.radius[nearest])))
     return replace(fit_heart(heart, pieces.points[named], ways.points[nearest], weight), calibre=calibre)
 
 

@@ -33,7 +33,7 @@ _CHANGES = {
     "RCA": {"PDA": 0.7, "PLV": 3.0, "AM": 2.5},
     "LCx": {"OM": 1.5, "PLV": 1.5, "PDA": 2.5},
 }
-_GOES_ON = {"LM": 1.0}  # a bifurcation is where a left main ends; others 0
+_MAIN_GOES_ON = 1.0  # a bifurcation is where a left main ends
 _BEGINS = {"LM": 0.0, "RCA": 0.0, "LAD": 1.5, "LCx": 1.5, "none": 2.5}  # others 2
 _STOPS = {"LAD": 5.0, "LCx": 1.0, "RCA": 1.0}  # a vessel that ends where others leave it; LM 0, others 1
 _MISSING = {"LAD": 2.0, "LCx": 1.5}  # where a left main ends in a bifurcation of which no child is this
@@ -56,7 +56,8 @@ np.fill_diagonal(_CHANGE, 0.0)
 _BEGIN = np.array([_BEGINS.get(label, 2.0) for label in (*LABELS, "none")])
 _STOP = np.array([0.0 if label == "LM" else _STOPS.get(label, 1.0) for label in (*LABELS, "none")])
 _STOP[NONE] = 0.0
-_ON = np.array([_GOES_ON.get(label, 0.0) for label in (*LABELS, "none")])
+for _each in (_SIDE, _SIDE_OF_STEM):
+    np.fill_diagonal(_each[:NONE, :NONE], np.inf)  # a vessel goes on in one child at most
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def _at_fork(below: np.ndarray, onward: np.ndarray, table: np.ndarray) -> tuple[
     paid = np.stack([cost for cost, _ in sides])
     which = np.stack([label for _, label in sides], axis=1)
     # One of them goes on under the parent's label, or none does.
-    goes_on = below + _ON + onward[:, None] + paid.sum(axis=0) - paid
+    goes_on = below + onward[:, None] + paid.sum(axis=0) - paid
     options = np.concatenate([goes_on, (paid.sum(axis=0) + _STOP)[None]])
     pick = options.argmin(axis=0)
     total = options[pick, np.arange(_COUNT)]
@@ -161,7 +162,8 @@ def _at_left_main(below: np.ndarray, onward: np.ndarray) -> tuple[float, list[in
             continue
         labels = [*labels, *[-1] * (len(below) - len(labels))]
         labels = [rest[i] if label < 0 else label for i, label in enumerate(labels)]
-        paid = [onward[i] + _ON[main] if label == main else price[label] for i, label in enumerate(labels)]
+        on = onward + _MAIN_GOES_ON
+        paid = [on[i] if label == main else price[label] for i, label in enumerate(labels)]
         total = sum(paid) + sum(below[i, label] for i, label in enumerate(labels))
         if main not in named:
             total += sum(cost for label, cost in _MISSING.items() if _INDEX[label] not in named)

@@ -73,18 +73,26 @@ def _numbered(tree: Tree, pieces: Pieces, labels: np.ndarray, runs: list[list[in
             names |= {run[0]: label for run in own}
             continue
         on = np.flatnonzero(labels[pieces.of] == LABELS.index(mother))
+        before = _pieces_before(pieces, on)
         place = {}
         for run in own:
             first = int(np.flatnonzero(pieces.of == run[0])[0])
             place[run[0]] = way[first]
             if len(on):
                 near = on[cKDTree(pieces.points[on]).query(pieces.points[first])[1]]
-                place[run[0]] = way[near]
+                place[run[0]] = way[near] + before[int(pieces.tree[pieces.of[near]])]
         # The first posterolateral branch is the one next to the crux.
         order = sorted(place, key=place.get, reverse=label == "PLV")
         for count, first in enumerate(order, 1):
             names[first] = label if count == 1 and label in _FIRST_BARE else f"{label}{count}"
     return names
+
+
+def _pieces_before(pieces: Pieces, on: np.ndarray) -> dict[int, float]:
+    """By tree, a length that puts the points `on` of one artery in order: it tapers from piece to piece."""
+    trees = pieces.tree[pieces.of[on]]
+    widest = sorted(set(trees.tolist()), key=lambda tree: -float(np.median(pieces.radius[on][trees == tree])))
+    return {tree: 1000.0 * rank for rank, tree in enumerate(widest)}
 
 
 def _ways(tree: Tree, pieces: Pieces) -> np.ndarray:
@@ -129,7 +137,7 @@ def name_branches(tree: Tree, min_confidence: float = 0.55) -> Tree:
     Every name has a confidence in 0..1, by how much dearer the best answer without it is. A branch that no
     name explains, a single vessel without branches, or one under `min_confidence`, is "unknown".
 
-    Source of the scheme: SCCT segments (Leipsic et al., JCCT 2014), without their numbers.
+    Source of the scheme: SCCT segments (Leipsic et al., JCCT 2014); `scct_segments` has their numbers.
 
     Example:
         >>> tree = name_branches(tree)

@@ -24,12 +24,26 @@ def _first_at(tree: Tree, number: int, *families: str) -> float:
     return min(found)
 
 
-def _is_left(tree: Tree, branch: Branch) -> bool:
+def _side(tree: Tree, branch: Branch) -> str | None:
+    """Of the artery that a branch comes from: "left", "right", or None where no named one is above it."""
     while branch.parent >= 0:
         branch = tree.branches[branch.parent]
         if branch.name in ("LCx", "LM", "LAD"):
-            return True
-    return False
+            return "left"
+        if branch.name == "RCA":
+            return "right"
+    return None
+
+
+def _later_pieces(tree: Tree) -> set[int]:
+    """Pieces of a broken artery but for its first one, the widest."""
+    later = set()
+    for name in ("RCA", "LAD", "LCx"):
+        own = [i for i, branch in enumerate(tree.branches) if branch.name == name]
+        attached = [i for i in own if tree.branches[i].parent >= 0]
+        first = max(attached or own, key=lambda i: float(np.median(tree.branches[i].radius)), default=None)
+        later |= set(own) - {first}
+    return later
 
 
 def scct_segments(tree: Tree) -> list[np.ndarray]:
@@ -40,14 +54,19 @@ def scct_segments(tree: Tree) -> list[np.ndarray]:
     LAD: proximal (6) to the first diagonal or septal branch that is seen, middle (7) to half-way from there
     to its end, distal (8). LCx: proximal (11) to the first obtuse marginal, then distal (13).
 
+    Of an artery in pieces the first one alone has numbers; PDA and PLV have them only where the artery that
+    they leave has a name.
+
     Source: Leipsic et al., SCCT guidelines for the interpretation and reporting of coronary CT angiography,
     JCCT 2014, figure 2.
     """
-    found = []
+    found, later = [], _later_pieces(tree)
     for number, branch in enumerate(tree.branches):
         along, total = branch.along_mm, branch.length_mm
         first = 0
-        if branch.name == "RCA":
+        if number in later:
+            segments = np.zeros(len(along))
+        elif branch.name == "RCA":
             margin = _first_at(tree, number, "AM")
             margin = margin if np.isfinite(margin) else 2 * total / 3
             segments = np.select([along <= margin / 2, along <= margin], [1, 2], 3)
@@ -60,8 +79,9 @@ def scct_segments(tree: Tree) -> list[np.ndarray]:
             segments = np.where(along <= (begin if np.isfinite(begin) else total / 2), 11, 13)
         else:
             first = _WHOLE.get(branch.name, 0)
-            if _is_left(tree, branch):
-                first = _OF_LEFT.get(branch.name, first)
+            if branch.name in _OF_LEFT:
+                side = _side(tree, branch)
+                first = {"left": _OF_LEFT[branch.name], "right": first}.get(side, 0)
             segments = np.full(len(along), first)
         found.append(segments.astype(np.int8))
     return found
@@ -71,13 +91,13 @@ def dominance(tree: Tree) -> str:
     """Which artery supplies the rear wall: "right", "left", "co-dominant", or "not seen".
 
     Right where the PDA, and all posterolateral branches that are seen, come from the RCA; left where they
-    come from the LCx; co-dominant where they come from both. Without a PDA nothing is said.
+    come from the LCx; co-dominant where they come from both. Without a PDA on one of these nothing is said.
     """
     sides, has_pda = set(), False
     for branch in tree.branches:
-        family = branch.name.rstrip("0123456789")
-        if family in ("PDA", "PLV") and branch.parent >= 0:
-            sides.add("left" if _is_left(tree, branch) else "right")
+        family, side = branch.name.rstrip("0123456789"), _side(tree, branch)
+        if family in ("PDA", "PLV") and side is not None:
+            sides.add(side)
             has_pda |= family == "PDA"
     if not has_pda:
         return "not seen"

@@ -67,7 +67,7 @@ class Pieces:
 
 
 def cut(tree: Tree) -> Pieces:
-    """The stretches of a tree, about 8 mm each, and points every 3 mm on them."""
+    """The stretches of a tree, about 5 mm each, and points every 3 mm on them."""
     total = np.bincount([s.tree for s in tree.segments], [s.length_mm for s in tree.segments])
     last_of: dict[int, int] = {}
     stretch, points = [], []

@@ -38,6 +38,10 @@ class NoVolumeMesh(ValueError):
     """Why there is no volume mesh, in one sentence."""
 
 
+class _NoMesher(NoVolumeMesh):
+    """Other layers or edges would not help: the mesher does not start, or needs too long."""
+
+
 @dataclass(frozen=True)
 class VolumeMesh:
     """`grid`: tetrahedra, LPS mm. `surface`: its boundary with the cell arrays `ModelFaceID` and, for each
@@ -59,7 +63,7 @@ def why_no_mesher() -> str | None:
     """None where gmsh is installed, or the sentence that says how to get it."""
     if importlib.util.find_spec("gmsh") is not None:
         return None
-    return "a volume mesh needs gmsh (GPL, not part of the core): install it with pip install -e '.[mesher]'"
+    return "a volume mesh needs gmsh (GPL, not part of the core): install it with pip install gmsh"
 
 
 def volume_mesh(
@@ -87,6 +91,8 @@ def volume_mesh(
     for part in _PARTS_OF_SHARE:
         try:
             return _filled(model, time_limit_s, unit, _layers(model, boundary_layers, part * SHARE))
+        except _NoMesher:
+            raise
         except (NoLayers, NoVolumeMesh) as error:
             reason = error
     raise NoVolumeMesh(f"{boundary_layers} layers on the wall cannot be made, even thin ones: {reason}")
@@ -173,14 +179,14 @@ def _run_worker(arguments: list[str], time_limit_s: float) -> None:
             env={**os.environ, "PYTHONPATH": path},
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise NoVolumeMesh(
+        raise _NoMesher(
             f"gmsh was stopped after {time_limit_s:g} s: give it more time, or a coarser surface"
         ) from None
     if child.returncode == 0:
         return
     words = (child.stderr.strip().splitlines() or [""])[-1]
     if "shared object file" in words:
-        raise NoVolumeMesh(
+        raise _NoMesher(
             f"gmsh cannot be loaded here ({words.split(': ', 1)[-1]}): install libglu1-mesa, libxrender1, "
             "libxcursor1, libxft2 and libxinerama1 (Debian and Ubuntu names)"
         )

@@ -4,7 +4,8 @@ from scipy.ndimage import gaussian_filter1d
 from shapes import scan, tube
 from vessels import centerline_tree, straight
 
-from bundle.geometry.core.tree import make_branch
+from bundle.common.polylines import arc_length, resample
+from bundle.geometry.core.tree import Segment, Tree, make_branch
 from bundle.geometry.measure.branches import measure_branch, measure_tree
 from bundle.geometry.measure.stenosis import find_stenoses, reference_radius
 
@@ -168,3 +169,24 @@ def test_a_lesion_of_a_short_left_main_is_reported():
     (lesion,) = find_stenoses(straight(radius, junction=along > 7.5), voxel_mm=0.4)
     assert lesion.percent_diameter == pytest.approx(55, abs=8)
     assert find_stenoses(straight(np.full(22, 2.6), junction=along > 7.5), voxel_mm=0.4) == []
+
+
+def test_a_narrowing_where_one_branch_becomes_another_is_found_once():
+    """An RCA that runs into its PDA without a bifurcation, narrowed by 60 % beside that place or at it."""
+    points = resample(np.array([[0.0, 0, 0], [80, 0, 0]]), 0.5)
+    along = arc_length(points)
+    flags = np.zeros(len(points), bool)
+    for middle in (30.0, 39.0, 41.0, 50.0):
+        radius = 1.6 * (1 - 0.6 * np.exp(-0.5 * ((along - middle) / 2.0) ** 2))
+        tree = Tree([Segment(points, radius, radius, flags, flags, -1, 0)])
+        first, second = slice(0, 81), slice(80, None)
+        whole = tree.segments[0]
+        tree.segments = [
+            Segment(**whole.arrays(first), parent=-1, tree=0),
+            Segment(**whole.arrays(second), parent=0, tree=0),
+        ]
+        tree.branches = [make_branch(tree, [0], "RCA", 1.0, -1), make_branch(tree, [1], "PDA", 1.0, 0)]
+        (lesion,) = find_stenoses(tree, 0.4)
+        assert lesion.assessable and lesion.percent_diameter == pytest.approx(60, abs=6)
+        assert lesion.branch == int(middle > 40) and lesion.point_ras_mm[0] == pytest.approx(middle, abs=1.0)
+        assert lesion.at_mm == pytest.approx(middle - 40 * (middle > 40), abs=1.0)

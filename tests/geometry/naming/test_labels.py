@@ -32,7 +32,7 @@ def price(stretches, cost, labels):
                 if len(set(single)) < len(single):
                     return np.inf
                 total += sum(
-                    stretches.onward[c] + rules._ON[main] if k == main else rules._SIDE[main, k]
+                    stretches.onward[c] + rules._MAIN_GOES_ON if k == main else rules._SIDE[main, k]
                     for c, k in zip(below, kinds)
                 )
                 if main not in kinds:
@@ -43,7 +43,7 @@ def price(stretches, cost, labels):
             sides = [rules._SIDE[own, kind] for kind in kinds]
             options = [sum(sides) + rules._STOP[own]]
             for i in onward:
-                options.append(sum(sides) - sides[i] + rules._ON[own] + stretches.onward[below[i]])
+                options.append(sum(s for j, s in enumerate(sides) if j != i) + stretches.onward[below[i]])
             total += min(options)
     return total
 

@@ -3,6 +3,7 @@
 import numpy as np
 from hearts import heart
 
+from bundle.geometry.core import Segment
 from bundle.geometry.naming import dominance, name_branches, scct_segments
 
 
@@ -42,3 +43,21 @@ def test_dominance_is_where_the_pda_comes_from():
 
 def test_without_a_pda_dominance_is_not_said():
     assert dominance(name_branches(heart(without=("PDA",))[0])) == "not seen"
+
+
+def test_of_an_artery_in_pieces_the_first_one_alone_has_segments():
+    tree, names = heart()
+    part = tree.segments[names.index("RCA 2")]
+    tree.segments[names.index("RCA 2")] = Segment(**part.arrays(slice(10, None)), parent=-1, tree=2)
+    name_branches(tree)
+    pieces = [(b, set(n.tolist())) for b, n in zip(tree.branches, scct_segments(tree)) if b.name == "RCA"]
+    assert len(pieces) == 2
+    assert sorted(map(sorted, (found for _, found in pieces))) == [[0], [1, 2]]
+
+
+def test_a_pda_that_hangs_on_nothing_named_says_nothing():
+    tree = name_branches(heart()[0])
+    for branch in tree.branches:
+        if branch.name in ("PDA", "PLV"):
+            branch.parent = -1
+    assert dominance(tree) == "not seen" and segments_of(tree)["PDA"] == [0]

@@ -163,7 +163,7 @@ def test_a_mesher_that_dies_hangs_or_fails_gives_a_sentence(straight, monkeypatc
 
 def test_without_gmsh_the_extra_is_named(straight, monkeypatch):
     monkeypatch.setattr(made_by.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(NoVolumeMesh, match=r"\[mesher\]"):
+    with pytest.raises(NoVolumeMesh, match=r"pip install gmsh"):
         volume_mesh(straight)
 
 
