@@ -87,7 +87,9 @@ def reformations(image_path: Path, mask_path: Path, out: Path) -> list[str]:
     lesions = find_stenoses(tree, float(voxel_size_mm(read_volume(mask_path)[1]).mean()))
     for number, branch in enumerate(tree.branches):
         if branch.name in _MAIN:
-            file = out / name / f"{name}_reformation_{branch.name}.png"
+            pieces = sum(other.name == branch.name for other in tree.branches[:number])
+            piece = f"_{pieces + 1}" if pieces else ""  # of a vessel that the mask has in pieces
+            file = out / name / f"{name}_reformation_{branch.name}{piece}.png"
             own = [lesion for lesion in lesions if lesion.branch == number]
             reformation_picture(image, affine, branch, file, own)
             written.append(file.name)
