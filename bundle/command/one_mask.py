@@ -16,11 +16,10 @@ from bundle.geometry.case import ExportOptions, export_case
 from bundle.geometry.core import Tree
 from bundle.geometry.io import read_branches, read_mask
 from bundle.geometry.measure import find_stenoses
+from bundle.geometry.naming import MAIN
 from bundle.geometry.render import reformation_picture
 
 __all__ = ["line_of", "name_of", "reconstruct", "reformations"]
-
-_MAIN = ("LM", "LAD", "LCx", "RI", "RCA")
 
 
 def name_of(path: Path) -> str:
@@ -86,7 +85,7 @@ def reformations(image_path: Path, mask_path: Path, out: Path) -> list[str]:
         )
     lesions = find_stenoses(tree, float(voxel_size_mm(read_volume(mask_path)[1]).mean()))
     for number, branch in enumerate(tree.branches):
-        if branch.name in _MAIN:
+        if branch.name in MAIN:
             pieces = sum(other.name == branch.name for other in tree.branches[:number])
             piece = f"_{pieces + 1}" if pieces else ""  # of a vessel that the mask has in pieces
             file = out / name / f"{name}_reformation_{branch.name}{piece}.png"

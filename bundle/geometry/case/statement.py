@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bundle.geometry.naming import MAIN, UNKNOWN
+
 __all__ = ["statement"]
 
-_MAIN = ("LM", "LAD", "LCx", "RI", "RCA")
 _EXPECTED = ("LM", "LAD", "LCx", "RCA")
 _LEAST_GAP_MM = 1.0  # an interruption of the mask that is worth a word
 
@@ -14,7 +15,7 @@ _LEAST_GAP_MM = 1.0  # an interruption of the mask that is worth a word
 def _vessels(branches: Sequence[dict]) -> list[str]:
     """Main vessels with length and calibre, side branches by name, what has no name."""
     found = []
-    for name in _MAIN:
+    for name in MAIN:
         own = [row for row in branches if row["name"] == name]
         if own:
             length = sum(row["length_mm"] for row in own)
@@ -22,11 +23,11 @@ def _vessels(branches: Sequence[dict]) -> list[str]:
             found.append(
                 f"{name} {length:.0f} mm{pieces} (proximal {own[0]['proximal_diameter_mm']:.1f} mm wide)"
             )
-    sides = sorted({row["name"] for row in branches} - {*_MAIN, "unknown"})
+    sides = sorted({row["name"] for row in branches} - {*MAIN, UNKNOWN})
     said = [f"Seen: {', '.join(found)}." if found else "No main coronary artery was recognised."]
     if sides:
         said.append(f"Side branches: {', '.join(sides)}.")
-    nameless = [row["length_mm"] for row in branches if row["name"] == "unknown"]
+    nameless = [row["length_mm"] for row in branches if row["name"] == UNKNOWN]
     if nameless:
         what = "branch has" if len(nameless) == 1 else "branches have"
         said.append(f"{len(nameless)} {what} no name ({sum(nameless):.0f} mm).")
@@ -38,7 +39,7 @@ def _vessels(branches: Sequence[dict]) -> list[str]:
 
 def _place(lesion: dict) -> str:
     segment = f", segment {lesion['scct_segment']}" if lesion["scct_segment"] else ""
-    name = "a branch without a name" if lesion["branch"] == "unknown" else lesion["branch"]
+    name = "a branch without a name" if lesion["branch"] == UNKNOWN else lesion["branch"]
     return f"{name}{segment}, {lesion['at_mm']:.0f} mm from its start"
 
 

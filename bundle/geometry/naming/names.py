@@ -15,9 +15,10 @@ from .decide import Decision, consistent, decide
 from .labels import runs_of
 from .stretches import Pieces, cut, reach_mm
 
-__all__ = ["UNKNOWN", "name_branches"]
+__all__ = ["MAIN", "UNKNOWN", "name_branches"]
 
 UNKNOWN = "unknown"
+MAIN = ("LM", "LAD", "LCx", "RI", "RCA")
 _TWIG_MM = 8.0  # a side branch that is shorter is not named
 _MARGIN = 2.5  # difference of costs at which a name has a confidence of 0.82
 # Side branches are counted along the vessel that they leave; some from the second on.

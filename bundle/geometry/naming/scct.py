@@ -13,12 +13,17 @@ _WHOLE = {"LM": 5, "D1": 9, "D2": 10, "OM1": 12, "OM2": 14, "RI": 17, "PDA": 4, 
 _OF_LEFT = {"PDA": 15, "PLV": 18}  # the same where they come from the LCx
 
 
+def _family(name: str) -> str:
+    """A name without its number."""
+    return name.rstrip("0123456789")
+
+
 def _first_at(tree: Tree, number: int, *families: str) -> float:
     """Where along a branch the first one of some families leaves it, mm; infinite where none does."""
     mother = tree.branches[number]
     found = [np.inf]
     for branch in tree.branches:
-        if branch.parent == number and branch.name.rstrip("0123456789") in families:
+        if branch.parent == number and _family(branch.name) in families:
             near = np.linalg.norm(mother.points - branch.points[0], axis=1)
             found.append(float(mother.along_mm[int(np.argmin(near))]))
     return min(found)
@@ -63,7 +68,6 @@ def scct_segments(tree: Tree) -> list[np.ndarray]:
     found, later = [], _later_pieces(tree)
     for number, branch in enumerate(tree.branches):
         along, total = branch.along_mm, branch.length_mm
-        first = 0
         if number in later:
             segments = np.zeros(len(along))
         elif branch.name == "RCA":
@@ -95,7 +99,7 @@ def dominance(tree: Tree) -> str:
     """
     sides, has_pda = set(), False
     for branch in tree.branches:
-        family, side = branch.name.rstrip("0123456789"), _side(tree, branch)
+        family, side = _family(branch.name), _side(tree, branch)
         if family in ("PDA", "PLV") and side is not None:
             sides.add(side)
             has_pda |= family == "PDA"

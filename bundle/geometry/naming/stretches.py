@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from bundle.common.polylines import arc_length, at_length, tangents
-from bundle.geometry.core import Tree
+from bundle.geometry.core import Segment, Tree
 
 from .labels import Stretches
 
@@ -75,8 +75,7 @@ def cut(tree: Tree) -> Pieces:
         along, way = part.along_mm, tangents(part.points)
         cuts = np.linspace(0, along[-1], max(round(along[-1] / _STRETCH_MM), 1) + 1)
         index = np.unique(np.searchsorted(along, cuts).clip(0, len(along) - 1))
-        smooth = part.radius[part.free] if part.free.any() else part.radius
-        wide = float(np.median(smooth))
+        wide = _width(part)
         for first, last in pairwise(index if len(index) > 1 else np.array([0, len(along) - 1])):
             above = len(stretch) - 1 if first else last_of.get(part.parent, -1)
             count = max(round((along[last] - along[first]) / _SAMPLE_MM), 1)
@@ -91,12 +90,12 @@ def cut(tree: Tree) -> Pieces:
     of, at, heading, wide = (np.concatenate(values) for values in zip(*points))
     heading /= np.maximum(np.linalg.norm(heading, axis=1, keepdims=True), 1e-9)
     directed = np.array([total[s.tree] >= _DIRECTED_MM for s in tree.segments])[segment][of]
-    onward = np.zeros(len(stretch))
+    onward, reach = np.zeros(len(stretch)), reach_mm(tree)
     for number in range(len(tree.segments)):
         below = tree.children(number)
         if len(below) > 1:
             starts = [int(np.flatnonzero(segment == child)[0]) for child in below]
-            onward[starts] = _onward(tree, number, below)
+            onward[starts] = _onward(tree, number, below, reach)
     stem = np.array([_is_stem(tree, number) for number in range(len(tree.segments))])[segment]
     length = np.array([tree.segments[n].along_mm[[a, b]] @ [-1, 1] for n, a, b in zip(segment, first, last)])
     tree_of = np.array([s.tree for s in tree.segments])[segment]
@@ -104,6 +103,11 @@ def cut(tree: Tree) -> Pieces:
     return Pieces(
         stretches, segment, tree_of, first, last, length, of, at, heading, directed, wide
     )  # fmt: skip
+
+
+def _width(part: Segment) -> float:
+    """Median radius where neither a bifurcation nor a gap disturbs it, mm; of all where nothing is left."""
+    return float(np.median(part.radius[part.free] if part.free.any() else part.radius))
 
 
 def _is_stem(tree: Tree, number: int) -> bool:
@@ -115,16 +119,14 @@ def _is_stem(tree: Tree, number: int) -> bool:
     )  # fmt: skip
 
 
-def _onward(tree: Tree, number: int, below: list[int]) -> np.ndarray:
+def _onward(tree: Tree, number: int, below: list[int], reach: np.ndarray) -> np.ndarray:
     """How much less each child looks like its parent's continuation than the one that does most, (C,)."""
-    reach = reach_mm(tree)
     arrival = _heading(tree.segments[number].points[::-1], 0.0, 5.0) * -1
     value = []
     for child in below:
         part = tree.segments[child]
-        free = part.radius[part.free] if part.free.any() else part.radius
         straight = float(arrival @ _heading(part.points, 1.0, 8.0))
-        value.append(1.5 * straight + 1.5 * np.log(np.median(free)) + 0.7 * np.log(reach[child] + 1.0))
+        value.append(1.5 * straight + 1.5 * np.log(_width(part)) + 0.7 * np.log(reach[child] + 1.0))
     return max(value) - np.array(value)
 
 
