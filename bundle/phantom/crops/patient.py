@@ -21,7 +21,7 @@ from .grafts import bypass_grafts
 from .ostia import other_ostia
 from .tissue import KINDS, SLOT, decode, symbolic_contrast
 from .variants import more_branches, occluded, other_dominance
-from .veins import more_veins
+from .veins import companion_veins, more_veins
 
 QUANTUM_MM = 0.05
 """Step of the stored distances: int8 reaches 6.35 mm, more than a cell's diagonal of the coarse grid."""
@@ -29,8 +29,9 @@ QUANTUM_MM = 0.05
 GROUPS = ("look-alike", "vein", "wall", "lumen", "calcium", "metal")
 """Sets of tubes in painting order; within a set overlaps count once."""
 
-# Random streams of look-alikes, additional veins, variants of the tree, its dominance, its ostia, grafts.
-_CLOSE, _EXTRA, _VARIANT, _DOMINANCE, _OSTIA, _GRAFTS = range(2, 8)
+# Random streams of look-alikes, additional veins, variants of the tree, its dominance, its ostia, grafts, and
+# of veins beside arteries.
+_CLOSE, _EXTRA, _VARIANT, _DOMINANCE, _OSTIA, _GRAFTS, _BESIDE = range(2, 9)
 
 
 @dataclass
@@ -94,8 +95,8 @@ def draw_patient(seed: int, *, variants: bool = True, extra_veins: bool = True) 
         variants: the ostia lie elsewhere; half of the patients have more branches than the whole phantom, and
             then lesions of their own; one in eight has an occlusion, one in twenty bypass grafts, one in
             twenty a vessel from the wrong sinus, and in a quarter the dominance is not the right one's.
-        extra_veins: up to four more cardiac veins over the ventricles, and an anterior one that crosses the
-            right coronary, as real scans show beside the few of a whole phantom.
+        extra_veins: up to twelve more cardiac veins, over the ventricles and beside the arteries, as real
+            scans show beyond the few of a whole phantom.
     """
     stream, machine = (np.random.default_rng([seed, k]) for k in range(2))
     protocol = draw_protocol(machine)
@@ -116,7 +117,10 @@ def draw_patient(seed: int, *, variants: bool = True, extra_veins: bool = True) 
     close = np.random.default_rng([seed, _CLOSE])
     for points, radius, value in draw_lookalikes(close, chest, symbols):
         tubes.add("look-alike", points, radius, *decode(value))
-    more = more_veins(np.random.default_rng([seed, _EXTRA]), chest) if extra_veins else []
+    more = []
+    if extra_veins:
+        more = more_veins(np.random.default_rng([seed, _EXTRA]), chest)
+        more += companion_veins(np.random.default_rng([seed, _BESIDE]), chest, tree)
     for points, radius in tree.veins + more:
         tubes.add("vein", points, radius, KINDS.index("vein"), close.uniform(0.85, 1.1))
     grafts = bypass_grafts(np.random.default_rng([seed, _GRAFTS]), chest, tree) if variants else []

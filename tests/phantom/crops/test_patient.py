@@ -8,15 +8,27 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial import cKDTree
 
 from bundle.phantom import make_phantom
 from bundle.phantom.anatomy import draw_chest
 from bundle.phantom.core import Grid, draw_contrast, fields
-from bundle.phantom.crops import CropStream, Patient, draw_patient, grafts, ostia, render, stream, variants
+from bundle.phantom.crops import (
+    CropStream,
+    Patient,
+    draw_patient,
+    grafts,
+    ostia,
+    render,
+    stream,
+    variants,
+    veins,
+)
 from bundle.phantom.crops import patient as patients
 from bundle.phantom.crops.patient import GROUPS
 from bundle.phantom.crops.tissue import SLOT
-from bundle.phantom.vessels import STEP, Branch, Coronaries, draw_coronaries
+from bundle.phantom.scanner import draw_protocol
+from bundle.phantom.vessels import STEP, Branch, Coronaries, Epicardium, add_disease, draw_coronaries
 
 SEED = 5_000_002
 
@@ -56,6 +68,28 @@ def test_more_veins_leave_arteries_and_organs_as_they_are(patient):
         a, b = (p.nodes[p.tube_nodes(group)] for p in (plain, patient))
         np.testing.assert_array_equal(a, b)
     assert patient.tube_nodes("vein").sum() > plain.tube_nodes("vein").sum()
+
+
+def test_veins_run_beside_arteries_and_on_to_the_base():
+    near, at_the_base, all_of_them = [], [], 0
+    for seed in range(SEED, SEED + 8):
+        rng = np.random.default_rng(seed)
+        chest = draw_chest(rng, draw_protocol(np.random.default_rng(seed)).extent(), draw_contrast(rng))
+        tree = draw_coronaries(rng, chest)
+        add_disease(rng, tree, draw_contrast(rng))
+        arteries = cKDTree(np.vstack([branch.points for branch in tree.branches]))
+        radii = np.concatenate([branch.outer for branch in tree.branches])
+        heart = Epicardium(chest)
+        for points, radius in veins.companion_veins(np.random.default_rng([seed, 8]), chest, tree):
+            assert np.isfinite(points).all() and len(points) == len(radius)
+            assert radius.min() > 0.3 and radius.max() < 2.5
+            distance, which = arteries.query(points)
+            near.append(STEP * np.count_nonzero(distance - radii[which] - radius < 4.0))
+            at_the_base.append(abs(heart.coordinates(points[-1])[0] - veins.BASE_Z) < 12)
+            all_of_them += 1
+    assert all_of_them >= 8
+    assert np.median(near) > 15 and min(near) > 8, "mm within 4 mm of an artery's wall"
+    assert np.mean(at_the_base) > 0.6
 
 
 def lumen_tubes(patient):
