@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import networkx as nx
 import numpy as np
-from scipy.ndimage import uniform_filter
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial import cKDTree
@@ -75,7 +74,12 @@ def fill_pits(mask: np.ndarray) -> np.ndarray:
 
     A rough wall has pits and tunnels, around which a skeleton makes loops and twigs.
     """
-    return mask | (uniform_filter(mask.astype(np.float32), size=3) > 0.6 * 26 / 27)
+    # Sums of bytes: a tenth of the time of SciPy's filter of floats.
+    near = np.pad(mask, 1, mode="edge").view(np.uint8)
+    for axis in range(3):
+        lines = np.moveaxis(near, axis, 0)
+        near = np.moveaxis(lines[:-2] + lines[1:-1] + lines[2:], 0, axis)
+    return mask | (near > 0.6 * 26)
 
 
 def skeletonise(mask: np.ndarray, affine: np.ndarray, wall: np.ndarray) -> Skeleton:

@@ -160,20 +160,22 @@ def keep_trees(
     # Thinning and ties depend on the order of the axes: the same ones for every scan.
     axes = io_orientation(affine)
     shape, affine = mask.shape, affine @ inv_ornt_aff(axes, mask.shape)
-    mask, probability = apply_orientation(mask, axes), apply_orientation(probability, axes)
-    inside = mask > 0
-    before_mm3 = np.count_nonzero(inside) * voxel_volume_mm3(affine)
-    if vein is not None:
-        vein = apply_orientation(vein, axes)
-        inside &= ~(vein - probability > rule.vein_margin)
-    vein_mm3 = before_mm3 - np.count_nonzero(inside) * voxel_volume_mm3(affine)
-    record = {"vein_mm3": round(vein_mm3, 1), "parts_before": 0, "joins": [], "has_root": False, "trees": [],
+    mask = apply_orientation(mask, axes) > 0
+    record = {"vein_mm3": 0.0, "parts_before": 0, "joins": [], "has_root": False, "trees": [],
               "detached": [], "parts_after": 0, "dropped_mm3": 0.0}  # fmt: skip
-    region = region_of(inside, margin=2)
+    region = region_of(mask, margin=2)
     if region is None:
         return np.zeros(shape, bool), record
-    own, grid = region.take(inside), region.affine(affine)
-    chances = [np.zeros_like(own) if v is None else region.take(v) for v in (probability, vein)]
+    own, grid = region.take(mask), region.affine(affine)
+    chances = [
+        np.zeros(own.shape, np.float32) if chance is None else region.take(apply_orientation(chance, axes))
+        for chance in (probability, vein)
+    ]
+    is_vein = own & (chances[1] - chances[0] > rule.vein_margin)
+    own = own & ~is_vein
+    record["vein_mm3"] = round(np.count_nonzero(is_vein) * voxel_volume_mm3(affine), 1)
+    if not own.any():
+        return np.zeros(shape, bool), record
     parts = _parts_of(own, grid, rule)
     pool = None if pool_mm is None or len(pool_mm) == 0 else cKDTree(pool_mm)
     apart = set(_rooted(parts, _measure(parts, chances, grid), pool, is_aorta, rule))
