@@ -24,8 +24,9 @@ class KeepTreesd(MapTransform):
     """`bundle.geometry.centerline.keep_trees` on masks, with what else the item has.
 
     ``prob`` is the lumen's probability and has to be there; ``vein`` and ``aorta`` are those of the network's
-    other outputs, all (1, X, Y, Z) on the mask's grid. Without an aorta of a millilitre, blood pools are
-    looked for in ``image``, (1, X, Y, Z) on any grid.
+    other outputs, all (1, X, Y, Z) on the mask's grid. In ``image``, (1, X, Y, Z) on any grid, the brightness
+    of detached pieces is compared with that of the trees, and without an aorta of a millilitre blood pools are
+    looked for.
 
     The ``meta`` of the result carries ``components``, ``components_before``, ``volume_mm3``, and ``parts``:
     the record of `keep_trees`, for the case's JSON. Warnings of the case say what was bridged, what is kept
@@ -58,12 +59,12 @@ class KeepTreesd(MapTransform):
         vein = _array(data["vein"]) if "vein" in data else None
         pool = aorta_wall(_array(data["aorta"]) >= _SURE, affine) if "aorta" in data else np.zeros((0, 3))
         is_aorta = len(pool) > 0
-        if not is_aorta and isinstance(data.get("image"), MetaTensor):
-            image = data["image"]
-            pool = blood_pool(
-                _array(image), image.affine.numpy(), voxel_to_world(voxels_of(volume > 0), affine)
-            )
-        kept, record = keep_trees(volume, affine, probability, self.rule, vein, pool, is_aorta)
+        image = None
+        if isinstance(data.get("image"), MetaTensor):
+            image = (_array(data["image"]), data["image"].affine.numpy())
+        if not is_aorta and image is not None:
+            pool = blood_pool(*image, voxel_to_world(voxels_of(volume > 0), affine))
+        kept, record = keep_trees(volume, affine, probability, self.rule, vein, pool, is_aorta, image)
         out = MetaTensor(torch.as_tensor(kept[None]).to(mask.device, mask.dtype)).copy_meta_from(mask)
         out.meta |= {
             "components": record["parts_after"],
@@ -80,6 +81,10 @@ class KeepTreesd(MapTransform):
             add_warning(meta, f"dropping veins and loose parts took {100 * lost:.0f} % of the volume")
         if record["trees"] and not record["has_root"]:
             add_warning(meta, "no part begins at the aorta: the longest one is taken for a tree")
+        if record["backward"]:
+            length = sum(branch["length_mm"] for branch in record["backward"])
+            branches = _counted(record["backward"], "branch", "branches")
+            add_warning(meta, f"{branches}, {length:.0f} mm long in all, taken for veins and dropped")
         if record["joins"]:
             widest = max(join["gap_mm"] for join in record["joins"])
             add_warning(meta, f"{_counted(record['joins'], 'gap')} of up to {widest:.1f} mm bridged")
@@ -89,8 +94,8 @@ class KeepTreesd(MapTransform):
             add_warning(meta, f"{pieces}, {length:.0f} mm long in all, kept")
 
 
-def _counted(things: list, name: str) -> str:
-    return f"{len(things)} {name}{'s' if len(things) > 1 else ''}"
+def _counted(things: list, name: str, several: str | None = None) -> str:
+    return f"{len(things)} {(several or name + 's') if len(things) > 1 else name}"
 
 
 def _array(volume: torch.Tensor) -> np.ndarray:

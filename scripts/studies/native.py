@@ -35,7 +35,7 @@ import torch
 import typer
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
-from monai.transforms import Compose
+from monai.transforms import Compose, ScaleIntensityRanged
 from shared import ROOT, Processes, Set, config_path, settings, workflow
 from tqdm import tqdm
 
@@ -75,6 +75,7 @@ class Steps:
     smallest_mm3: float
     native_threshold: float
     trees: TreeRule
+    hu_range: tuple[float, float]
     compares_rules: bool = False
 
 
@@ -160,11 +161,20 @@ def thresholded(maps: dict[str, MetaTensor], *bounds: float) -> dict[str, MetaTe
     return maps | {"pred": AdaptiveThresholdd("pred", *bounds)({"pred": maps["prob"]})["pred"]}
 
 
+def image_of(label: str, steps: Steps) -> dict[str, MetaTensor]:
+    """The scan beside a label as "image", as the networks see it; nothing where it is not there."""
+    path = beside(label, "img.nii.gz")
+    if not path.is_file():
+        return {}
+    scale = ScaleIntensityRanged("image", *steps.hu_range, 0.0, 1.0, clip=True)
+    return {"image": to_ras(scale(LoadCTAd(["image"])({"image": str(path)}))["image"])}
+
+
 def masks_of(
-    name: str, said: Prediction, label: MetaTensor, steps: Steps
+    name: str, said: Prediction, label: MetaTensor, steps: Steps, image: dict[str, MetaTensor]
 ) -> Iterator[tuple[str, MetaTensor]]:
     """Masks on the label's grid, its axes in RAS, by method."""
-    maps, confident = maps_on_scan(said, label, steps.inverse[name]), steps.threshold[2]
+    maps, confident = maps_on_scan(said, label, steps.inverse[name]) | image, steps.threshold[2]
     keep = KeepComponentsd("pred", steps.smallest_mm3)
     if name == "default":
         yield name, keep(thresholded(maps, *steps.threshold))["pred"]
@@ -191,7 +201,7 @@ def measure_scan(job: tuple[str, dict[str, str], dict[str, Path], Steps]) -> lis
     tissue, path = None, beside(item["label"], "tissue.nii.gz")
     if path.is_file():
         tissue = np.asarray(nib.as_closest_canonical(nib.load(path)).dataobj).astype(np.uint8)
-    rows = []
+    rows, image = [], image_of(item["label"], steps)
     for name, file in files.items():
         said = read_prediction(file)
         about = {
@@ -199,7 +209,7 @@ def measure_scan(job: tuple[str, dict[str, str], dict[str, Path], Steps]) -> lis
             "case": truth.get("parameters", {}).get("seed", item["case"]),
             "seconds": round(said.seconds, 2),
         }
-        for method, mask in masks_of(name, said, label, steps):
+        for method, mask in masks_of(name, said, label, steps, image):
             rows.append(about | {"method": method} | measure(mask, label, truth, tissue))
     return rows
 
@@ -298,6 +308,7 @@ def steps_of(override: Sequence[str] | None, compares_rules: bool) -> Steps:
         native("min_component_mm3"),
         native("threshold_upper"),
         parsers["native"].get_parsed_content("keep_parts#rule"),
+        tuple(default("hu_range")),
         compares_rules,
     )
 

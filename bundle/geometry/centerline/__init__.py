@@ -2,7 +2,8 @@
 
 from .aorta import find_aorta, without_aorta
 from .build import vessel_tree
-from .trees import TreeRule, aorta_wall, blood_pool, keep_trees
+from .tree_rule import TreeRule
+from .trees import aorta_wall, blood_pool, keep_trees
 
 __all__ = [
     "TreeRule",  # the numbers of keep_trees

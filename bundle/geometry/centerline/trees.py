@@ -13,6 +13,7 @@ from nibabel.orientations import (
     io_orientation,
     ornt_transform,
 )
+from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
 from bundle.common.coordinates import (
@@ -29,76 +30,11 @@ from bundle.common.thinning import shell
 from .aorta import find_aorta
 from .chains import end_radius
 from .gaps import outwards
+from .backwards import backward_branches
 from .skeleton import Skeleton, fill_pits, prune, skeletonise
+from .tree_rule import Part, TreeRule
 
-__all__ = ["Part", "TreeRule", "aorta_wall", "blood_pool", "keep_trees"]
-
-
-@dataclass(frozen=True)
-class TreeRule:
-    """The numbers of `keep_trees`; configs/modes/native.yaml has those in use.
-
-    vein_margin: voxels whose probability of cardiac vein is by more than this above that of lumen go.
-    root_mm: from the aorta or a blood pool, within which a tree begins.
-    aorta_mm: around where the longest tree begins, the part of the aorta that counts; from the arch and the
-        descending aorta other arteries come.
-    max_roots: trees at most; a left and a right one, and an ostium apart.
-    least_root_mm: centreline of a part that can be a tree.
-    max_gap_mm: of empty space that is bridged; 0 bridges none.
-    facing: least cosine between the direction of both ends and the way from one to the other.
-    facing_side: the same of an end that points at another vessel's side.
-    far_mm: from this part of the aorta, pools and all that is kept, beyond which a part goes.
-    detached_mm: centreline of a piece that is kept without a root, at least.
-    detached_probability: mean probability of lumen less that of vein along its centreline, at least.
-    detached_elongation: its length over its width, at least.
-    widest_mm: its mean diameter, at most.
-    speck_mm3: volume under which a part is not looked at, and goes.
-    """
-
-    vein_margin: float
-    root_mm: float
-    aorta_mm: float
-    max_roots: int
-    least_root_mm: float
-    max_gap_mm: float
-    facing: float
-    facing_side: float
-    far_mm: float
-    detached_mm: float
-    detached_probability: float
-    detached_elongation: float
-    widest_mm: float
-    speck_mm3: float
-
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if value < 0:
-                raise ValueError(f"{name} must be 0 or more, got {value}.")
-
-
-@dataclass
-class Part:
-    """A connected part of a mask.
-
-    length_mm: of its centreline; width_mm: diameter of the cylinder with its length and volume.
-    probability, vein: means along the centreline; at_lps_mm: mean place.
-    """
-
-    length_mm: float
-    volume_mm3: float
-    width_mm: float
-    probability: float
-    vein: float
-    at_lps_mm: list[float]
-
-    def is_vessel(self, rule: TreeRule) -> bool:
-        """Whether it is long, slim, tubular and sure enough to be kept without a root."""
-        return (
-            self.length_mm >= rule.detached_mm
-            and self.width_mm <= rule.widest_mm
-            and self.length_mm >= rule.detached_elongation * self.width_mm
-            and self.probability - self.vein >= rule.detached_probability
-        )
+__all__ = ["aorta_wall", "blood_pool", "keep_trees"]
 
 
 @dataclass
@@ -130,6 +66,7 @@ def keep_trees(
     vein: np.ndarray | None = None,
     pool_mm: np.ndarray | None = None,
     is_aorta: bool = True,
+    image: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, dict]:
     """The coronary trees of a mask, and what was done to it.
 
@@ -139,8 +76,11 @@ def keep_trees(
     3. Up to ``max_roots`` parts, the longest, that begin at the aorta are trees, the others no further than
        ``aorta_mm`` from where the longest does. Without a segmented aorta it is the thickest end that has to
        lie at a pool, for vessels run along chambers too.
-    4. Others stay as detached pieces if they are surely vessels and no further than ``far_mm`` from the aorta
-       or from what is kept, nearest first. If nothing has a root, the longest part stands in for one.
+    4. Of a tree that begins at the aorta, what leaves its parent backwards and has the look of a vein goes, with
+       all that hangs on it: arteries part onwards, a vein that touches one runs as it pleases.
+    5. Others stay as detached pieces if they are surely vessels, about as bright as the trees, and no further
+       than ``far_mm`` from the aorta or from what is kept, nearest first. If nothing has a root, the longest
+       part stands in for one.
 
     Source: this project's own; `scripts/study.py native --rules` compares it with others. Neither the order
     nor the direction of the axes matters.
@@ -151,17 +91,18 @@ def keep_trees(
         probability, vein: (X, Y, Z) in 0...1 of lumen and cardiac vein.
         pool_mm: (N, 3) RAS mm, points of the aorta's wall, or of blood pools' (`blood_pool`).
         is_aorta: whether these are the aorta's.
+        image: (X, Y, Z) and its 4x4 affine, on any grid, in which contrast is bright.
 
     Returns:
         bool mask, and a record ready for JSON: ``vein_mm3`` (gone by step 1), ``parts_before`` (after it),
-        ``joins`` (``gap_mm``, ``at_lps_mm``), ``has_root`` (whether step 3 found one), ``trees``,
+        ``backward`` (gone by step 4: ``length_mm``, ``vein``, ``at_lps_mm``), ``joins`` (``gap_mm``, ``at_lps_mm``), ``has_root`` (whether step 3 found one), ``trees``,
         ``detached`` (both as `Part`), ``parts_after``, ``dropped_mm3``.
     """
     # Thinning and ties depend on the order of the axes: the same ones for every scan.
     axes = io_orientation(affine)
     shape, affine = mask.shape, affine @ inv_ornt_aff(axes, mask.shape)
     mask = apply_orientation(mask, axes) > 0
-    record = {"vein_mm3": 0.0, "parts_before": 0, "joins": [], "has_root": False, "trees": [],
+    record = {"vein_mm3": 0.0, "parts_before": 0, "backward": [], "joins": [], "has_root": False, "trees": [],
               "detached": [], "parts_after": 0, "dropped_mm3": 0.0}  # fmt: skip
     region = region_of(mask, margin=2)
     if region is None:
@@ -178,7 +119,14 @@ def keep_trees(
         return np.zeros(shape, bool), record
     parts = _parts_of(own, grid, rule)
     pool = None if pool_mm is None or len(pool_mm) == 0 else cKDTree(pool_mm)
-    apart = set(_rooted(parts, _measure(parts, chances, grid), pool, is_aorta, rule))
+    rooted = _rooted(parts, _measure(parts, chances, grid), pool, is_aorta, rule)
+    if rooted and is_aorta:
+        at_vein, record["backward"] = _backward(parts, rooted, pool, chances[1], grid, rule)
+        if record["backward"]:
+            own = own & ~at_vein
+            parts = _parts_of(own, grid, rule)
+            rooted = _rooted(parts, _measure(parts, chances, grid), pool, is_aorta, rule)
+    apart = set(rooted)
     bridges, record["joins"] = _join(parts, grid, rule, apart)
     measured = _measure(parts, chances, grid)
     trees = _rooted(parts, measured, pool, is_aorta, rule)
@@ -187,7 +135,7 @@ def keep_trees(
         trees = sorted(measured, key=lambda n: -measured[n].length_mm)[:1]
     elif is_aorta:
         pool = _around(pool, parts.points_of(trees[0]), rule)
-    kept = _with_detached(parts, measured, trees, pool, rule)
+    kept = _with_detached(parts, measured, trees, pool, rule, _brightness(parts, image, rule))
     wanted = np.isin(parts.group, kept)
     wanted[0] = False
     result = own & wanted[parts.labels]
@@ -377,6 +325,46 @@ def _rooted(
     return found
 
 
+def _backward(
+    parts: _Parts,
+    trees: list[int],
+    pool: cKDTree,
+    vein: np.ndarray,
+    affine: np.ndarray,
+    rule: TreeRule,
+) -> tuple[np.ndarray, list[dict]]:
+    """Voxels (X, Y, Z) of the trees' branches that leave backwards as veins do, and a record of each."""
+    skeleton, gone = parts.skeleton, np.zeros(parts.labels.shape, bool)
+    at = np.rint(world_to_voxel(skeleton.points, affine)).astype(int)
+    at_vein = vein[tuple(at.T)]
+    record = []
+    for number in trees:
+        nodes = np.flatnonzero(parts.part_of == number)
+        root = int(nodes[np.argmin(pool.query(skeleton.points[nodes])[0])])
+        branches = backward_branches(skeleton, root, at_vein, rule)
+        if not branches:
+            continue
+        cut = np.zeros(len(skeleton.points), bool)
+        cut[np.concatenate([branch.nodes for branch in branches])] = True
+        own = parts.points[parts.label_of == number]
+        nearest = nodes[cKDTree(skeleton.points[nodes]).query(own)[1]]
+        voxels = np.rint(world_to_voxel(own[cut[nearest]], affine)).astype(int)
+        gone[tuple(voxels.T)] = True
+        record += [branch.record(skeleton) for branch in branches]
+    return gone, record
+
+
+def _brightness(
+    parts: _Parts, image: tuple[np.ndarray, np.ndarray] | None, rule: TreeRule
+) -> np.ndarray | None:
+    """How bright the image is at every node of the skeleton, (K,), less fat; None without an image."""
+    if image is None:
+        return None
+    volume, affine = image
+    at = world_to_voxel(parts.skeleton.points, affine)
+    return map_coordinates(np.asarray(volume, np.float32), at.T, order=1, mode="nearest") - rule.fat
+
+
 def _around(pool: cKDTree, tree_mm: np.ndarray, rule: TreeRule) -> cKDTree:
     """The points of a pool within `aorta_mm` of where a tree (N, 3), RAS mm, touches it."""
     distance = pool.query(tree_mm)[0]
@@ -385,11 +373,20 @@ def _around(pool: cKDTree, tree_mm: np.ndarray, rule: TreeRule) -> cKDTree:
 
 
 def _with_detached(
-    parts: _Parts, measured: dict[int, Part], trees: list[int], pool: cKDTree | None, rule: TreeRule
+    parts: _Parts,
+    measured: dict[int, Part],
+    trees: list[int],
+    pool: cKDTree | None,
+    rule: TreeRule,
+    brightness: np.ndarray | None,
 ) -> list[int]:
     """The trees, and the detached pieces that are no further than `far_mm` from what is kept already."""
     kept = list(trees)
     wanted = [n for n in measured if n not in kept and measured[n].is_vessel(rule)]
+    if brightness is not None:
+        of = parts.group[parts.part_of]
+        least = rule.detached_brightness * float(np.mean(brightness[np.isin(of, trees)]))
+        wanted = [n for n in wanted if np.median(brightness[of == n]) >= least]
     points = {n: parts.points_of(n)[::7] for n in (*kept, *wanted)}  # near enough to each other
     away = {n: np.inf if pool is None else float(pool.query(points[n])[0].min()) for n in wanted}
     new = kept

@@ -195,3 +195,50 @@ def test_axes_in_another_order_or_turned_around_give_the_same(order, flips):
 def test_a_negative_number_is_refused():
     with pytest.raises(ValueError, match="far_mm must be 0 or more"):
         rule(far_mm=-1)
+
+
+def slanted(scene, low_mm, high_mm, radius):
+    """A tube from one point to another."""
+    low, high = np.asarray(low_mm, float), np.asarray(high_mm, float)
+    along = np.clip((scene.at - low) @ (high - low) / ((high - low) @ (high - low)), 0, 1)
+    return np.linalg.norm(scene.at - low - along[..., None] * (high - low), axis=-1) <= radius
+
+
+@by_spacing
+def test_a_branch_that_leaves_backwards_as_a_vein_goes(spacing):
+    """The left tree runs up; one branch leaves it upwards, one downwards at 150 degrees."""
+    scene = Scene(spacing)
+    onward = slanted(scene, (17.03, 20.07, 50), (7, 14, 66), 0.9) & ~scene.left
+    back = slanted(scene, (17.03, 20.07, 46), (8, 27, 27), 0.9) & ~scene.left
+    mask = scene.left | onward | back
+    vein = np.where(onward | back, 0.4, 0.0).astype(np.float32)
+    kept, record = scene.keep(mask, vein=vein)
+    (gone,) = record["backward"]
+    assert gone["vein"] == pytest.approx(0.4, abs=0.08) and 14 < gone["length_mm"] < 24
+    assert gone["at_lps_mm"] == pytest.approx([-12.5, -23.5, 36.5], abs=2.0)
+    assert (kept & back).sum() < 0.15 * back.sum(), "but for its first voxels, in the parent's wall"
+    assert (kept & scene.left).sum() > 0.99 * scene.left.sum()
+    assert (kept & onward).sum() > 0.97 * onward.sum(), "an artery may be taken for a vein, but runs onwards"
+    for vein_share, numbers in ((0.1, {}), (0.4, {"backward_mm": 40}), (0.4, {"backward_facing": -0.99})):
+        kept, record = scene.keep(mask, vein=vein * (vein_share / 0.4), **numbers)
+        assert kept[back].all() and record["backward"] == []
+
+
+@by_spacing
+def test_a_piece_darker_than_the_trees_goes(spacing):
+    """Fat is -100, the trees 300: a piece at 60 is 0.4 of the way, one at 0 a quarter."""
+    scene = Scene(spacing)
+    piece = scene.tube(8, 30, 30, 48, 0.8)
+    mask = scene.left | scene.right | piece
+    wall = aorta_wall(scene.aorta, scene.affine)
+    chance = np.where(mask, 0.9, 0.0).astype(np.float32)
+    # The image lies on another grid, its x axis the other way round.
+    turned = np.diag([-spacing[0], spacing[1], spacing[2], 1.0])
+    turned[0, 3] = scene.affine[0, 0] * (mask.shape[0] - 1)
+    for value, stays in ((60.0, True), (0.0, False)):
+        image = np.where(scene.left | scene.right, 300.0, np.where(piece, value, -100.0))[::-1]
+        kept, record = keep_trees(
+            mask, scene.affine, chance, rule(fat=-100.0), None, wall, image=(image, turned)
+        )
+        assert kept[piece].all() == stays and len(record["detached"]) == stays
+        assert kept[scene.left | scene.right].all()
