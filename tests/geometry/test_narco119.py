@@ -66,7 +66,7 @@ def test_centerline_follows_vmtk(vessels, mesh, name):
 
 
 def test_the_calibre_of_a_left_main_is_not_that_of_the_rim_where_the_aorta_was_cut_off(vessels, mesh):
-    """VMTK: inscribed diameters of 4.2 to 5.0 mm in this left main, 2.3 to 2.9 mm in the first 12 mm of the RCA."""
+    """VMTK: inscribed diameters of 4.2 to 5.0 mm in this left main, 2.3 to 2.9 in the RCA's first 12 mm."""
     tree = name_branches(vessel_tree(without_aorta(vessels), mesh))
     rows = {row["name"]: row for row in measure_tree(tree)}
     for key in ("proximal_diameter_mm", "mean_diameter_mm"):

@@ -18,9 +18,11 @@ _ENOUGH = 1 / 3  # of a branch's sections that are no gap
 
 
 def _measured(branch: Branch) -> np.ndarray:
-    """Which sections (N,) bool stand for a branch: those outside of bifurcations and gaps, if these are at
-    least a third of what is no gap. A few of them, beside the aorta's cut or between two bifurcations, say
-    less of a short vessel than all that is no gap; and all sections stand for one that is nothing but gap."""
+    """Which sections (N,) bool stand for a branch: those outside of bifurcations and gaps, or all but gaps.
+
+    The latter where less than a third of them is free: a few sections beside the aorta's cut, or between two
+    bifurcations, say less of a short vessel than all of it.
+    """
     seen = ~branch.gap
     if not seen.any():
         return np.ones(len(seen), bool)
@@ -59,9 +61,9 @@ def measure_branch(branch: Branch, lesions: Sequence[Stenosis] = ()) -> dict:
     """One branch in numbers, units in the keys.
 
     Diameters are of the circle with the cross-section's area, outside of bifurcations and gaps (outside of
-    gaps, where less than a third of it is left). `tortuosity` is length over the straight distance of both ends.
-    `proximal_diameter_mm` is the median of the first 10 mm that are free, `min_diameter_mm` that of the
-    branch's assessable `lesions` where one of them is the narrowest.
+    gaps, where less than a third of it is left). `tortuosity` is length over the straight distance of both
+    ends. `proximal_diameter_mm` is the median of the first 10 mm that are free, `min_diameter_mm` that of
+    the branch's assessable `lesions` where one of them is the narrowest.
     """
     free = _measured(branch)
     diameter, along = 2 * branch.radius[free], branch.along_mm[free]

@@ -96,7 +96,7 @@ def test_a_narrowing_that_cannot_be_judged_is_not_the_least_diameter():
 
 
 def test_a_few_free_sections_do_not_stand_for_a_vessel():
-    """A left main of 4.4 mm between the aorta and its bifurcation; four sections of the aorta's rim are free."""
+    """A left main of 4.4 mm from the aorta to its bifurcation; four sections of the aorta's rim are free."""
     radius = np.r_[np.full(4, 0.3), np.full(16, 2.2)]
     row = measure_branch(straight(radius, junction=np.arange(20) > 3).branches[0])
     assert row["proximal_diameter_mm"] == pytest.approx(4.4) and row["mean_diameter_mm"] > 3.5
