@@ -67,9 +67,9 @@ def _why_not_to_its_end(tree: Tree, name: str, own: list[int]) -> str:
 def vessel_rows(tree: Tree, lesions: Sequence[Stenosis], voxel_mm: float) -> list[dict]:
     """A row for each main vessel that is seen: how far, what narrows it, and whether nothing does.
 
-    `no_narrowing_50` is true where the vessel was seen to its end, can be judged, and no narrowing of 50 %
-    or more was found in it, not even one that cannot be judged. A mask of the lumen says nothing of plaque
-    that does not narrow it.
+    `no_narrowing_50` is true where the vessel was seen to its end, can be judged, and no narrowing was found
+    in it that may be of 50 % or more (by its range), not even one that cannot be judged. A mask of the lumen
+    says nothing of plaque that does not narrow it.
 
     Args:
         voxel_mm: size of the scan's voxels; the mean of the three edges.
@@ -84,7 +84,7 @@ def vessel_rows(tree: Tree, lesions: Sequence[Stenosis], voxel_mm: float) -> lis
         parts = [tree.branches[number] for number in own]
         judged = any(_long_enough(part, _wide_enough(part, voxel_mm), _VESSEL_MM) for part in parts)
         why = _why_not_to_its_end(tree, name, own)
-        severe = [lesion for lesion in found if lesion.percent_diameter >= _LEVELS[0]]
+        severe = [lesion for lesion in found if lesion.percent_high >= _LEVELS[0]]
         rows.append(
             {
                 "name": name,
