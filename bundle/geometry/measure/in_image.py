@@ -172,9 +172,11 @@ def seen_in_image(
     within 12 mm on both sides; `narrows_in_image` from 20 % and half of the mask's percentage on. One that
     could be judged, does not narrow in the image and has no calcium beside it, no longer can be.
     `calcium_mm3` is the volume within 1.5 mm of the wall that is brighter than the lumen by 130 HU (the
-    Agatston level of a scan without contrast) and by three times its noise, 0 under 0.5 mm3; it blooms, so
-    it is less in the patient. All stay None where the image does not show the place, the first two where its
-    lumen has little contrast.
+    level of Agatston et al., JACC 1990, without contrast), or by three times its noise where that is more; 0
+    under 0.5 mm3. It blooms, so it is less in the patient. The lumen's level is that beside the narrowing or
+    of all wide vessels, whichever is more, and parts of something larger are left out: both keep chambers
+    and other vessels from being taken for calcium. All stay None where the image does not show the place,
+    the first two where its lumen has little contrast.
 
     Args:
         image: (X, Y, Z), HU, on any grid; it need not be the mask's.
