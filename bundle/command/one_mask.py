@@ -29,10 +29,11 @@ def name_of(path: Path) -> str:
 
 
 def ct_of(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """A CT, (X, Y, Z) float32 HU as well as they can be known, and its affine."""
+    """A CT, (X, Y, Z) int16 HU as well as they can be known, as `LoadCTAd` keeps them, and its affine."""
     array, affine = read_volume(path)
     volume = torch.as_tensor(np.array(array, np.float32))
-    return check_intensities(str(path), volume, voxel_size_mm(affine).tolist())[0].numpy(), affine
+    volume, _ = check_intensities(str(path), volume, voxel_size_mm(affine).tolist())
+    return volume.clamp(max=32767).to(torch.int16).numpy(), affine
 
 
 def saved_beside(path: Path, volume_mm3: float) -> tuple[Path, float | None] | str | None:

@@ -60,7 +60,7 @@ class LoadCTAd(LoadImaged):
         if isinstance(image, MetaTensor) and isinstance(label, MetaTensor):
             _check_same_grid(image, label)
         if self.keep is not None and isinstance(image, MetaTensor):
-            whole = image.as_tensor().clamp(-32768, 32767).round().to(torch.int16)
+            whole = image.as_tensor().clamp(max=32767).to(torch.int16)
             d[self.keep] = MetaTensor(whole, affine=image.affine)
         return d
 
