@@ -46,6 +46,7 @@ class CaseLoader:
         kept: the reports of the cases that were left out as finished in the run so far, by their name.
         failures: the cases that failed in the run so far; emptied when a new run over the cases begins.
         remarks: sentences about a case, by its name, from what is made of it after the network.
+        counts: the same, numbers by their names.
     """
 
     def __init__(self, dataset: Dataset, records: CaseRecords | None = None) -> None:
@@ -57,10 +58,12 @@ class CaseLoader:
         self.kept: dict[str, dict[str, Any]] = {}
         self.failures = FailureLog()
         self.remarks: dict[str, list[str]] = {}
+        self.counts: dict[str, dict[str, int]] = {}
 
     def __iter__(self) -> Iterator[Any]:
         self.kept.clear()
         self.remarks.clear()
+        self.counts.clear()
         self.failures.begin({item["case"]: item["image"] for item in self.dataset.data})
         # One thread: two cases in memory, the one in work and the next, are what a small machine can hold.
         pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="case-loader")

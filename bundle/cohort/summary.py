@@ -14,7 +14,8 @@ from bundle.common.case_warnings import warnings_of
 from bundle.common.tables import to_text, write_csv
 
 FIGURES = ("volume_mm3", "components", "threshold", "confidence")
-COLUMNS = ("case", "status", *FIGURES, "seconds", "kept", "warnings", "reason")
+COUNTS = ("vessels_assessable", "vessels_narrowed_50", "vessels_narrowed_70")
+COLUMNS = ("case", "status", *FIGURES, *COUNTS, "seconds", "kept", "warnings", "reason")
 
 
 class CaseSummary:
@@ -27,6 +28,8 @@ class CaseSummary:
     made meanwhile. The file is rewritten after every case, so a run that is killed leaves what it knew.
 
     Attach it behind the handlers that may add a failure to the evaluator's `CaseLoader`.
+
+    Of vessels that can be judged and are narrowed, the numbers of the geometry (`narrowed_sums`).
 
     The figures are in the ``meta`` of the engine's output "pred" (`KeepComponentsd`, `AdaptiveThresholdd`).
     """
@@ -78,11 +81,12 @@ class CaseSummary:
             rows.append(done.get(case, {"case": case}) | {"status": "failed", "reason": reason})
         # A copy at once: the loader's thread adds to it.
         for case, report in self.loader.kept.copy().items():
-            rows.append(_row(case, report["scan"], report["warnings"]) | {"kept": "yes"})
-        remarks = self.loader.remarks.copy()
+            row = _row(case, report["scan"], report["warnings"]) | {"kept": "yes"}
+            rows.append(row | _counts((report.get("narrowed") or [{}])[-1]))
+        remarks, counts = self.loader.remarks.copy(), self.loader.counts.copy()
         for number, row in enumerate(rows):
             sentences = row.get("warnings", []) + remarks.get(row["case"], [])
-            rows[number] = row | {"warnings": "; ".join(sentences)}
+            rows[number] = row | _counts(counts.get(row["case"], {})) | {"warnings": "; ".join(sentences)}
         order = {item["case"]: number for number, item in enumerate(self.loader.dataset.data)}
         return sorted(rows, key=lambda row: order[row["case"]])
 
@@ -90,3 +94,7 @@ class CaseSummary:
 def _row(case: str, figures: Mapping[str, Any], warnings: list[str]) -> dict[str, Any]:
     row = {"case": case, "status": "ok" if figures["components"] else "empty"}
     return row | {"warnings": warnings} | {key: figures[key] for key in FIGURES}
+
+
+def _counts(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: numbers[key] for key in COUNTS if key in numbers}

@@ -7,24 +7,33 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from bundle.common.coordinates import check_affine, voxel_size_mm, voxel_volume_mm3, world_to_voxel
 from bundle.common.filenames import split_suffix
 from bundle.common.files import write_json
-from bundle.data.readers import read_volume
+from bundle.data.readers import check_intensities, read_volume
 from bundle.geometry.case import ExportOptions, export_case
 from bundle.geometry.core import Tree
 from bundle.geometry.io import read_branches, read_mask
-from bundle.geometry.measure import find_stenoses
+from bundle.geometry.measure import find_stenoses, seen_in_image
 from bundle.geometry.naming import MAIN
 from bundle.geometry.render import reformation_picture
 
-__all__ = ["line_of", "name_of", "reconstruct", "reformations"]
+__all__ = ["ct_of", "line_of", "name_of", "reconstruct", "reformations"]
 
 
 def name_of(path: Path) -> str:
     """The file's name without its ending."""
     return split_suffix(path)[0]
+
+
+def ct_of(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """A CT, (X, Y, Z) int16 HU as well as they can be known, as `LoadCTAd` keeps them, and its affine."""
+    array, affine = read_volume(path)
+    volume = torch.as_tensor(np.array(array, np.float32))
+    volume, _ = check_intensities(str(path), volume, voxel_size_mm(affine).tolist())
+    return volume.clamp(max=32767).to(torch.int16).numpy(), affine
 
 
 def saved_beside(path: Path, volume_mm3: float) -> tuple[Path, float | None] | str | None:
@@ -45,8 +54,19 @@ def saved_beside(path: Path, volume_mm3: float) -> tuple[Path, float | None] | s
     return probability, about.get("scan", {}).get("threshold")
 
 
-def reconstruct(path: Path, out: Path, label: int | None, threshold: float, options: ExportOptions) -> dict:
-    """One file to its folder; returns the report of `export_case` with the remarks about the mask."""
+def reconstruct(
+    path: Path,
+    out: Path,
+    label: int | None,
+    threshold: float,
+    options: ExportOptions,
+    ct: tuple[np.ndarray, np.ndarray] | None = None,
+) -> dict:
+    """One file to its folder; returns the report of `export_case` with the remarks about the mask.
+
+    Args:
+        ct: see `ct_of`.
+    """
     array, affine = read_volume(path)
     try:
         mask, probability, remarks = read_mask(array, label, threshold)
@@ -59,7 +79,7 @@ def reconstruct(path: Path, out: Path, label: int | None, threshold: float, opti
             remarks.append(f"{found[0].name} places the wall, as in the run that made the mask")
         folder, name = out / name_of(path), name_of(path)
         settings = asdict(replace(options, level=level))
-        report = export_case(mask, check_affine(affine), folder, name, probability, **settings)
+        report = export_case(mask, check_affine(affine), folder, name, probability, ct=ct, **settings)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     report["warnings"] = remarks + report["warnings"]
@@ -67,13 +87,14 @@ def reconstruct(path: Path, out: Path, label: int | None, threshold: float, opti
     return report
 
 
-def reformations(image_path: Path, mask_path: Path, out: Path) -> list[str]:
+def reformations(
+    image: np.ndarray, affine: np.ndarray, image_path: Path, mask_path: Path, out: Path
+) -> list[str]:
     """Pictures of the CT along the main branches of a case that is reconstructed; returns their names."""
     name = name_of(mask_path)
     lines = out / name / f"{name}_centerline.vtp"
     if not lines.is_file():
         raise ValueError(f"{mask_path}: no centreline was found, so there is nothing to reformat along")
-    image, affine = read_volume(image_path)
     written = []
     tree = Tree(branches=read_branches(lines))
     places = world_to_voxel(np.concatenate([branch.points for branch in tree.branches]), affine)
@@ -84,6 +105,7 @@ def reformations(image_path: Path, mask_path: Path, out: Path) -> list[str]:
             "the mask was made of"
         )
     lesions = find_stenoses(tree, float(voxel_size_mm(read_volume(mask_path)[1]).mean()))
+    lesions = seen_in_image(tree, lesions, image, affine)
     for number, branch in enumerate(tree.branches):
         if branch.name in MAIN:
             pieces = sum(other.name == branch.name for other in tree.branches[:number])

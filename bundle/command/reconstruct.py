@@ -22,7 +22,7 @@ from bundle.geometry.case import CLOUD_FORMATS, COLOURS, FORMATS, ExportOptions
 from bundle.geometry.solver import why_no_mesher
 from bundle.geometry.surface import METHODS
 
-from .one_mask import line_of, name_of, reconstruct, reformations
+from .one_mask import ct_of, line_of, name_of, reconstruct, reformations
 
 __all__ = ["reconstruct_masks"]
 
@@ -39,7 +39,7 @@ def reconstruct_masks(
     out: Annotated[Path, typer.Option(help="folder of the results")],
     label: Annotated[int | None, typer.Option(help="take this label only; else everything above 0")] = None,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="of a probability map")] = 0.5,
-    image: Annotated[Path | None, typer.Option(help="CT of a single mask: views along its vessels")] = None,
+    image: Annotated[Path | None, typer.Option(help="CT of a single mask: what it shows of vessels")] = None,
     min_part_mm3: Annotated[float, typer.Option(help="drop smaller parts")] = DEFAULT.min_part_mm3,
     smoothing: Annotated[str, typer.Option(help=", ".join(METHODS))] = DEFAULT.smoothing,
     edge_length_mm: Annotated[float | None, typer.Option(help="mean edge of the triangles")] = None,
@@ -100,10 +100,15 @@ def reconstruct_masks(
     if volume_mesh and why_no_mesher() is not None:
         raise typer.BadParameter(why_no_mesher())
     check_output_dir(out, name="--out")
-    failures = []
+    failures, ct = [], None
+    if image is not None:
+        try:
+            ct = ct_of(image)
+        except ValueError as error:
+            failures.append(str(error))
     for path in masks:
         try:
-            report = reconstruct(path, out, label, threshold, options)
+            report = reconstruct(path, out, label, threshold, options, ct)
         except ValueError as error:
             failures.append(str(error))
             continue
@@ -112,9 +117,9 @@ def reconstruct_masks(
             print(f"  note: {warning}")
         if volume_mesh and not report["empty"] and "volume_mesh" not in report:
             failures.append(f"{path}: the volume mesh that was asked for could not be made (see the notes)")
-    if image is not None and not failures:
+    if ct is not None and not failures:
         try:
-            print(f"reformations: {', '.join(reformations(image, masks[0], out))}")
+            print(f"reformations: {', '.join(reformations(*ct, image, masks[0], out))}")
         except ValueError as error:
             failures.append(str(error))
     for failure in failures:

@@ -18,7 +18,7 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 import bundle
 from bundle.common.case_warnings import warnings_of
 from bundle.common.coordinates import voxel_size_mm
-from bundle.common.crop import region_of
+from bundle.common.crop import Region, region_of
 from bundle.common.filenames import case_name
 from bundle.common.files import plain_values, write_json
 from bundle.common.nifti import as_stored
@@ -28,6 +28,7 @@ from bundle.geometry.render import Slices, slices_of
 __all__ = ["CaseGeometry", "ExportGeometryd", "case_geometry", "write_geometry"]
 
 REQUEST = "model"
+_CT_MARGIN = 10  # voxels around the box of the mask, which has a margin of its own
 logger = logging.getLogger(__name__)
 
 
@@ -37,7 +38,8 @@ class CaseGeometry:
 
     mask: (X, Y, Z) bool. affine: (4, 4) of that box, RAS mm. probability, vein: (X, Y, Z) or None. scan:
     shape, affine, figures and warnings of the whole prediction. saved: names of the files that hold it.
-    parts: what the rule for parts says of itself. slices: of the scan, for a picture.
+    parts: what the rule for parts says of itself. slices: of the scan, for a picture. ct: the scan near the
+    vessels, (A, B, C) HU, and its (4, 4) affine.
     """
 
     mask: np.ndarray
@@ -48,6 +50,7 @@ class CaseGeometry:
     saved: tuple[str, ...] = ()
     parts: Mapping[str, Any] | None = None
     slices: Slices | None = None
+    ct: tuple[np.ndarray, np.ndarray] | None = None
 
 
 def case_geometry(
@@ -55,6 +58,7 @@ def case_geometry(
     prob: MetaTensor | None = None,
     vein: MetaTensor | None = None,
     image: MetaTensor | None = None,
+    ct: MetaTensor | None = None,
 ) -> CaseGeometry:
     """Crop a prediction to the vessels.
 
@@ -63,6 +67,7 @@ def case_geometry(
         prob, vein: of lumen and of cardiac vein, on the same grid; that of the lumen is taken as
             `<case>_prob.nii.gz` holds it.
         image: (1, A, B, C) in 0..1, RAS, of the mask's extent, as the network has seen it.
+        ct: (1, D, E, F) HU, as it was loaded.
     """
     mask = np.asarray(pred[0].detach().cpu()) > 0
     affine = np.asarray(pred.affine, dtype=np.float64)
@@ -79,7 +84,19 @@ def case_geometry(
     near = [None if v is None else region.take(np.asarray(v[0].detach().cpu())) for v in (prob, vein)]
     near[0] = None if prob is None else as_stored(near[0])
     parts, slices = pred.meta.get("parts"), None if image is None else _slices(image, mask, affine)
-    return CaseGeometry(region.take(mask), region.affine(affine), *near, scan, saved, parts, slices)
+    near_ct = None if ct is None else _near_ct(ct, region, mask.shape)
+    return CaseGeometry(region.take(mask), region.affine(affine), *near, scan, saved, parts, slices, near_ct)
+
+
+def _near_ct(ct: MetaTensor, region: Region, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """A copy of the CT about the vessels, and its affine; all of it where it is not on the mask's grid."""
+    volume, affine = np.asarray(ct[0].detach().cpu()), np.asarray(ct.affine, dtype=np.float64)
+    if volume.shape != shape:
+        return volume, affine
+    low = np.maximum(np.subtract(region.low, _CT_MARGIN), 0)
+    high = np.minimum(np.add(region.low, region.shape) + _CT_MARGIN, shape)
+    box = Region(tuple(map(int, low)), tuple(map(int, high - low)))
+    return box.take(volume), box.affine(affine)
 
 
 def _slices(image: MetaTensor, mask: np.ndarray, affine: np.ndarray) -> Slices | None:
@@ -125,6 +142,7 @@ def write_geometry(
         geometry.probability,
         geometry.vein,
         geometry.slices,
+        geometry.ct,
         **settings,
     )
     report |= {"scan": geometry.scan, "provenance": {"bundle": bundle.__version__, **provenance}}
@@ -149,7 +167,8 @@ class ExportGeometryd(MapTransform):
 
     Args:
         keys: the mask, (1, X, Y, Z) with its affine; where the item has "prob" and "vein", these are the
-            probabilities of lumen and of cardiac vein, and "image" is what the network has seen.
+            probabilities of lumen and of cardiac vein, "image" is what the network has seen, and "ct" the
+            scan as it was loaded, HU.
         output_dir: folder of the results.
         options: what is made of the mask.
         weights: path of the weights, for the report.
@@ -175,7 +194,7 @@ class ExportGeometryd(MapTransform):
             case = case_name(d[key].meta["filename_or_obj"])
             try:
                 image = d.get("image") if self.options.pictures else None
-                geometry = case_geometry(d[key], d.get("prob"), d.get("vein"), image)
+                geometry = case_geometry(d[key], d.get("prob"), d.get("vein"), image, d.get("ct"))
                 report = write_geometry(geometry, self.output_dir, case, self.provenance, self.options)
             except Exception as error:  # the mask is worth sending without it
                 is_sentence = isinstance(error, ValueError)

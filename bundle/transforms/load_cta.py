@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import LoadImaged
@@ -36,6 +37,8 @@ class LoadCTAd(LoadImaged):
     Args:
         keys: "image", "label" or both; the label must share the image's grid.
         allow_missing_keys: whether an item may lack a key.
+        keep: key under which the image stays as it was loaded, int16, whatever later transforms make of it;
+            None keeps nothing.
 
     Raises:
         InputError: the file is missing, empty, cut short or no image; 2-D or 4-D; has NaN or infinite
@@ -43,8 +46,11 @@ class LoadCTAd(LoadImaged):
             constant or cannot hold HU; the label lies on another grid.
     """
 
-    def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:
+    def __init__(
+        self, keys: KeysCollection, allow_missing_keys: bool = False, keep: str | None = None
+    ) -> None:
         super().__init__(keys, allow_missing_keys=allow_missing_keys)
+        self.keep = keep
 
     def __call__(self, data: Mapping[Hashable, Any], reader: None = None) -> dict[Hashable, Any]:
         d = dict(data)
@@ -53,6 +59,9 @@ class LoadCTAd(LoadImaged):
         image, label = d.get("image"), d.get("label")
         if isinstance(image, MetaTensor) and isinstance(label, MetaTensor):
             _check_same_grid(image, label)
+        if self.keep is not None and isinstance(image, MetaTensor):
+            whole = image.as_tensor().clamp(max=32767).to(torch.int16)
+            d[self.keep] = MetaTensor(whole, affine=image.affine)
         return d
 
 

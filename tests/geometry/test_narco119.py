@@ -17,6 +17,8 @@ from bundle.geometry.centerline.aorta import without_aorta
 from bundle.geometry.centerline.build import vessel_tree
 from bundle.geometry.core.mesh import check_mesh
 from bundle.geometry.core.vessels import find_vessels
+from bundle.geometry.measure import measure_tree
+from bundle.geometry.naming import name_branches
 from bundle.geometry.surface.extract import vessel_surface
 from bundle.geometry.surface.smoothing import smooth_surface
 
@@ -61,3 +63,14 @@ def test_centerline_follows_vmtk(vessels, mesh, name):
     distance = cKDTree(ours).query(coronary)[0]
     assert np.median(distance) < 0.5
     assert (distance < 1.0).mean() > 0.9
+
+
+def test_the_calibre_of_a_left_main_is_not_that_of_the_rim_where_the_aorta_was_cut_off(vessels, mesh):
+    """VMTK: inscribed diameters of 4.2 to 5.0 mm in this left main, 2.3 to 2.9 in the RCA's first 12 mm."""
+    tree = name_branches(vessel_tree(without_aorta(vessels), mesh))
+    rows = {row["name"]: row for row in measure_tree(tree)}
+    for key in ("proximal_diameter_mm", "mean_diameter_mm"):
+        assert rows["LM"][key] == pytest.approx(4.5, abs=0.4)
+    assert rows["LM"]["min_diameter_mm"] > 3
+    assert rows["RCA"]["proximal_diameter_mm"] == pytest.approx(3.0, abs=0.4)
+    assert rows["RCA"]["min_diameter_mm"] > 1.5

@@ -64,3 +64,11 @@ def test_a_second_run_starts_afresh(tmp_path):
     run(handler, item("1", 5))
     run(handler, item("2", 5))
     assert list(handler.results) == ["2"]
+
+
+def test_narrowed_vessels_go_to_the_summary_of_the_run(tmp_path):
+    """A ball is no vessel with a name: none can be judged, and none is narrowed."""
+    handler = GeometryExport(tmp_path, ExportOptions(pictures=False))
+    run(handler, item("1", 7), item("none", -1))
+    assert handler.counts["none"] == {}
+    assert handler.counts["1"]["vessels_assessable"] == handler.counts["1"]["vessels_narrowed_50"] == 0

@@ -1,5 +1,6 @@
 """scripts/reconstruct.py, called as a person calls it."""
 
+import csv
 import json
 import resource
 
@@ -121,12 +122,16 @@ def test_the_mask_of_a_run_gives_the_tables_of_the_run(tmp_path, capsys):
     nib.save(nib.Nifti1Image((50 + 350 * lumen + noise).astype(np.int16), affine), tmp_path / "a.nii.gz")
     workflow(tmp_path / "a.nii.gz", tmp_path / "eval", tmp_path / "contrast.pt").run()
     mask = tmp_path / "eval" / "a" / "a_seg.nii.gz"
-    assert call(main, mask, "--out", tmp_path / "again", "--no-pictures") == 0
+    ct = ("--image", tmp_path / "a.nii.gz")
+    assert call(main, mask, "--out", tmp_path / "again", "--no-pictures", *ct) == 0
     said = capsys.readouterr().out
     assert "a_prob.nii.gz places the wall" in said and "1 stenoses" in said
     for table in ("branches.csv", "stenoses.csv"):
         again = tmp_path / "again" / "a_seg" / f"a_seg_{table}"
         assert again.read_text() == (tmp_path / "eval" / "a" / f"a_{table}").read_text()
+    (row,) = csv.DictReader(again.read_text().splitlines())
+    assert row["narrows_in_image"] == "True" and float(row["percent_in_image"]) > 30
+    assert float(row["calcium_mm3"]) == 0
     edited = nib.load(mask)
     voxels = edited.get_fdata().astype(np.uint8)
     voxels[tuple(np.argwhere(voxels)[0])] = 0

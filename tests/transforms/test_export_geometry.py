@@ -11,7 +11,7 @@ from monai.transforms import Invertd, SaveImaged
 
 from bundle.geometry.case.options import ExportOptions
 from bundle.handlers.cases.geometry_export import GeometryExport
-from bundle.transforms.export_geometry import ExportGeometryd
+from bundle.transforms.export_geometry import ExportGeometryd, case_geometry
 
 
 def request(affine=None, **entries):
@@ -73,3 +73,23 @@ def test_a_geometry_that_fails_does_not_take_the_mask_with_it(tmp_path):
     out = ExportGeometryd("pred", tmp_path, ExportOptions(pictures=False))(item)
     assert out["pred"] is item["pred"]
     assert out["result"]["geometry"]["case"] == "ball" and "singular" in out["result"]["geometry"]["failed"]
+
+
+def test_the_ct_goes_along_near_the_vessels_on_any_grid():
+    """On the mask's grid the box around the vessels, elsewhere all of it: each place keeps its HU."""
+    item = request()
+    where = np.indices((20, 20, 20)).sum(axis=0, dtype=np.int16)  # HU that tell the place
+    same = MetaTensor(torch.as_tensor(where)[None], affine=item["pred"].affine)
+    image, affine = case_geometry(item["pred"], ct=same).ct
+    assert image.shape == (20, 20, 20)  # the box and its margin are larger than this scan
+    np.testing.assert_allclose(affine, item["pred"].affine)
+    half = np.diag([1.0, 1.0, 1.6, 1.0])
+    other, at = case_geometry(item["pred"], ct=MetaTensor(same[:, ::2, ::2, ::2], affine=half)).ct
+    np.testing.assert_array_equal(other, where[::2, ::2, ::2])
+    np.testing.assert_allclose(at, half)
+    far = torch.zeros((1, 80, 80, 80), dtype=torch.uint8)
+    far[:, 40:45, 41:46, 42:47] = 1
+    big = np.indices((80, 80, 80)).sum(axis=0, dtype=np.int16)
+    image, affine = case_geometry(MetaTensor(far), ct=MetaTensor(torch.as_tensor(big)[None])).ct
+    assert image.shape == (37, 37, 37) and affine[:3, 3].tolist() == [24, 25, 26]
+    np.testing.assert_array_equal(image, big[24:61, 25:62, 26:63])

@@ -308,3 +308,14 @@ def test_a_gzip_that_is_whole_but_no_image(tmp_path):
     path.write_bytes(gzip.compress(b"plain words " * 100))
     with pytest.raises(InputError, match="is not an image that can be read"):
         load(path)
+
+
+def test_the_image_is_kept_as_it_was_loaded(tmp_path):
+    item = tube_case(tmp_path, "1", affine=OBLIQUE)
+    d = LoadCTAd(["image", "label"], keep="ct")(item)
+    before = d["image"].clone()
+    d["image"] += 7  # a later transform
+    assert d["ct"].dtype == torch.int16 and d["ct"].shape == d["image"].shape
+    np.testing.assert_array_equal(d["ct"].numpy(), before.numpy())
+    np.testing.assert_allclose(d["ct"].affine, OBLIQUE)
+    assert "ct" not in LoadCTAd(["image", "label"])(item)

@@ -15,7 +15,15 @@ from bundle.common.coordinates import check_affine, shear_deg, voxel_size_mm, vo
 from bundle.common.time_limit import OutOfTime, time_limit
 from bundle.geometry.centerline import vessel_tree, without_aorta
 from bundle.geometry.core import Tree, check_mesh, find_vessels, vertex_normals, volume_mm3
-from bundle.geometry.measure import Stenosis, evidence_of, find_stenoses, measure_tree
+from bundle.geometry.measure import (
+    Stenosis,
+    evidence_of,
+    find_stenoses,
+    measure_tree,
+    narrowed_sums,
+    seen_in_image,
+    vessel_rows,
+)
 from bundle.geometry.naming import dominance, name_branches, scct_segments
 from bundle.geometry.render import Label, Slices, overlay_picture, probe_early, snapshot, turntable
 from bundle.geometry.solver import aorta_ends
@@ -38,9 +46,8 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = round(time.perf_counter() - start, 3)
 
 
-def _rows_of(lesions: list[Stenosis], tree: Tree) -> list[dict]:
+def _rows_of(lesions: list[Stenosis], tree: Tree, segments: list[np.ndarray]) -> list[dict]:
     """The table of narrowings, each with the SCCT segment that it lies in; None outside of them."""
-    segments = scct_segments(tree)
     rows = []
     for lesion in lesions:
         branch = tree.branches[lesion.branch]
@@ -93,6 +100,7 @@ def export_case(
     probability: np.ndarray | None = None,
     vein: np.ndarray | None = None,
     slices: Slices | None = None,
+    ct: tuple[np.ndarray, np.ndarray] | None = None,
     **settings,
 ) -> dict:
     """Write the geometry of a case into `out_dir`, every file named after the case, in LPS mm.
@@ -108,12 +116,14 @@ def export_case(
         probability: (X, Y, Z) in 0..1 on the same grid; places the wall between voxels, colours the results.
         vein: (X, Y, Z) in 0..1, probability of cardiac vein; tells with it how sure a branch is.
         slices: of the scan, for `<case>_overlay.png`.
+        ct: the scan, (A, B, C) HU on any grid, and its (4, 4) affine: what it shows of narrowings.
         **settings: see `ExportOptions`.
 
     Returns:
         `case`, `empty` (with `reason`: no mesh is written), `files` (role to name), `mask_volume_mm3`,
         `mesh` (see `check_mesh`), `smoothing` (see `smooth_surface`), `branches` (see `measure_branch`),
-        `stenoses` (see `Stenosis`, with `scct_segment`), `dominance`, `statement`, `centerline_length_mm`,
+        `stenoses` (see `Stenosis`, with `scct_segment`), `vessels` (see `vessel_rows`), `narrowed` (see
+        `narrowed_sums`), `dominance`, `statement`, `centerline_length_mm`,
         `warnings`, `seconds` (by stage); with a volume mesh `volume_mesh` (see `quality_of`), with layers in
         it `boundary_layers`.
 
@@ -163,7 +173,7 @@ def export_case(
             report["warnings"].append(f"{asked}, and {edge_mm:.2g} mm is as long as the vessels allow")
     if not report["mesh"]["watertight"]:
         raise ValueError("the surface did not close; please report this mask")
-    tree, lesions = Tree(), []
+    tree, lesions, segments = Tree(), [], []
     if options.centerline:
         with _timed(seconds, "centreline"):
             arteries = without_aorta(vessels)
@@ -178,15 +188,20 @@ def export_case(
                 except OutOfTime:
                     report["warnings"].append(given_up(options.centerline_limit_s))
             report["warnings"] += tree.warnings + doubts_about_tree(tree)
-            lesions = find_stenoses(tree, float(voxel_size_mm(affine).mean()))
+            voxel_mm = float(voxel_size_mm(affine).mean())
+            lesions, segments = find_stenoses(tree, voxel_mm), scct_segments(tree)
+            if ct is not None:
+                lesions = seen_in_image(tree, lesions, *ct)
             report["centerline_length_mm"] = round(sum(s.length_mm for s in tree.segments), 2)
             maps = {"lumen": probability, "vein": vein}
             evidence = evidence_of(tree.branches, affine, maps, options.branch_certainty())
             report["branches"] = [row | more for row, more in zip(measure_tree(tree, lesions), evidence)]
-            report["stenoses"] = _rows_of(lesions, tree)
+            report["stenoses"] = _rows_of(lesions, tree, segments)
+            report["vessels"] = vessel_rows(tree, lesions, voxel_mm)
+            report["narrowed"] = narrowed_sums(tree, lesions, voxel_mm, segments)
             if tree.branches:
                 report["dominance"] = dominance(tree)
-                told = (report["branches"], report["stenoses"], report["dominance"])
+                told = (report["branches"], report["stenoses"], report["dominance"], report["vessels"])
                 report["statement"] = statement(*told)
     with _timed(seconds, "point cloud"):
         sure = [row["certainty"] for row in report.get("branches", ())]
@@ -205,7 +220,7 @@ def export_case(
         files = write_mesh(mesh, options.formats, stem, colours["rgb"])
         files |= write_clouds(clouds, options.cloud_formats, stem, colour, tree)
         if tree.branches:
-            files |= write_tree_files(tree, stem, report)
+            files |= write_tree_files(tree, stem, report, segments)
     if options.pictures or options.turntable:
         with _timed(seconds, "picture"):
             files |= _draw(mesh, legend, colours, labels_of(tree, lesions), slices, stem, options, report)

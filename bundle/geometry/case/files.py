@@ -82,10 +82,12 @@ def write_clouds(
     return files
 
 
-def write_tree_files(tree: Tree, stem: str, report: dict) -> dict[str, str]:
+def write_tree_files(
+    tree: Tree, stem: str, report: dict, segments: Sequence[np.ndarray] | None = None
+) -> dict[str, str]:
     """The tree, and the tables of the report's branches and stenoses."""
     name = Path(stem).name
-    write_tree(tree, f"{stem}_centerline.vtp")
+    write_tree(tree, f"{stem}_centerline.vtp", segments)
     write_csv(f"{stem}_branches.csv", report["branches"], BRANCH_COLUMNS, exact)
     write_csv(f"{stem}_stenoses.csv", report["stenoses"], STENOSIS_COLUMNS, exact)
     return {"centerline": f"{name}_centerline.vtp", "branches": f"{name}_branches.csv",

@@ -43,6 +43,17 @@ def _place(lesion: dict) -> str:
     return f"{name}{segment}, {lesion['at_mm']:.0f} mm from its start"
 
 
+def _in_image(lesion: dict) -> str:
+    """What the CT shows there, behind the place; nothing without a CT."""
+    said = ""
+    if lesion.get("percent_in_image") is not None:
+        there = "narrows there too, by" if lesion["narrows_in_image"] else "narrows there by"
+        said += f"; the image {there} about {lesion['percent_in_image']:.0f} %"
+    if lesion.get("calcium_mm3"):
+        said += "; calcium beside it: blooming may make it look narrower"
+    return said
+
+
 def _narrowings(lesions: Sequence[dict]) -> list[str]:
     said = []
     clear = [lesion for lesion in lesions if lesion["assessable"]]
@@ -50,24 +61,42 @@ def _narrowings(lesions: Sequence[dict]) -> list[str]:
         low, high = lesion["percent_low"], lesion["percent_high"]
         said.append(
             f"Diameter narrowed by {lesion['percent_diameter_stenosis']:.0f} % ({low:.0f} to {high:.0f}): "
-            f"{_place(lesion)}."
+            f"{_place(lesion)}{_in_image(lesion)}."
         )
     if not clear:
         said.append("No narrowing was found where one can be judged.")
     vague = [lesion for lesion in lesions if not lesion["assessable"]]
     if vague:
-        where = "; ".join(f"{_place(lesion)} ({lesion['not_assessable_because']})" for lesion in vague)
+        beside = ["; calcium beside it" if lesion.get("calcium_mm3") else "" for lesion in vague]
+        why = [lesion["not_assessable_because"] + more for lesion, more in zip(vague, beside)]
+        where = "; ".join(f"{_place(lesion)} ({reason})" for lesion, reason in zip(vague, why))
         said.append(f"Possible narrowings that cannot be judged: {where}.")
     return said
 
 
-def statement(branches: Sequence[dict], lesions: Sequence[dict], dominance: str) -> str:
+def _without_narrowing(vessels: Sequence[dict]) -> list[str]:
+    """Main vessels that nothing narrows by half, and those of which only a part is seen."""
+    said = []
+    clear = [row["name"] for row in vessels if row["no_narrowing_50"]]
+    if clear:
+        said.append(f"Seen to the end, no narrowing of 50 % or more: {', '.join(clear)}.")
+    partly = [row for row in vessels if not row["seen_to_its_end"]]
+    if partly:
+        parts = [f"{row['name']} ({row['length_mm']:.0f} mm; {row['not_seen_because']})" for row in partly]
+        said.append(f"Seen in part only, nothing is said of the rest: {', '.join(parts)}.")
+    return said
+
+
+def statement(
+    branches: Sequence[dict], lesions: Sequence[dict], dominance: str, vessels: Sequence[dict] = ()
+) -> str:
     """The sentences, one a line; the last says what they are not.
 
     Args:
         branches: rows of `measure_tree`.
         lesions: rows of the table of narrowings, with `scct_segment`.
         dominance: as `bundle.geometry.naming.dominance` gives it.
+        vessels: rows of `vessel_rows`.
     """
     said = _vessels(branches)
     if dominance == "not seen":
@@ -75,6 +104,7 @@ def statement(branches: Sequence[dict], lesions: Sequence[dict], dominance: str)
     else:
         said.append(f"Dominance: {dominance}.")
     said += _narrowings(lesions)
+    said += _without_narrowing(vessels)
     broken = [(row["name"], row["gap_mm"]) for row in branches if row["gap_mm"] >= _LEAST_GAP_MM]
     if broken:
         parts = ", ".join(f"{name} over {gap:.0f} mm" for name, gap in broken)

@@ -19,7 +19,7 @@ from .chains import Chain, forest
 from .gaps import bridge_gaps
 from .kissing import part_kissing, unparted
 from .occupancy import radius_from_integral, wall_excess
-from .refine import STEP_MM, attach, drop_start, in_lumen, join, reach_wall, recentre
+from .refine import STEP_MM, attach, drop_beak, drop_start, in_lumen, join, reach_wall, recentre
 from .sections import Lumen, cross_sections
 from .skeleton import Skeleton, prune, skeletonise
 
@@ -40,6 +40,11 @@ class _Line(Centerline):
     start: int = 0  # index of the parent's point where it begins
     own: int = 0  # first point that lies outside the parent's lumen
 
+    def without(self, first: int) -> _Line:
+        """From the point `first` on."""
+        names = ("points", "radius", "inscribed", "whole", "centre", "junction", "gap")
+        return replace(self, **{name: getattr(self, name)[first:] for name in names})
+
     def longer(self, before: np.ndarray, after: np.ndarray) -> _Line:
         """With points (A, 3) and (B, 3) put on both ends; the radii go on as they were there."""
         pad = (len(before), len(after))
@@ -49,7 +54,12 @@ class _Line(Centerline):
 
 
 def _refine_chain(
-    skeleton: Skeleton, chain: Chain, lines: list[_Line | None], lumen: Lumen, occupancy: Lumen | None
+    skeleton: Skeleton,
+    chain: Chain,
+    lines: list[_Line | None],
+    lumen: Lumen,
+    occupancy: Lumen | None,
+    aorta: cKDTree | None,
 ) -> _Line | None:
     points, expected = skeleton.points[chain.nodes], skeleton.radius[chain.nodes]
     parent = lines[chain.parent] if chain.parent >= 0 else None
@@ -84,7 +94,7 @@ def _refine_chain(
         if occupancy is not None:
             line.whole[:count] = cross_sections(occupancy, new, across, expected).radius
     if parent is None:
-        return line
+        return line if aorta is None else line.without(drop_beak(line.points, line.radius, aorta))
     direction = line.points[min(6, len(line.points) - 1)] - line.points[0]
     direction = direction / max(np.linalg.norm(direction), 1e-9)
     junction = skeleton.points[chain.nodes[0]]
@@ -205,9 +215,10 @@ def vessel_tree(vessels: Vessels, wall: pv.PolyData, max_gap_mm: float = 8.0) ->
     occupancy = None if soft else Lumen(np.asarray(vessels.probability, np.float32), vessels.affine, True)
     lines: list[_Line | None] = []
     inside = voxel_to_world(voxels_of(vessels.mask), vessels.affine)
+    aorta = None if vessels.aorta_wall is None else cKDTree(vessels.aorta_wall)
     for chain in forest(skeleton, inside, vessels.aorta_wall):
         check_time()
-        lines.append(_refine_chain(skeleton, chain, lines, lumen, occupancy))
+        lines.append(_refine_chain(skeleton, chain, lines, lumen, occupancy, aorta))
     if occupancy is not None:
         _measure_by_integral([line for line in lines if line is not None])
     return Tree(_segments(_without_twins(lines), wall), warnings=touching)

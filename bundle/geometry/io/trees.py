@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 import pyvista as pv
@@ -24,16 +25,19 @@ STENOSIS_COLUMNS = (
     "branch", "branch_id", "scct_segment", "at_mm", "length_mm", "minimal_lumen_diameter_mm",
     "minimal_lumen_area_mm2", "reference_diameter_mm", "percent_diameter_stenosis", "percent_low",
     "percent_high", "percent_area_stenosis", "assessable", "not_assessable_because", "severity_research_use",
-    "measured_by", "x_lps_mm", "y_lps_mm", "z_lps_mm",
+    "measured_by", "percent_in_image", "narrows_in_image", "calcium_mm3", "x_lps_mm", "y_lps_mm", "z_lps_mm",
 )  # fmt: skip
 
 
-def write_tree(tree: Tree, path: str | os.PathLike) -> None:
+def write_tree(tree: Tree, path: str | os.PathLike, segments: Sequence[np.ndarray] | None = None) -> None:
     """VTP of a tree with branches, LPS mm: one polyline a branch, from its ostium's side to its tip.
 
     Point arrays: `radius_mm` (of the area), `inscribed_radius_mm` and the same as
     `MaximumInscribedSphereRadius`, which VMTK and 3D Slicer look for, `along_mm`, `branch_id`, `junction`,
     `gap`, `scct_segment`. Cell arrays: `branch_id`, `branch_name`, `name_confidence`, `parent_id`, `tree_id`.
+
+    Args:
+        segments: from `scct_segments`, where they are known already.
 
     Example:
         >>> write_tree(tree, "tree.vtp")
@@ -53,7 +57,7 @@ def write_tree(tree: Tree, path: str | os.PathLike) -> None:
         "branch_id": [np.repeat(np.arange(len(branches), dtype=np.int32), counts)],
         "junction": [b.junction.astype(np.uint8) for b in branches],
         "gap": [b.gap.astype(np.uint8) for b in branches],
-        "scct_segment": scct_segments(tree),
+        "scct_segment": scct_segments(tree) if segments is None else segments,
     }
     for name, arrays in joined.items():
         lines.point_data[name] = np.concatenate(arrays)

@@ -13,10 +13,10 @@ from scipy.ndimage import median_filter
 
 from bundle.geometry.core import Branch, Tree
 
-__all__ = ["branch_points_mm", "percent_range", "why_not_assessable"]
+__all__ = ["LEAST_MM", "LEAST_VOXELS", "branch_points_mm", "percent_range", "why_not_assessable"]
 
-_LEAST_MM = 1.5  # SCCT (Leipsic et al., JCCT 2014): segments from this reference diameter are graded
-_LEAST_VOXELS = 4.0
+LEAST_MM = 1.5  # SCCT (Leipsic et al., JCCT 2014): segments from this reference diameter are graded
+LEAST_VOXELS = 4.0
 _BESIDE_JOINT_MM = 2.0
 _TIP_MM = 5.0
 _SHOULDER_MM, _WIDER = 10.0, 1.3  # an artery tapers: behind a contact with a vein or a chamber it does not
@@ -79,10 +79,10 @@ def why_not_assessable(
     along = branch.along_mm
     beside = (along >= start_mm - _BESIDE_JOINT_MM) & (along <= end_mm + _BESIDE_JOINT_MM)
     depth_mm = (reference_mm - minimal_mm) / 2
-    if reference_mm < _LEAST_MM:
-        return f"the vessel is under {_LEAST_MM:g} mm wide"
-    if reference_mm < _LEAST_VOXELS * voxel_mm:
-        return f"the vessel is under {_LEAST_VOXELS:g} voxels wide"
+    if reference_mm < LEAST_MM:
+        return f"the vessel is under {LEAST_MM:g} mm wide"
+    if reference_mm < LEAST_VOXELS * voxel_mm:
+        return f"the vessel is under {LEAST_VOXELS:g} voxels wide"
     if branch.gap[beside].any():
         return "the mask is interrupted there"
     within = (along >= start_mm) & (along <= end_mm)

@@ -14,6 +14,19 @@ from .stenosis import Stenosis
 __all__ = ["measure_branch", "measure_tree", "taper_mm_per_10mm", "values_from_tree", "volume_mm3"]
 
 _PROXIMAL_MM = 10.0
+_ENOUGH = 1 / 3  # of a branch's sections that are no gap
+
+
+def _measured(branch: Branch) -> np.ndarray:
+    """Which sections (N,) bool stand for a branch: those outside of bifurcations and gaps, or all but gaps.
+
+    The latter where less than a third of them is free: a few sections beside the aorta's cut, or between two
+    bifurcations, say less of a short vessel than all of it.
+    """
+    seen = ~branch.gap
+    if not seen.any():
+        return np.ones(len(seen), bool)
+    return branch.free if branch.free.sum() >= _ENOUGH * seen.sum() else seen
 
 
 def volume_mm3(branch: Branch) -> float:
@@ -31,25 +44,28 @@ def taper_mm_per_10mm(branch: Branch) -> float:
 
 
 def min_diameter_mm(branch: Branch, lesions: Sequence[Stenosis] = ()) -> float:
-    """Least diameter of a branch: within its `lesions` theirs, elsewhere that of the free cross-sections."""
-    along, elsewhere = branch.along_mm, branch.free
-    elsewhere = elsewhere if elsewhere.any() else np.ones(len(elsewhere), bool)
+    """Least diameter of a branch: within its `lesions` theirs, elsewhere that of the cross-sections.
+
+    A narrowing that cannot be judged counts neither way, unless the branch is nothing else.
+    """
+    along, measured = branch.along_mm, _measured(branch)
+    elsewhere = measured
     for lesion in lesions:
         elsewhere = elsewhere & ~((lesion.start_mm <= along) & (along <= lesion.end_mm))
-    least = [lesion.minimal_diameter_mm for lesion in lesions]
-    return float(np.min([*least, *2 * branch.radius[elsewhere]]))
+    least = [lesion.minimal_diameter_mm for lesion in lesions if lesion.assessable]
+    least = [*least, *2 * branch.radius[elsewhere]]
+    return float(min(least)) if least else float(2 * branch.radius[measured].min())
 
 
 def measure_branch(branch: Branch, lesions: Sequence[Stenosis] = ()) -> dict:
     """One branch in numbers, units in the keys.
 
-    Diameters are of the circle with the cross-section's area, outside of bifurcations and gaps (everywhere,
-    if nothing is left). `tortuosity` is length over the straight distance of both ends.
-    `proximal_diameter_mm` is the median of the first 10 mm that are free, `min_diameter_mm` that of the
-    branch's `lesions` where one of them is the narrowest.
+    Diameters are of the circle with the cross-section's area, outside of bifurcations and gaps (outside of
+    gaps, where less than a third of it is left). `tortuosity` is length over the straight distance of both
+    ends. `proximal_diameter_mm` is the median of the first 10 mm that are free, `min_diameter_mm` that of
+    the branch's assessable `lesions` where one of them is the narrowest.
     """
-    free = branch.free
-    free = free if free.any() else np.ones(len(free), bool)
+    free = _measured(branch)
     diameter, along = 2 * branch.radius[free], branch.along_mm[free]
     chord = float(np.linalg.norm(branch.points[-1] - branch.points[0]))
     return {

@@ -41,7 +41,8 @@ class Stenosis:
     measured_by: where the least diameter comes from. "sections": the narrowest cross-section, smoothed along
         the branch; "fit": a curve through the sections of a rough wall; "gap": the mask shows no lumen there,
         and a third of a voxel is taken for it. percent_low, percent_high: see `percent_range`.
-    not_assessable_because: see `why_not_assessable`.
+    not_assessable_because: see `why_not_assessable`. percent_in_image, narrows_in_image, calcium_mm3: see
+        `seen_in_image`; None without a CT.
     """
 
     branch: int
@@ -55,6 +56,9 @@ class Stenosis:
     percent_low: float = 0.0
     percent_high: float = 100.0
     not_assessable_because: str = ""
+    percent_in_image: float | None = None
+    narrows_in_image: bool | None = None
+    calcium_mm3: float | None = None
 
     @property
     def percent_diameter(self) -> float:
@@ -93,6 +97,9 @@ class Stenosis:
             "not_assessable_because": self.not_assessable_because,
             "severity_research_use": self.grade,
             "measured_by": self.measured_by,
+            "percent_in_image": None if self.percent_in_image is None else round(self.percent_in_image, 1),
+            "narrows_in_image": self.narrows_in_image,
+            "calcium_mm3": self.calcium_mm3,
         } | {
             f"{axis}_lps_mm": round(float(at), 2) + 0.0  # no -0
             for axis, at in zip("xyz", ras_to_lps(self.point_ras_mm))

@@ -21,7 +21,8 @@ class GeometryExport:
     """Ignite handler that writes the geometry of each case into `output_dir/<case>/`.
 
     It reads the decollated items of `engine.state.batch` and `.output` after post-processing: a mask
-    (1, X, Y, Z) and, if it is there, its probability on the same grid, both MetaTensors with a RAS affine.
+    (1, X, Y, Z) and, if it is there, its probability on the same grid, both MetaTensors with a RAS affine; of
+    the batch also "ct", the scan in HU as it was loaded.
     One worker thread makes the files; at most `WAITING` cases wait for it, each cropped to its vessels, and
     the engine's end waits for them all. Beside the files of `bundle.geometry.case.export_case` it writes
     `<case>.json`: provenance, volumes, warnings, timings.
@@ -38,6 +39,7 @@ class GeometryExport:
         results: report of every finished case by its name, in the order of the run.
         failures: failed cases, of this handler alone where the engine has no `CaseLoader`.
         remarks: the geometry's warnings by case, those of the `CaseLoader` where there is one.
+        counts: narrowed vessels by case, also those of the `CaseLoader`.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class GeometryExport:
         self.results: dict[str, dict] = {}
         self.failures = FailureLog()
         self.remarks: dict[str, list[str]] = {}
+        self.counts: dict[str, dict[str, int]] = {}
         self._places = BoundedSemaphore(WAITING + 1)
         self._pool: ThreadPoolExecutor | None = None
 
@@ -70,13 +73,15 @@ class GeometryExport:
         loader = getattr(engine, "data_loader", None)
         self.failures = getattr(loader, "failures", self.failures)
         self.remarks = getattr(loader, "remarks", {})
+        self.counts = getattr(loader, "counts", {})
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="geometry")
 
     def __call__(self, engine: Engine) -> None:
         """Queue the cases of this iteration."""
         for batch, output in zip(engine.state.batch, engine.state.output):
             image = batch.get("image") if self.options.pictures else None
-            geometry = case_geometry(output["pred"], output.get("prob"), output.get("vein"), image)
+            maps = (output["pred"], output.get("prob"), output.get("vein"))
+            geometry = case_geometry(*maps, image, batch.get("ct"))
             self._places.acquire()
             self._pool.submit(self._export, str(batch["case"]), geometry)
 
@@ -84,6 +89,7 @@ class GeometryExport:
         try:
             about = (self.provenance, self.options, self.stamp)
             self.results[case] = report = write_geometry(geometry, self.output_dir, case, *about)
+            self.counts[case] = report["narrowed"][-1] if "narrowed" in report else {}
             self.remarks[case] = report["warnings"][len(geometry.scan["warnings"]) :]
         except Exception as error:  # one broken case must not take the cohort with it
             is_sentence = isinstance(error, ValueError)  # the geometry's own, about the mask

@@ -42,3 +42,34 @@ def test_what_cannot_be_judged_is_not_given_a_percentage():
 def test_without_a_known_vessel_nothing_is_missed():
     text = statement(rows("unknown"), [], "not seen")
     assert "No main coronary artery was recognised." in text and "Not seen or" not in text
+
+
+def vessel(name, clear=True, why=""):
+    return {"name": name, "length_mm": 88.2, "no_narrowing_50": clear, "seen_to_its_end": not why,
+            "not_seen_because": why}  # fmt: skip
+
+
+def test_no_narrowing_is_said_of_vessels_that_are_seen_to_their_end_alone():
+    vessels = [vessel("LM"), vessel("LAD", False), vessel("RCA", False, "the mask is interrupted")]
+    text = statement(rows("LM", "LAD", "RCA"), [], "right", vessels)
+    assert "Seen to the end, no narrowing of 50 % or more: LM." in text
+    assert "nothing is said of the rest: RCA (88 mm; the mask is interrupted)." in text
+    assert "plaque" not in text
+
+
+def test_what_the_ct_shows_of_a_narrowing_is_said_behind_its_place():
+    seen = LESION | {"percent_in_image": 55.2, "narrows_in_image": True, "calcium_mm3": 4.2}
+    text = statement(rows("LAD"), [seen], "right")
+    assert (
+        "22 mm from its start; the image narrows there too, by about 55 %; calcium beside it: blooming"
+        in text
+    )
+    unseen = LESION | {"percent_in_image": None, "narrows_in_image": None, "calcium_mm3": None}
+    text = statement(rows("LAD"), [unseen], "right")
+    assert "image" not in text and "calcium" not in text
+    vague = LESION | {
+        "assessable": False,
+        "not_assessable_because": "a branch leaves there",
+        "calcium_mm3": 2.0,
+    }
+    assert "(a branch leaves there; calcium beside it)" in statement(rows("LAD"), [vague], "right")

@@ -5,6 +5,7 @@ from shapes import ball, rotation, scan, torus, tube
 from vessels import centerline_tree
 
 from bundle.common.polylines import arc_length
+from bundle.geometry.centerline.refine import drop_beak
 
 ISO = np.diag([0.4, 0.4, 0.4])
 STEPS = np.linspace(0, 1, 60)[:, None]
@@ -259,3 +260,15 @@ def test_vessels_that_touch_all_along_are_reported():
     assert any("side by side" in words for words in centerline_tree(mask, affine).warnings)
     mask, affine, _ = scan((84, 30, 24), ISO, lambda p: tube(p, one, 2.6))
     assert centerline_tree(mask, affine).warnings == []
+
+
+def test_a_tree_begins_behind_the_rim_that_the_aorta_leaves():
+    """Three sections of a rim of 0.3 mm beside the aorta's wall, then a vessel of 2 mm."""
+    points = np.arange(40)[:, None] * (0.5, 0, 0)
+    radius = np.r_[[0.3, 0.3, 0.4], np.full(37, 2.0)]
+    beside, far = (cKDTree([[x, 0.0, 0.0]]) for x in (-1.0, -20.0))
+    assert drop_beak(points, radius, beside) == 3
+    assert drop_beak(points, radius, far) == 0  # a thin start elsewhere is the vessel's own
+    assert drop_beak(points, np.full(40, 2.0), beside) == 0
+    assert drop_beak(points, np.linspace(2.0, 0.8, 40), beside) == 0
+    assert drop_beak(points, np.r_[np.full(30, 0.3), np.full(10, 2.0)], beside) == 0  # a thin vessel, no rim

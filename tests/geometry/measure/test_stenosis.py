@@ -73,20 +73,35 @@ def test_grades_follow_the_percentage():
     assert grades == {40: "CAD-RADS 2", 60: "CAD-RADS 3", 85: "CAD-RADS 4"}
 
 
-@pytest.mark.parametrize("kind", ["sections", "gap", "fit"])
+@pytest.mark.parametrize("kind", ["sections", "fit"])
 def test_both_tables_say_the_same_least_diameter(kind):
-    _, radius = narrowed(85 if kind == "gap" else 60)
-    lost = np.abs(ALONG - 40) < 1.2
-    tree = straight(np.where(lost, 0.7, radius) if kind == "gap" else radius)
-    if kind == "gap":
-        tree.branches[0].gap[:] = lost
-    elif kind == "fit":
-        tree = straight(rough(radius, 0, 0.1))
+    _, radius = narrowed(60)
+    tree = straight(radius if kind == "sections" else rough(radius, 0, 0.1))
     lesions = find_stenoses(tree, voxel_mm=0.4)
     (branch,) = measure_tree(tree, lesions)
     (row,) = (lesion.as_dict("LAD") for lesion in lesions)
     assert (row["branch_id"], row["measured_by"]) == (branch["branch_id"], kind)
     assert branch["min_diameter_mm"] == row["minimal_lumen_diameter_mm"]
+
+
+def test_a_narrowing_that_cannot_be_judged_is_not_the_least_diameter():
+    healthy, radius = narrowed(85)
+    lost = np.abs(ALONG - 40) < 1.2
+    tree = straight(np.where(lost, 0.7, radius))
+    tree.branches[0].gap[:] = lost
+    lesions = find_stenoses(tree, voxel_mm=0.4)
+    (row,) = measure_tree(tree, lesions)
+    assert [(lesion.assessable, lesion.measured_by) for lesion in lesions] == [(False, "gap")]
+    assert row["min_diameter_mm"] == pytest.approx(2 * healthy[-1], abs=0.05)
+
+
+def test_a_few_free_sections_do_not_stand_for_a_vessel():
+    """A left main of 4.4 mm from the aorta to its bifurcation; four sections of the aorta's rim are free."""
+    radius = np.r_[np.full(4, 0.3), np.full(16, 2.2)]
+    row = measure_branch(straight(radius, junction=np.arange(20) > 3).branches[0])
+    assert row["proximal_diameter_mm"] == pytest.approx(4.4) and row["mean_diameter_mm"] > 3.5
+    row = measure_branch(straight(radius, junction=np.arange(20) < 10).branches[0])  # enough of them do
+    assert row["mean_diameter_mm"] == pytest.approx(4.4)
 
 
 def test_the_place_is_said_as_the_viewers_read_it():
