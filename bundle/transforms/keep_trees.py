@@ -25,8 +25,8 @@ class KeepTreesd(MapTransform):
 
     ``prob`` is the lumen's probability and has to be there; ``vein`` and ``aorta`` are those of the network's
     other outputs, all (1, X, Y, Z) on the mask's grid. In ``image``, (1, X, Y, Z) on any grid, the brightness
-    of detached pieces is compared with that of the trees, and without an aorta of a millilitre blood pools are
-    looked for.
+    of detached pieces is compared with that of the trees; without an aorta of a millilitre blood pools are
+    looked for in it.
 
     The ``meta`` of the result carries ``components``, ``components_before``, ``volume_mm3``, and ``parts``:
     the record of `keep_trees`, for the case's JSON. Warnings of the case say what was bridged, what is kept

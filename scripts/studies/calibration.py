@@ -36,7 +36,7 @@ from bundle.geometry.measure import BranchCertainty, evidence_of
 from bundle.geometry.naming import name_branches
 from bundle.geometry.surface import smooth_surface, vessel_surface
 from bundle.metrics import line_of_branches
-from bundle.transforms import KeepTreesd, LoadCTAd
+from bundle.transforms import LoadCTAd
 
 from .common import RESULTS, Out, table, weights_line, write_results
 from .native import (
@@ -48,7 +48,7 @@ from .native import (
     said_in,
     scans_of,
     steps_of,
-    thresholded,
+    trees_of,
 )
 from .predictions import read_prediction, to_ras
 
@@ -87,7 +87,7 @@ def read_scan(job: tuple[str, int, dict[str, str], Path, Steps]) -> Scan:
     label = to_ras(LoadCTAd(["label"])({"label": item["label"]})["label"])
     said = read_prediction(path)
     maps, level = maps_on_scan(said, label, steps.inverse["native"]), steps.native_threshold
-    mask = KeepTreesd("pred", steps.trees)(thresholded(maps, level, level, steps.threshold[2]))["pred"]
+    mask = trees_of(maps, item["label"], steps)
     probability = maps["prob"][0].numpy()
     vein = maps["vein"][0].numpy() if "vein" in maps else None
     case = truth.get("parameters", {}).get("seed", item["case"])

@@ -170,6 +170,13 @@ def image_of(label: str, steps: Steps) -> dict[str, MetaTensor]:
     return {"image": to_ras(scale(LoadCTAd(["image"])({"image": str(path)}))["image"])}
 
 
+def trees_of(maps: dict[str, MetaTensor], label: str, steps: Steps) -> MetaTensor:
+    """The mask of modes/native.yaml on the grid of the maps."""
+    level = steps.native_threshold
+    data = thresholded(maps | image_of(label, steps), level, level, steps.threshold[2])
+    return KeepTreesd("pred", steps.trees)(data)["pred"]
+
+
 def masks_of(
     name: str, said: Prediction, label: MetaTensor, steps: Steps, image: dict[str, MetaTensor]
 ) -> Iterator[tuple[str, MetaTensor]]:

@@ -2,8 +2,9 @@
 
 from .aorta import find_aorta, without_aorta
 from .build import vessel_tree
+from .pools import aorta_wall, blood_pool
 from .tree_rule import TreeRule
-from .trees import aorta_wall, blood_pool, keep_trees
+from .trees import keep_trees
 
 __all__ = [
     "TreeRule",  # the numbers of keep_trees

@@ -29,8 +29,8 @@ class TreeRule:
     detached_elongation: its length over its width, at least.
     widest_mm: its mean diameter, at most.
     speck_mm3: volume under which a part is not looked at, and goes.
-    backward_facing: a branch whose direction has a cosine under this with that of its parent leaves backwards.
-    backward_vein: and goes where the mean probability of cardiac vein along it is at least this.
+    backward_facing: a branch leaves backwards if the cosine between its direction and its parent's is less.
+    backward_vein: it goes where the mean probability of cardiac vein along it is at least this.
     backward_mm: length of such a branch with all that hangs on it, at least.
     """
 

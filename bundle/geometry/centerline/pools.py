@@ -1,0 +1,55 @@
+"""Where coronary trees may begin: walls of the aorta and of other blood pools, as points."""
+
+from __future__ import annotations
+
+import cc3d
+import numpy as np
+
+from bundle.common.coordinates import (
+    voxel_size_mm,
+    voxel_to_world,
+    voxel_volume_mm3,
+    voxels_of,
+    world_to_voxel,
+)
+from bundle.common.thinning import shell
+
+from .aorta import find_aorta
+
+__all__ = ["aorta_wall", "blood_pool"]
+
+
+def aorta_wall(mask: np.ndarray, affine: np.ndarray, least_mm3: float = 1000.0) -> np.ndarray:
+    """Points (N, 3), RAS mm, of the wall of a segmented aorta (X, Y, Z), less what is small.
+
+    Where the arch is outside the scan, ascending and descending aorta are two parts. Every second voxel is
+    enough.
+    """
+    coarse, grid = mask[::2, ::2, ::2] > 0, np.array(affine, float)
+    grid[:3, :3] *= 2
+    least = int(np.ceil(least_mm3 / voxel_volume_mm3(grid)))
+    return _wall(cc3d.dust(coarse, threshold=least, connectivity=6) > 0, grid)
+
+
+def blood_pool(image: np.ndarray, affine: np.ndarray, lumen_mm: np.ndarray) -> np.ndarray:
+    """Points (N, 3), RAS mm, of the walls of regions as bright as a vessel and over 12 mm wide.
+
+    Args:
+        image: (X, Y, Z), any unit in which contrast is bright.
+        affine: 4x4, RAS mm, of the image.
+        lumen_mm: (M, 3) RAS mm, points inside vessels; the darkest quarter of them is thinner than a voxel.
+    """
+    step = np.maximum(np.rint(1.0 / voxel_size_mm(affine)), 1).astype(int)
+    coarse = image[:: step[0], :: step[1], :: step[2]]
+    grid = np.array(affine, float)
+    grid[:3, :3] = grid[:3, :3] * step
+    at = np.rint(world_to_voxel(lumen_mm, affine)).astype(int)
+    at = at[((at >= 0) & (at < image.shape)).all(axis=1)]
+    if len(at) == 0:
+        return np.zeros((0, 3))
+    pool = find_aorta(coarse >= np.percentile(image[tuple(at.T)], 25), grid)
+    return np.zeros((0, 3)) if pool is None else _wall(pool, grid)
+
+
+def _wall(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    return voxel_to_world(voxels_of(mask & shell(~mask)), affine)
