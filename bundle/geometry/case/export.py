@@ -14,7 +14,7 @@ import pyvista as pv
 from bundle.common.coordinates import check_affine, shear_deg, voxel_size_mm, voxel_volume_mm3
 from bundle.common.time_limit import OutOfTime, time_limit
 from bundle.geometry.centerline import vessel_tree, without_aorta
-from bundle.geometry.core import Tree, check_mesh, find_vessels, vertex_normals, volume_mm3
+from bundle.geometry.core import Branch, Tree, check_mesh, find_vessels, vertex_normals, volume_mm3
 from bundle.geometry.measure import (
     Stenosis,
     evidence_of,
@@ -66,10 +66,12 @@ def _draw(
     stem: str,
     options: ExportOptions,
     report: dict,
+    branches: list[Branch],
 ) -> dict[str, str]:
     """Overlay, snapshot and turntable; where the machine cannot draw the latter two, a warning."""
     case, files, sentence = report["case"], {}, None
     flat = {}
+    colours = colours | {"branches": branches}
     if options.pictures and slices is not None:
         overlay_picture(slices, f"{stem}_overlay.png", case)
         flat["overlay"] = f"{case}_overlay.png"
@@ -223,7 +225,8 @@ def export_case(
             files |= write_tree_files(tree, stem, report, segments)
     if options.pictures or options.turntable:
         with _timed(seconds, "picture"):
-            files |= _draw(mesh, legend, colours, labels_of(tree, lesions), slices, stem, options, report)
+            labels = labels_of(tree, lesions)
+            files |= _draw(mesh, legend, colours, labels, slices, stem, options, report, tree.branches)
     if (options.solver or options.volume_mesh) and tree.branches:
         with _timed(seconds, "solver"):
             with_aorta = aorta_ends(vessels, tree) if options.keep_aorta else []

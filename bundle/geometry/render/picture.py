@@ -11,9 +11,10 @@ import pyvista as pv
 from PIL import Image
 
 from bundle.common.files import replacing
-from bundle.geometry.core import triangles, vertex_normals
+from bundle.geometry.core import Branch, triangles, vertex_normals
 
 from .colors import crimson_to_yellow, nice_limits
+from .joins import COLOUR, dashed_joins
 from .labels import Label, draw_labels
 from .opengl import why_no_pictures
 from .page import BACKGROUND, FAINT, Page, scale_bar_mm
@@ -52,11 +53,16 @@ def _lights(view: View) -> list[pv.Light]:
 
 
 def render_view(
-    mesh: pv.PolyData, view: View, size: tuple[int, int], mm_per_pixel: float, rgb: np.ndarray
+    mesh: pv.PolyData,
+    view: View,
+    size: tuple[int, int],
+    mm_per_pixel: float,
+    rgb: np.ndarray,
+    joins: pv.PolyData | None = None,
 ) -> np.ndarray:
     """The mesh (RAS mm) in parallel projection, its bounding box in the middle, (height, width, 3) uint8.
 
-    rgb: (N, 3) uint8 colours of the vertices.
+    rgb: (N, 3) uint8 colours of the vertices. joins: of `dashed_joins`.
     """
     low, high = np.asarray(mesh.bounds).reshape(3, 2).T
     middle, reach = (low + high) / 2, float(np.linalg.norm(high - low))
@@ -72,6 +78,8 @@ def render_view(
             drawn, scalars="rgb", rgb=True, smooth_shading=False, show_scalar_bar=False, **look
         )
         actor.prop.interpolation = "phong"
+        if joins is not None:
+            plotter.add_mesh(joins, color=COLOUR, ambient=0.5, diffuse=0.6)
         for light in _lights(view):
             plotter.add_light(light)
         plotter.camera.position = middle + reach * np.array(view.towards_viewer, float)
@@ -110,6 +118,7 @@ def snapshot(
     limits: tuple[float, float] | None = None,
     rgb: np.ndarray | None = None,
     labels: Sequence[Label] = (),
+    branches: Sequence[Branch] = (),
 ) -> str | None:
     """Write a PNG of `mesh` (RAS mm) from three sides at one scale, with sides, scale and colours named.
 
@@ -119,6 +128,7 @@ def snapshot(
         limits: of the colours; default the values' middle 96 %.
         rgb: (N, 3) uint8, where the vertices' colours are not those of their values.
         labels: written into every view, the first ones first where room is short.
+        branches: of the tree; where they were joined over a gap of the mask dashes are drawn.
 
     Returns:
         None, or the sentence that says why no picture was made (no OpenGL library).
@@ -127,13 +137,14 @@ def snapshot(
         return reason
     limits = limits or nice_limits(values)
     rgb = crimson_to_yellow(values, limits) if rgb is None else rgb
-    views = (ANTERIOR, LEFT, SUPERIOR)
+    joins, views = dashed_joins(branches), (ANTERIOR, LEFT, SUPERIOR)
+    title = title if joins is None else f"{title}   dashed: joined over a gap"
     extents = [_extent_mm(mesh, view) for view in views]
     mm_per_pixel = 1.18 * max(max(w / panel[0], h / panel[1]) for w, h in extents)
     strip = round(panel[1] * 0.085)
     page = Page(panel[0] * len(views), panel[1], strip)
     for number, view in enumerate(views):
-        pixels = render_view(mesh, view, panel, mm_per_pixel, rgb)
+        pixels = render_view(mesh, view, panel, mm_per_pixel, rgb, joins)
         left = number * panel[0]
         page.panel(pixels, left, view.title, view.edges)
         spots = _places(mesh, view, labels, mm_per_pixel) + [left + panel[0] / 2, panel[1] / 2]
@@ -174,6 +185,7 @@ def turntable(
     size: tuple[int, int] = (480, 480),
     limits: tuple[float, float] | None = None,
     rgb: np.ndarray | None = None,
+    branches: Sequence[Branch] = (),
 ) -> str | None:
     """Write an animated GIF of `mesh` (RAS mm) seen from all around, beginning in front, as by `snapshot`.
 
@@ -189,11 +201,11 @@ def turntable(
     mm_per_pixel = 1.18 * max(width / size[0], float(np.ptp(points[:, 2])) / size[1])
     limits = limits or nice_limits(values)
     rgb = crimson_to_yellow(values, limits) if rgb is None else rgb
-    pictures = []
+    pictures, joins = [], dashed_joins(branches)
     for angle in 360 * np.arange(frames) / frames:
         view = view_at(float(angle))
         page = Page(size[0], size[1], round(0.14 * size[1]))
-        page.panel(render_view(mesh, view, size, mm_per_pixel, rgb), 0, view.title, view.edges)
+        page.panel(render_view(mesh, view, size, mm_per_pixel, rgb, joins), 0, view.title, view.edges)
         upper, lower = size[1] + 0.035 * size[1], size[1] + 0.1 * size[1]
         page.scale_bar(1.2 * page.unit, upper, scale_bar_mm(size[0] * mm_per_pixel), mm_per_pixel)
         page.text((size[0] - 1.2 * page.unit, upper), title, anchor="rm", size=1.1, fill=FAINT)
