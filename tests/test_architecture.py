@@ -21,7 +21,7 @@ FLOORS = [
     ["command"],
 ]
 GEOMETRY = [
-    ["core"], ["surface"], ["centerline"], ["naming"], ["measure", "io"], ["solver", "render"], ["case"],
+    ["core"], ["surface"], ["centerline"], ["naming"], ["measure", "io"], ["solver", "render", "compare"], ["case"],
 ]  # fmt: skip
 
 
