@@ -4,7 +4,7 @@ Two scanners differ by an offset, most of all through their blur: the median dif
 off. What is left where nothing changed is noise, correlated along the vessel. How much it is after averaging
 over 5, 9, 15 and 25 mm is read from the two scans themselves: the spread of all such means, by the median of
 absolute values, which changes of up to a quarter of the tree do not move. A change is claimed where such a mean
-lies so far from zero that noise is ruled out, and a change of less than a quarter of a voxel or 5 % too.
+lies so far from zero that noise is ruled out, and a change of less than a quarter of a voxel or 3 % too.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ __all__ = ["WINDOWS", "Noise", "claimed", "noise_of"]
 
 WINDOWS = (5, 9, 15, 25)
 """Places that are averaged: an odd number of millimetres."""
-_SURE, _BEYOND = 4.0, 2.0  # standard errors from zero, and from the least change
+_SURE, _BEYOND = 3.25, 1.5  # standard errors from zero, and from the least change
 # The least change that is of interest: in mm, in voxels, as a part of the diameter.
-_LEAST_MM, _LEAST_VOXELS, _LEAST_PART = 0.1, 0.25, 0.05
+_LEAST_MM, _LEAST_VOXELS, _LEAST_PART = 0.1, 0.25, 0.03
+_WIDE_MM = 4.0  # wider vessels are measured less well in mm, since what leaves them disturbs more of them
 _FILLED = 0.6  # of a window that has to be compared
 _CORRELATED_MM = 2.0  # at least over so much a wall's errors hang together
 _RUN = 3  # places: a change is at least 3 mm long
@@ -104,24 +105,33 @@ def claimed(own: Places, noise: Noise) -> np.ndarray:
     rough = _roughness(change[known])
     worse = max(1.0, rough / noise.place_mm) if noise.place_mm > 0 else 1.0
     wide = 0.5 * (own.diameter_first + own.diameter_second)
+
+    def beyond(error: np.ndarray | float, diameter: np.ndarray | float) -> np.ndarray | float:
+        """From where on a mean with this standard error is a change."""
+        least = np.maximum(noise.least_mm, _LEAST_PART * diameter)
+        error = worse * error * np.maximum(1.0, diameter / _WIDE_MM)
+        return np.maximum(_SURE * error, least + _BEYOND * error)
+
     strongest = np.zeros((2, len(change)))  # of the means beyond noise that a place belongs to
     for window in WINDOWS:
         mean, count = _means(change, known, window)
-        error = worse * noise.mean_mm[window] * np.sqrt(window / np.maximum(count, 1))
-        least = np.maximum(noise.least_mm, _LEAST_PART * _means(wide, known, window)[0])
-        beyond = np.maximum(_SURE * error, least + _BEYOND * error)
+        error = noise.mean_mm[window] * np.sqrt(window / np.maximum(count, 1))
+        limit = beyond(error, _means(wide, known, window)[0])
         for row, sign in enumerate((1, -1)):
-            for start in np.flatnonzero((sign * mean > beyond) & (count >= _FILLED * window)):
+            for start in np.flatnonzero((sign * mean > limit) & (count >= _FILLED * window)):
                 part = strongest[row, start : start + window]
                 np.maximum(part, sign * mean[start], out=part)
     weight = uniform_filter1d(known.astype(float), _LOCAL, mode="constant")
     local = uniform_filter1d(np.where(known, change, 0.0), _LOCAL, mode="constant") / np.maximum(weight, 1e-9)
     said = np.zeros(len(change), int)
     for row, sign in enumerate((1, -1)):
-        # A change reaches as far as half of its mean.
-        runs, _ = label((strongest[row] > 0) & known & (sign * local > 0.5 * strongest[row]))
-        sizes = np.bincount(runs)
-        said[(runs > 0) & (sizes[runs] >= _RUN)] = sign
+        # A change reaches as far as half of its mean, and has to be one by itself.
+        runs, count = label((strongest[row] > 0) & known & (sign * local > 0.5 * strongest[row]))
+        for run in range(1, count + 1):
+            at = runs == run
+            enough = sign * change[at].mean() > beyond(noise.of_mean(at.sum()), wide[at].mean())
+            if at.sum() >= _RUN and enough:
+                said[at] = sign
     return said
 
 

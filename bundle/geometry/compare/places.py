@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import maximum_filter1d, median_filter
 
 from bundle.common.polylines import at_length
 from bundle.geometry.core import Branch
@@ -16,9 +17,10 @@ __all__ = ["PLACE_MM", "Places", "places_of"]
 
 PLACE_MM = 1.0
 _END_MM = 2.0  # beside an ostium or a tip the cross-section is that of the end
-_APART_MM = 1.5  # places further apart are not the same one
+_APART_MM, _AROUND = 0.75, 7  # places further apart are not the same one, nor those 3 mm beside them
 # Diameter under which arteries are not judged: 1.5 mm (SCCT; Leipsic et al., JCCT 2014), or four voxels.
 _THIN_MM, _THIN_VOXELS = 1.5, 4.0
+_USUAL = 9  # places about one that say how wide the vessel is there: a narrowing does not make it thin
 _WEIGHTS = np.array([0.25, 0.5, 0.25])  # of the samples half a millimetre before, at and behind a place
 
 
@@ -74,8 +76,9 @@ def _places(pair: Pair, first: Branch, second: Branch, thin_mm: float) -> Places
     apart = np.interp(own, course.along, course.apart_mm)
     diameters = [_diameter(branch, at) for branch, at in ((first, own), (second, other))]
     reasons = np.full(len(own), "", object)
-    reasons[np.maximum(*diameters) < thin_mm] = f"thinner than {thin_mm:.2g} mm"
-    reasons[apart > _APART_MM] = "the scans do not fit there"
+    usual = median_filter(np.maximum(*diameters), _USUAL, mode="nearest")
+    reasons[usual < thin_mm] = f"thinner than {thin_mm:.2g} mm"
+    reasons[maximum_filter1d(apart, _AROUND) > _APART_MM] = "the scans do not fit there"
     for branch, at in ((first, own), (second, other)):
         ends = at > branch.length_mm - _END_MM
         if branch.parent < 0:
