@@ -42,8 +42,8 @@ def _tree_of_folder(folder: Path) -> tuple[str, list[Branch], float | None]:
     if len(found) != 1:
         many = "no" if not found else f"{len(found)} files"
         raise RunFailed(
-            f"{folder}: it holds {many} <case>{_ENDING}; give the folder of one case, as `coronary segment` or "
-            "`coronary reconstruct` writes it, or a mask"
+            f"{folder}: it holds {many} <case>{_ENDING}; give the folder of one case, as `coronary "
+            "segment` or `coronary reconstruct` writes it, or a mask"
         )
     name = found[0].name.removesuffix(_ENDING)
     report, affine = folder / f"{name}.json", None

@@ -1,8 +1,8 @@
 """Two scans of one phantom whose vessels are known: another scanner, a turned and bent heart, other calibres.
 
-`scanned_twice(seed)` gives the tubes of a phantom twice. The second ones are turned by up to 30 degrees, moved
-by up to 40 mm and bent by 4 to 8 mm; of two patients in three some vessels are wider or narrower by 0.3 mm and
-some by 0.1 mm, over 10 to 20 mm or throughout. Each scan has voxels, axes, a blur and noise of its own.
+`scanned_twice(seed)` gives the tubes of a phantom twice. The second ones are turned by up to 30 degrees,
+moved by up to 40 mm and bent by 4 to 8 mm; of two patients in three some vessels are wider or narrower by 0.3
+mm and some by 0.1 mm, over 10 to 20 mm or throughout. Each scan has voxels, axes, a blur and noise of its own.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Bend:
 
 @dataclass(frozen=True)
 class ScannedTwice:
-    """tubes: of both scans, one list as long as the other. move: of the first to the second. changes: true."""
+    """tubes: of both scans, as many of each. move: of the first to the second. changes: true."""
 
     tubes: tuple[list[Tube], list[Tube]]
     move: Bend

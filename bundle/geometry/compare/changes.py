@@ -3,8 +3,8 @@
 Two scanners differ by an offset, most of all through their blur: the median difference of all places is taken
 off. What is left where nothing changed is noise, correlated along the vessel. How much it is after averaging
 over 5, 9, 15 and 25 mm is read from the two scans themselves: the spread of all such means, by the median of
-absolute values, which changes of up to a quarter of the tree do not move. A change is claimed where such a mean
-lies so far from zero that noise is ruled out, and a change of less than a quarter of a voxel or 3 % too.
+absolute values, which changes of up to a quarter of the tree hardly move. A change is claimed where such a
+mean lies so far from zero that noise is ruled out, and a change of less than a quarter of a voxel or 3 % too.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import label
+from scipy.ndimage import label, uniform_filter1d
 from scipy.spatial.transform import Rotation
 
 from bundle.common.coordinates import ras_to_lps
@@ -49,8 +49,8 @@ class Change:
 class Comparison:
     """Two trees laid on each other and compared.
 
-    first, second: their branches. registration: how they lie. places: of each pair. claims: of each pair (N,),
-    1 wider, -1 narrower, 0 not claimed. noise: what measuring allows.
+    first, second: their branches. registration: how they lie. places: of each pair. claims: of each pair
+    (N,), 1 wider, -1 narrower, 0 not claimed. noise: what measuring allows.
     """
 
     first: Sequence[Branch]
@@ -138,14 +138,15 @@ class Comparison:
         if not compared.any():
             return row
         change = self.change_mm(number)
-        for key, value in zip(("mean", "mean_low", "mean_high"), self._interval(change[compared])):
-            row[f"{key}_change_mm" if key == "mean" else f"{key}_mm"] = round(value, 3)
-        local = [change[part][compared[part]].mean() if compared[part].sum() >= 3 else 0.0 for part in
-                 (slice(max(i - _LOCAL // 2, 0), i + _LOCAL // 2 + 1) for i in range(len(change)))]  # fmt: skip
+        keys = ("mean_change_mm", "mean_low_mm", "mean_high_mm")
+        row |= {key: round(value, 3) for key, value in zip(keys, self._interval(change[compared]))}
+        known = uniform_filter1d(compared.astype(float), _LOCAL, mode="constant")
+        local = uniform_filter1d(np.where(compared, change, 0.0), _LOCAL, mode="constant")
+        local = np.where(known > 0.5, local / np.maximum(known, 1e-9), 0.0)
         most = int(np.argmax(np.abs(local)))
         if local[most]:
-            row |= {"largest_change_mm": round(float(local[most]), 3),
-                    "largest_at_mm": round(float(own.at_first[most]), 2)}  # fmt: skip
+            largest = {"largest_change_mm": round(float(local[most]), 3)}
+            row |= largest | {"largest_at_mm": round(float(own.at_first[most]), 2)}
         return row
 
     def record(self) -> dict:

@@ -33,8 +33,8 @@ def write_comparison(
 ) -> dict:
     """Write a comparison into a folder, every file named `<first>_to_<second>`, and return its record.
 
-    `_calibres.csv` (a row a place), `_branches.csv` (a row a branch), `_calibres.png`, `_rigid.tfm` (points of
-    the first scan to those of the second, so that ITK and 3D Slicer lay the second scan on the first), and
+    `_calibres.csv` (a row a place), `_branches.csv` (a row a branch), `_calibres.png`, `_rigid.tfm` (points
+    of the first scan to those of the second, so that ITK and 3D Slicer lay the second scan on the first), and
     the record as `.json`, last.
 
     Args:

@@ -29,8 +29,9 @@ class Places:
     """A stretch that both scans show, every millimetre along the first.
 
     first, second: branch indices. at_first, at_second: (N,) mm from the beginning of each branch.
-    diameter_first, diameter_second: (N,) mm. apart_mm: (N,) what the registration leaves between both. points:
-    (N, 3) RAS mm, of the first scan. left_out: N texts, why a place is not compared; empty where it is.
+    diameter_first, diameter_second: (N,) mm. apart_mm: (N,) what the registration leaves between both.
+    points: (N, 3) RAS mm, of the first scan. left_out: N texts, why a place is not compared; empty where it
+    is.
     """
 
     first: int

@@ -22,7 +22,8 @@ _ROUNDS = ((8.0, 30.0), (5.0, 10.0), (3.0, 5.0), (2.0, 2.0), (1.5, 2.0), (1.0, 2
 _KNOTS = 8  # samples between two places that the bend is fitted to: 4 mm
 _LEAST_LEFT_MM = 6.0  # of what is left of both, to be looked at once more
 _LOOKS = 3
-_LEAST_COMMON = 0.25  # of the shorter tree, that both have to have in common
+_LEAST_COMMON = 0.4  # of the shorter tree, that both have to have in common
+_MOST_BENT_MM = 20.0  # a beating heart moves its arteries less, once it is turned back
 
 Move = Callable[[np.ndarray], np.ndarray]
 
@@ -56,7 +57,7 @@ class Registration:
 def _marks(
     branches: tuple[Sequence[Branch], Sequence[Branch]], matched: Sequence[tuple[int, int]]
 ) -> dict[tuple[int, int], list[Mark]]:
-    """By pair of branches, the places of both that are the same: where matched side branches leave and begin."""
+    """By pair of branches, where matched side branches leave their parents, and begin."""
     found: dict[tuple[int, int], list[Mark]] = {}
     for i, j in matched:
         parents = branches[0][i].parent, branches[1][j].parent
@@ -161,7 +162,8 @@ def register_trees(first: Sequence[Branch], second: Sequence[Branch]) -> Registr
         second: likewise.
 
     Raises:
-        ValueError: a tree without a branch of 3 mm, or trees that have too little in common.
+        ValueError: a tree without a branch of 3 mm, or trees that have too little in common or fit only if
+            bent by more than 20 mm.
 
     Example:
         >>> found = register_trees(tree.branches, tree.branches)
@@ -186,8 +188,15 @@ def register_trees(first: Sequence[Branch], second: Sequence[Branch]) -> Registr
         common = sum(pair.course.length_mm for pair in pairs)
         if common < _LEAST_COMMON * min(sum(line.length_mm for line in own) for own in lines):
             raise ValueError(
-                f"the two trees have {common:.0f} mm of vessel in common, too little to be those of one person"
+                f"the two trees have {common:.0f} mm of vessel in common, too little to be one person's"
             )
         rigid = _refit(*_ends(by_branch, pairs, 2))
         move = _bent(rigid, by_branch, pairs, stiff)
+    points = np.concatenate([line.points for line in lines[0]])
+    bent_mm = np.percentile(np.linalg.norm(move(points) - apply_rigid(rigid, points), axis=1), 95)
+    if bent_mm > _MOST_BENT_MM:
+        raise ValueError(
+            f"one heart would have to be bent by {bent_mm:.0f} mm to be the other; they are not of one "
+            "person, or one of them is mirrored"
+        )
     return Registration(rigid, move, sorted(pairs, key=lambda p: (p.first, p.course.along[0])))

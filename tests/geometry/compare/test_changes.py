@@ -44,9 +44,7 @@ def test_a_tenth_of_a_millimetre_is_not_claimed(heart, by_mm):
 
 
 def test_the_blur_of_another_scanner_is_told_and_taken_off(heart):
-    found = compare_trees(
-        rough(heart, 0.05, 0), second_scan(heart, "LAD", 30, 45, -0.4, offset_mm=0.25)
-    )
+    found = compare_trees(rough(heart, 0.05, 0), second_scan(heart, "LAD", 30, 45, -0.4, offset_mm=0.25))
     assert found.noise.offset_mm == pytest.approx(0.25, abs=0.03)
     (change,) = found.changes()
     assert found.first[found.places[change.pair].first].name == "LAD"
