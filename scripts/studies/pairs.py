@@ -2,7 +2,7 @@
 
 `scanned_twice(seed)` gives the tubes of a phantom twice. The second ones are turned by up to 30 degrees,
 moved by up to 40 mm and bent by 4 to 8 mm; of two patients in three some vessels are wider or narrower by 0.3
-mm and some by 0.1 mm, over 10 to 20 mm or throughout. Each scan has voxels, axes, a blur and noise of its own.
+mm and some by 0.1 mm, over 10 to 20 mm or throughout. Each scan has its own voxels, axes, blur and noise.
 """
 
 from __future__ import annotations
