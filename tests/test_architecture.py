@@ -21,7 +21,8 @@ FLOORS = [
     ["command"],
 ]
 GEOMETRY = [
-    ["core"], ["surface"], ["centerline"], ["naming"], ["measure", "io"], ["solver", "render"], ["case"],
+    ["core"], ["surface"], ["centerline"], ["naming"], ["measure", "io"], ["solver", "render", "compare"],
+    ["case"],
 ]  # fmt: skip
 
 
@@ -132,7 +133,7 @@ def test_no_circle():
     done: set[str] = set()
 
     def visit(node: str, way: tuple[str, ...]) -> None:
-        assert node not in way, f"a circle: {' > '.join([*way[way.index(node):], node])}"
+        assert node not in way, f"a circle: {' > '.join([*way[way.index(node) :], node])}"
         if node not in done:
             for target in sorted(graph.get(node, ())):
                 visit(target, (*way, node))

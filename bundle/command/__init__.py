@@ -11,5 +11,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "phantoms": ["Processes", "make_phantoms"],
         "plain": ["PLAIN", "with_examples"],
         "reconstruct": ["reconstruct_masks"],
+        "register": ["register_scans"],
     },
 )

@@ -13,9 +13,10 @@ from shared import ROOT, settings
 
 from bundle.common.errors import InputError
 
-SCRIPTS = ("demo", "make_phantoms", "train_default", "train_native", "reconstruct", "label")
+SCRIPTS = ("demo", "make_phantoms", "train_default", "train_native", "reconstruct", "register",
+           "label")  # fmt: skip
 ALONE = ("ablation", "accuracy", "calibration", "degraded", "geometry", "geometry_scans", "label",
-         "mistakes", "native", "paper", "postprocessing", "sets", "volume_mesh")  # fmt: skip
+         "mistakes", "native", "paper", "postprocessing", "register", "sets", "volume_mesh")  # fmt: skip
 PARTS = {
     "pictures": ("overlay", "tensorboard"),
     "robustness": ("fuzz", "kills", "memory", "orientations"),
