@@ -12,9 +12,9 @@ from bundle.geometry.core import Branch
 
 __all__ = ["COLOUR", "dashed_joins"]
 
-COLOUR = "#7a7a7a"
+COLOUR = "#c4cad4"
 _DASH_MM, _PERIOD_MM = 1.1, 1.9
-_THICK = 0.3  # of the vessel's radius beside the gap
+_THICK = 0.5  # of the vessel's radius beside the gap
 _THINNEST_MM = 0.2
 
 

@@ -31,7 +31,7 @@ def test_dashes_lie_in_the_gap_and_nowhere_else():
     parts = dashes.connectivity("all")
     ends = dashes.points[:, 2]
     assert ends.min() == pytest.approx(10, abs=0.01) and ends.max() == pytest.approx(18, abs=0.01)
-    assert np.hypot(*dashes.points[:, :2].T).max() == pytest.approx(0.3 * 1.5, abs=0.01)
+    assert np.hypot(*dashes.points[:, :2].T).max() == pytest.approx(0.5 * 1.5, abs=0.01)
     assert 4 <= len(np.unique(parts["RegionId"])) <= 6
     assert dashed_joins([vessel(99, 99)]) is None and dashed_joins([]) is None
 
