@@ -6,7 +6,8 @@ import platform
 import re
 import resource
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,9 +15,11 @@ import typer
 from shared import ROOT, SEEDS
 
 from bundle.common.files import sha256_of, write_text
-from bundle.common.tables import cell, exact, write_csv
+from bundle.common.tables import cell, exact, to_text, write_csv
 
-__all__ = ["RESULTS", "Out", "held_out", "peak_gib", "stamp", "table", "weights_line", "write_results"]
+__all__ = [
+    "RESULTS", "Out", "held_out", "peak_gib", "rows_of", "stamp", "table", "weights_line", "write_results",
+]  # fmt: skip
 
 RESULTS = ROOT / "docs" / "results"
 Out = Annotated[Path, typer.Option(help="folder of the page and its CSV")]
@@ -32,6 +35,18 @@ def held_out(part: str, count: int, folder: str | Path, processes: int | None = 
 
     write_imagecas(range(SEEDS[part], SEEDS[part] + count), folder, processes=processes)
     return part_of(find_cases(folder), "all")[:count]
+
+
+def rows_of(
+    measure: Callable[[int], dict[str, Any]], seeds: Sequence[int], columns: Iterable[str], processes: int
+) -> list[dict[str, Any]]:
+    """The row of every seed, in their order, measured in processes; columns of it are printed as it comes."""
+    rows, columns = [], tuple(columns)
+    with ProcessPoolExecutor(min(processes, len(seeds))) as pool:
+        for row in pool.map(measure, seeds):
+            rows.append(row)
+            print(to_text([row], columns).splitlines()[-1], flush=True)
+    return rows
 
 
 def stamp() -> str:

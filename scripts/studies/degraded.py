@@ -19,7 +19,6 @@ Seeds from 400 are for the figures that are reported; 500 and up are for develop
 
 import re
 import time
-from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from typing import Annotated
 
@@ -33,14 +32,13 @@ from scipy.spatial import cKDTree
 
 from bundle.common.coordinates import voxel_size_mm
 from bundle.common.polylines import arc_length
-from bundle.common.tables import to_text
 from bundle.geometry.centerline import vessel_tree, without_aorta
 from bundle.geometry.core import Tree, find_vessels
 from bundle.geometry.measure import Stenosis, find_stenoses
 from bundle.geometry.naming import name_branches
 from bundle.geometry.surface import smooth_surface, vessel_surface
 
-from .common import RESULTS, Out, table, write_results
+from .common import RESULTS, Out, rows_of, table, write_results
 from .degrade import FINE_MM, SEEN_MM, Degraded, TrueTube, degraded
 from .geometry import LESION_NEAR_MM, dense_line
 
@@ -356,11 +354,8 @@ def main(
     count: int = 40,
     out: Out = RESULTS,
 ) -> None:
-    seeds, rows = range(first_seed, first_seed + count), []
-    with ProcessPoolExecutor(min(WORKERS, count)) as pool:
-        for row in pool.map(measure, seeds):
-            rows.append(row)
-            print(to_text([row], SHOWN).splitlines()[-1], flush=True)
+    seeds = range(first_seed, first_seed + count)
+    rows = rows_of(measure, seeds, SHOWN, WORKERS)
     text = f"{count} cases, seeds {first_seed} to {seeds[-1]}, {WORKERS} processes at once."
     parts = [text, names_table(rows), figures_table(rows), f"Missed and false:\n\n{remarks(rows)}"]
     write_results(out, "degraded", "\n\n".join(parts), rows, COLUMNS)

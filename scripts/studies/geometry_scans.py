@@ -24,7 +24,7 @@ from bundle.transforms import LoadCTAd
 
 from .common import RESULTS, Out, held_out, write_results
 from .geometry import COLUMNS, comparison, measure, rasterise, true_tubes
-from .native import SETS, maps_on_scan, said_in, steps_of, trees_of
+from .native import SETS, Steps, maps_on_scan, said_in, steps_of, trees_of
 from .predictions import read_prediction, to_ras
 
 
@@ -48,13 +48,14 @@ def main(
     if not source:
         workflow(*configs, **{"dataset#data": items} | keys).run()
     rows: list[dict[str, Any]] = []
+    steps = steps_of(override, False) if source else None
     for item in items:
         case, seed = item["case"], SEEDS["test"] + int(item["case"]) - 1
         tubes = true_tubes(seed)
         volume = rasterise(tubes)[2]
         label, affine = read_volume(item["label"])
         if source:
-            found, probability, found_affine = from_prediction(source, item)
+            found, probability, found_affine = from_prediction(source, item, steps)
         else:
             stem = Path(keys["output_dir"]) / case / case
             found, found_affine = read_volume(f"{stem}_seg.nii.gz")
@@ -66,12 +67,13 @@ def main(
     write_results(out, "geometry_scans native" if native else "geometry_scans", text, rows, COLUMNS)
 
 
-def from_prediction(folder: Path, item: dict[str, str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def from_prediction(
+    folder: Path, item: dict[str, str], steps: Steps
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mask and probability (X, Y, Z) of a scan on its own grid, axes in RAS, and their affine."""
     path = said_in(folder, SETS[0], item["case"], "native")
     if not path.is_file():
         raise InputError(f"{path} is not there: study.py native --predict {folder} writes it.")
-    steps = steps_of(None, False)
     label = to_ras(LoadCTAd(["label"])({"label": item["label"]})["label"])
     maps = maps_on_scan(read_prediction(path), label, steps.inverse["native"])
     mask = trees_of(maps, item["label"], steps)

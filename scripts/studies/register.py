@@ -17,7 +17,6 @@ Seeds from 900 are for the figures that are reported; 700 and up are for develop
 """
 
 import time
-from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from typing import Annotated
 
@@ -28,14 +27,13 @@ from scipy.spatial import cKDTree
 
 from bundle.common.coordinates import voxel_size_mm
 from bundle.common.polylines import arc_length, at_length
-from bundle.common.tables import to_text
 from bundle.geometry.centerline import vessel_tree
 from bundle.geometry.compare import Comparison, compare_trees
 from bundle.geometry.core import Branch, find_vessels
 from bundle.geometry.naming import name_branches
 from bundle.geometry.surface import smooth_surface, vessel_surface
 
-from .common import RESULTS, Out, table, write_results
+from .common import RESULTS, Out, rows_of, table, write_results
 from .geometry import Tube
 from .pairs import LARGE_MM, SCANNERS, Change, Scan, ScannedTwice, draw_scan, scanned_twice
 
@@ -218,11 +216,8 @@ def main(
     count: int = 12,
     out: Out = RESULTS,
 ) -> None:
-    seeds, rows = range(first_seed, first_seed + count), []
-    with ProcessPoolExecutor(min(WORKERS, count)) as pool:
-        for row in pool.map(measure, seeds):
-            rows.append(row)
-            print(to_text([row], SHOWN).splitlines()[-1], flush=True)
+    seeds = range(first_seed, first_seed + count)
+    rows = rows_of(measure, seeds, SHOWN, WORKERS)
     text = f"{count} pairs, seeds {first_seed} to {seeds[-1]}, {WORKERS} processes at once."
     parts = [text, figures(rows), f"Missed, false and wrong:\n\n{remarks(rows)}"]
     write_results(out, "register", "\n\n".join(parts), rows, COLUMNS)

@@ -26,13 +26,14 @@ __all__ = ["Parts", "measure_parts", "parts_of"]
 class Parts:
     """A mask's parts, numbered from 1 on, of which several may come together in a group.
 
-    labels: (X, Y, Z); skeleton: of all; part_of: (K,) of its nodes.
+    labels: (X, Y, Z); skeleton: of all; nodes_at: (K, 3) voxels of its nodes; part_of: (K,).
     points: (N, 3) RAS mm, the mask's voxels; label_of: (N,).
     group: (count + 1,) by the number of a part.
     """
 
     labels: np.ndarray
     skeleton: Skeleton
+    nodes_at: np.ndarray
     part_of: np.ndarray
     points: np.ndarray
     label_of: np.ndarray
@@ -52,7 +53,7 @@ def parts_of(mask: np.ndarray, affine: np.ndarray, rule: TreeRule) -> Parts:
     voxels = voxels_of(solid)
     at = np.rint(world_to_voxel(skeleton.points, affine)).astype(int)
     points, of_voxels = voxel_to_world(voxels, affine), labels[tuple(voxels.T)]
-    return Parts(labels, skeleton, labels[tuple(at.T)], points, of_voxels, np.arange(count + 1))
+    return Parts(labels, skeleton, at, labels[tuple(at.T)], points, of_voxels, np.arange(count + 1))
 
 
 def measure_parts(parts: Parts, chances: list[np.ndarray], affine: np.ndarray) -> dict[int, Part]:
@@ -61,7 +62,7 @@ def measure_parts(parts: Parts, chances: list[np.ndarray], affine: np.ndarray) -
     edges = np.array(skeleton.graph.edges, int).reshape(-1, 2)
     steps = np.linalg.norm(skeleton.points[edges[:, 0]] - skeleton.points[edges[:, 1]], axis=1)
     nodes, voxels = parts.group[parts.part_of], parts.group[parts.label_of]
-    at = np.rint(world_to_voxel(skeleton.points, affine)).astype(int)
+    at = parts.nodes_at
     length = np.bincount(nodes[edges[:, 0]], steps, size)
     count = np.maximum(np.bincount(nodes, minlength=size), 1)
     means = [np.bincount(nodes, chance[tuple(at.T)], size) / count for chance in chances]

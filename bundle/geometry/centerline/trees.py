@@ -13,7 +13,6 @@ from nibabel.orientations import (
     io_orientation,
     ornt_transform,
 )
-from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
 from bundle.common.coordinates import (
@@ -21,6 +20,7 @@ from bundle.common.coordinates import (
     world_to_voxel,
 )
 from bundle.common.crop import region_of
+from bundle.geometry.core import sample_volume
 
 from .backwards import backward_branches
 from .chains import end_radius
@@ -173,8 +173,7 @@ def _backward(
 ) -> tuple[np.ndarray, list[dict]]:
     """Voxels (X, Y, Z) of the trees' branches that leave backwards as veins do, and a record of each."""
     skeleton, gone = parts.skeleton, np.zeros(parts.labels.shape, bool)
-    at = np.rint(world_to_voxel(skeleton.points, affine)).astype(int)
-    at_vein = vein[tuple(at.T)]
+    at_vein = vein[tuple(parts.nodes_at.T)]
     record = []
     for number in trees:
         nodes = np.flatnonzero(parts.part_of == number)
@@ -198,9 +197,7 @@ def _brightness(
     """How bright the image is at every node of the skeleton, (K,), less fat; None without an image."""
     if image is None:
         return None
-    volume, affine = image
-    at = world_to_voxel(parts.skeleton.points, affine)
-    return map_coordinates(np.asarray(volume, np.float32), at.T, order=1, mode="nearest") - rule.fat
+    return sample_volume(*image, parts.skeleton.points) - rule.fat
 
 
 def _around(pool: cKDTree, tree_mm: np.ndarray, rule: TreeRule) -> cKDTree:

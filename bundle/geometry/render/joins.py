@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyvista as pv
 
-from bundle.common.polylines import arc_length
+from bundle.common.polylines import arc_length, at_length
 from bundle.geometry.core import Branch
 
 __all__ = ["COLOUR", "dashed_joins"]
@@ -32,13 +32,12 @@ def dashed_joins(branches: Sequence[Branch]) -> pv.PolyData | None:
 
 def _dashes(points: np.ndarray) -> list[np.ndarray]:
     """Pieces of a polyline (N, 3), each `_DASH_MM` long, one at either end."""
-    along = arc_length(points)
-    length = float(along[-1])
+    length = float(arc_length(points)[-1])
     if length <= _DASH_MM:
         return [points[[0, -1]]] if length > 0 else []
     starts = np.linspace(0, length - _DASH_MM, max(round((length - _DASH_MM) / _PERIOD_MM), 1) + 1)
     at = starts[:, None] + np.linspace(0, _DASH_MM, 4)
-    return [np.stack([np.interp(s, along, points[:, k]) for k in range(3)], axis=-1) for s in at]
+    return [at_length(points, points, where) for where in at]
 
 
 def _tube(line: np.ndarray, radius: float) -> pv.PolyData:
