@@ -23,8 +23,8 @@ def check_looks(looks_mm: Sequence[float], spacing_mm: float) -> tuple[float, ..
     looks = tuple(float(look) for look in looks_mm)
     if not looks or min(looks) < spacing_mm * (1 - _SAME):
         raise InputError(
-            f"looks_mm is {list(looks)} at a spacing_mm of {spacing_mm:g}; give one size of voxels or more, none "
-            "under spacing_mm."
+            f"looks_mm is {list(looks)} at a spacing_mm of {spacing_mm:g}; give one size of voxels or more, "
+            "none under spacing_mm."
         )
     return looks
 
