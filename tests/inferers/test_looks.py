@@ -5,6 +5,7 @@ import torch
 from monai.data import MetaTensor
 
 from bundle.common.errors import InputError
+from bundle.common.resize import resize_volume
 from bundle.inferers import GrowingWindows
 from bundle.inferers.looks import mean_of_looks
 
@@ -24,7 +25,7 @@ def windows(**options):
 
 def test_a_ball_is_where_it_is_at_every_size_of_voxels():
     volume = blob(0.5)
-    said = mean_of_looks(volume[0], 0.5, [0.5, 0.7, 1.1], lambda seen, mm: seen)
+    said = mean_of_looks(volume[0], [0.5] * 3, [0.5, 0.7, 1.1], lambda seen, mm: seen)
     torch.testing.assert_close(said, volume[0], atol=0.02, rtol=0)
 
 
@@ -35,8 +36,9 @@ def test_every_look_gets_voxels_of_its_size():
         sizes.append((tuple(seen.shape[1:]), mm))
         return seen
 
-    mean_of_looks(torch.zeros(1, 60, 50, 40), 0.4, [0.4, 0.5, 0.8], look)
+    said = mean_of_looks(torch.zeros(1, 60, 50, 20), [0.4, 0.4, 0.8], [0.4, 0.5, 0.8], look)
     assert sizes == [((60, 50, 40), 0.4), ((48, 40, 32), 0.5), ((30, 25, 20), 0.8)]
+    assert said.shape == (1, 60, 50, 20)
 
 
 def test_the_result_is_the_mean_of_the_looks():
@@ -48,6 +50,18 @@ def test_the_result_is_the_mean_of_the_looks():
         torch.testing.assert_close(both, (alone[0] + alone[1]) / 2)
         assert (alone[0] - alone[1]).abs().max() > 0.001
         assert torch.equal(alone[0], windows()(volume, network))
+
+
+def test_voxels_of_any_size_are_told_by_the_affine():
+    volume = MetaTensor(blob(0.5)[..., ::2], affine=torch.diag(torch.tensor([0.5, 0.5, 1.0, 1.0])))
+    alike = resize_volume(volume[0].as_tensor(), (60, 60, 60), "area")[None]
+    network = torch.nn.Conv3d(1, 1, 3, padding=1)
+    with torch.inference_mode():
+        said = windows(spacing_mm=None, looks_mm=[0.8])(volume, network)
+        expected = windows(spacing_mm=0.8)(alike, network)
+    torch.testing.assert_close(said[0].as_tensor(), resize_volume(expected[0], volume.shape[2:], "linear"))
+    with pytest.raises(ValueError, match="MetaTensors"):
+        windows(spacing_mm=None, looks_mm=[0.8])(volume.as_tensor(), network)
 
 
 def test_the_figures_are_of_all_looks():
@@ -62,5 +76,10 @@ def test_the_figures_are_of_all_looks():
 
 @pytest.mark.parametrize("looks", [[], [0.4], [0.5, 0.3]])
 def test_a_look_finer_than_the_volume_is_refused(looks):
-    with pytest.raises(InputError, match=r"looks_mm is .* at a spacing_mm of 0.5"):
+    with pytest.raises(InputError, match=r"looks_mm is .* of 0.5 mm, as the volumes have, or more"):
         windows(looks_mm=looks)
+
+
+def test_volumes_of_any_voxels_need_looks():
+    with pytest.raises(InputError, match=r"looks_mm is .* all above 0"):
+        windows(spacing_mm=None)

@@ -16,7 +16,7 @@ from bundle.common.filenames import SUFFIXES, split_suffix
 
 __all__ = ["UNREADABLE", "check_file", "cut_short", "not_an_image", "why_unreadable"]
 
-# What nibabel, ITK, zlib and ISA-L raise on a file that is damaged; an offset of infinity overflows in nibabel.
+# What nibabel, ITK, zlib and ISA-L raise on a damaged file; an offset of infinity overflows in nibabel.
 UNREADABLE = (
     OSError, EOFError, ValueError, RuntimeError, OverflowError, zlib.error, isal_zlib.error,
     ImageFileError, HeaderDataError,
