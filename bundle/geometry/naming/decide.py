@@ -13,7 +13,7 @@ from .heart import Fit, Heart, compare, fit_heart
 from .labels import NONE, label_stretches, runs_of
 from .stretches import NO_LABEL, Pieces
 
-__all__ = ["Decision", "consistent", "decide"]
+__all__ = ["Decision", "consistent", "decide", "settled"]
 
 _TRIED_DEGREES = 22.0  # by which the usual heart is turned for first guesses
 _FEWER = 3  # points for these
@@ -49,11 +49,11 @@ def decide(tree: Tree, pieces: Pieces) -> list[Decision]:
                 heart = _moved(heart, few, fit, fit.cost.argmin(axis=1))
             cost = float(np.minimum(_fit(heart, few).cost.min(axis=1), NO_LABEL).sum())
             rough.append((cost * few.weight + heart.surprise, heart))
-        found.append(_settled(pieces, min(rough, key=lambda guess: guess[0])[1]))
+        found.append(settled(pieces, min(rough, key=lambda guess: guess[0])[1]))
     return sorted(found, key=lambda decision: decision.cost)
 
 
-def _settled(pieces: Pieces, heart: Heart) -> Decision:
+def settled(pieces: Pieces, heart: Heart) -> Decision:
     """The best of what labels and heart, each from the other, come to."""
     best: Decision | None = None
     for _ in range(_ROUNDS):
