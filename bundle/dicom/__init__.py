@@ -7,6 +7,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "volume": ["SliceSource", "Volume"],
-        "writing": ["OBJECTS", "write_dicom"],
+        "writing": ["write_dicom"],
     },
 )

@@ -143,8 +143,8 @@ def _check_places(places: np.ndarray, first: Dataset, affine: np.ndarray) -> Non
         apart = max(apart, float(np.abs(told - ras_to_lps(meant)).max()))
     if apart > _APART * voxel_size_mm(affine).min():
         raise RunFailed(
-            f"the slices of the series lie up to {apart:.2g} mm from the mask's; give the series that the case "
-            "was made of"
+            f"the slices of the series lie up to {apart:.2g} mm from the mask's; give the series that the "
+            "case was made of"
         )
 
 

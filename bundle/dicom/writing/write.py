@@ -15,13 +15,12 @@ from bundle.common.files import replacing
 from bundle.dicom.volume import Volume
 
 from .case import FinishedCase, read_case
+from .measurements import measurements
 from .segmentation import segmentation
 from .source import Source, read_source
+from .surface import surface
 
-__all__ = ["OBJECTS", "write_dicom"]
-
-OBJECTS = ("seg.dcm",)
-"""How the names of the files end, behind `<case>_`."""
+__all__ = ["write_dicom"]
 
 
 def write_dicom(volume: Volume, folder: str | os.PathLike, case: str) -> list[Path]:
@@ -52,9 +51,12 @@ def write_dicom(volume: Volume, folder: str | os.PathLike, case: str) -> list[Pa
             f"case '{case}': its mask has {_by(finished.mask.shape)} voxels and the series "
             f"{_by(source.shape)}; give the series that the case was made of"
         )
-    objects = [_made(segmentation, finished, source)]
-    paths = [folder / f"{case}_{ending}" for ending in OBJECTS]
-    for dataset, path in zip(objects, paths):
+    objects = {"seg": _made(segmentation, finished, source)}
+    objects["sr"] = _made(measurements, finished, source, objects["seg"])
+    if finished.stl is not None:
+        objects["mesh"] = _made(surface, finished, source, objects["seg"])
+    paths = [folder / f"{case}_{role}.dcm" for role in objects]
+    for dataset, path in zip(objects.values(), paths):
         with replacing(path) as unfinished:
             dataset.save_as(unfinished, enforce_file_format=True)
     return paths
@@ -73,7 +75,7 @@ def _made(make: Callable[..., Dataset], case: FinishedCase, source: Source, *oth
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # What the error says may quote a header, and so a person.
         raise RunFailed(
-            f"case '{case.name}': no {make.__name__} can be made for this series; one of its headers holds "
+            f"case '{case.name}': its {make.__name__} cannot be made an object of the series; a header holds "
             f"what the standard does not allow ({type(error).__name__}; --traceback shows where)"
         ) from error
     made.InstanceCreationDate, made.InstanceCreationTime = DA(case.made.date()), TM(case.made.time())

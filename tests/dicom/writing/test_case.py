@@ -18,17 +18,16 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_a_second_time_gives_the_same_bytes(finished):
-    folder, volume = finished
-    paths = write_dicom(volume, folder, "a")
+def test_a_second_time_gives_the_same_bytes(objects):
+    folder, volume, paths = objects
     first = [path.read_bytes() for path in paths]
     assert write_dicom(volume, folder, "a") == paths
     assert [path.read_bytes() for path in paths] == first
 
 
-def test_a_case_that_was_made_again_gives_new_objects(finished):
+def test_a_case_that_was_made_again_gives_new_objects(finished, objects):
     folder, volume = finished
-    uids = [pydicom.dcmread(path).SOPInstanceUID for path in write_dicom(volume, folder, "a")]
+    uids = [pydicom.dcmread(path).SOPInstanceUID for path in objects[2]]
     os.utime(folder / "a.json", (1e9, 1e9))
     again = [pydicom.dcmread(path) for path in write_dicom(volume, folder, "a")]
     assert not {data.SOPInstanceUID for data in again} & set(uids)
