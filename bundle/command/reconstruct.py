@@ -108,7 +108,7 @@ def reconstruct_masks(
             failures.append(str(error))
     for path in masks:
         try:
-            report = reconstruct(path, out, label, threshold, options, ct)
+            report = reconstruct(path, out, label, threshold, options, ct, image)
         except ValueError as error:
             failures.append(str(error))
             continue
