@@ -200,6 +200,7 @@ class ExportGeometryd(MapTransform):
             try:
                 image = d.get("image") if self.options.pictures else None
                 geometry = case_geometry(d[key], d.get("prob"), d.get("vein"), image, d.get("ct"))
+                geometry = replace(geometry, scan_file=None)  # perhaps of a cache, gone tomorrow
                 report = write_geometry(geometry, self.output_dir, case, self.provenance, self.options)
             except Exception as error:  # the mask is worth sending without it
                 is_sentence = isinstance(error, ValueError)

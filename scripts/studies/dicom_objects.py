@@ -1,4 +1,4 @@
-"""What a validator and readers say of the DICOM objects of a case.
+"""DICOM objects under a validator, and read back.
 
     python scripts/study.py dicom_objects      # needs dciodvfy, of Debian's package dicom3tools
 
