@@ -22,6 +22,7 @@ COMMANDS = {
     "segment": ("segment_scans", "Segment CT angiograms: mask, meshes, centreline and measurements."),
     "reconstruct": ("reconstruct_masks", "Meshes, centreline and measurements from masks of any tool."),
     "register": ("register_scans", "Compare the vessels of two scans of one person."),
+    "dicom": ("write_case_objects", "DICOM segmentation, measurements and surface of a finished case."),
     "evaluate": ("evaluate_weights", "Measure the segmentation on labelled scans."),
     "train": ("train_network", "Train on labelled scans."),
     "phantoms": ("make_phantoms", "Make synthetic CT angiograms."),

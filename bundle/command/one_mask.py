@@ -61,16 +61,18 @@ def reconstruct(
     threshold: float,
     options: ExportOptions,
     ct: tuple[np.ndarray, np.ndarray] | None = None,
+    image: Path | None = None,
 ) -> dict:
     """One file to its folder; returns the report of `export_case` with the remarks about the mask.
 
     Args:
-        ct: see `ct_of`.
+        ct: see `ct_of`. image: its file.
     """
     array, affine = read_volume(path)
     try:
         mask, probability, remarks = read_mask(array, label, threshold)
         level = threshold if probability is not None else None
+        shown = path if probability is None and label is None else None  # all of the file is the mask
         found = saved_beside(path, np.count_nonzero(mask) * voxel_volume_mm3(affine))
         if isinstance(found, str):
             remarks.append(found)
@@ -79,7 +81,17 @@ def reconstruct(
             remarks.append(f"{found[0].name} places the wall, as in the run that made the mask")
         folder, name = out / name_of(path), name_of(path)
         settings = asdict(replace(options, level=level))
-        report = export_case(mask, check_affine(affine), folder, name, probability, ct=ct, **settings)
+        report = export_case(
+            mask,
+            check_affine(affine),
+            folder,
+            name,
+            probability,
+            ct=ct,
+            mask_file=shown,
+            scan_file=image,
+            **settings,
+        )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     report["warnings"] = remarks + report["warnings"]

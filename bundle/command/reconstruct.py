@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from bundle.common.output_folder import check_output_dir
-from bundle.geometry.case import CLOUD_FORMATS, COLOURS, FORMATS, ExportOptions
+from bundle.geometry.case import CLOUD_FORMATS, COLOURS, FORMATS, SCENES, ExportOptions
 from bundle.geometry.solver import why_no_mesher
 from bundle.geometry.surface import METHODS
 
@@ -66,6 +66,7 @@ def reconstruct_masks(
     unit: Annotated[str, typer.Option(help="of the solver's files: mm, or m for OpenFOAM")] = DEFAULT.unit,
     turntable: Annotated[int, typer.Option(metavar="N", help="also an animation of N frames")] = 0,
     pictures: Annotated[bool, typer.Option(help="draw the snapshot")] = True,
+    scene: Annotated[str, typer.Option(help=f"for 3D Slicer: {', '.join(SCENES)}")] = DEFAULT.scene,
 ) -> None:
     """Reconstruct each mask; exit code 1 where one failed."""
     names = [name_of(path) for path in masks]
@@ -86,6 +87,7 @@ def reconstruct_masks(
             colour_by=colour_by,
             pictures=pictures,
             turntable=turntable,
+            scene=scene,
             solver=solver,
             extension_diameters=extension_diameters,
             volume_mesh=volume_mesh,
@@ -108,7 +110,7 @@ def reconstruct_masks(
             failures.append(str(error))
     for path in masks:
         try:
-            report = reconstruct(path, out, label, threshold, options, ct)
+            report = reconstruct(path, out, label, threshold, options, ct, image)
         except ValueError as error:
             failures.append(str(error))
             continue

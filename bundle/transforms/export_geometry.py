@@ -39,7 +39,7 @@ class CaseGeometry:
     mask: (X, Y, Z) bool. affine: (4, 4) of that box, RAS mm. probability, vein: (X, Y, Z) or None. scan:
     shape, affine, figures and warnings of the whole prediction. saved: names of the files that hold it.
     parts: what the rule for parts says of itself. slices: of the scan, for a picture. ct: the scan near the
-    vessels, (A, B, C) HU, and its (4, 4) affine.
+    vessels, (A, B, C) HU, and its (4, 4) affine. scan_file: where the scan lies.
     """
 
     mask: np.ndarray
@@ -51,6 +51,7 @@ class CaseGeometry:
     parts: Mapping[str, Any] | None = None
     slices: Slices | None = None
     ct: tuple[np.ndarray, np.ndarray] | None = None
+    scan_file: str | None = None
 
 
 def case_geometry(
@@ -85,7 +86,9 @@ def case_geometry(
     near[0] = None if prob is None else as_stored(near[0])
     parts, slices = pred.meta.get("parts"), None if image is None else _slices(image, mask, affine)
     near_ct = None if ct is None else _near_ct(ct, region, mask.shape)
-    return CaseGeometry(region.take(mask), region.affine(affine), *near, scan, saved, parts, slices, near_ct)
+    scan_file = None if ct is None else ct.meta.get("filename_or_obj")
+    box = (region.take(mask), region.affine(affine))
+    return CaseGeometry(*box, *near, scan, saved, parts, slices, near_ct, scan_file)
 
 
 def _near_ct(ct: MetaTensor, region: Region, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -143,6 +146,8 @@ def write_geometry(
         geometry.vein,
         geometry.slices,
         geometry.ct,
+        next((folder / name for name in geometry.saved if name.startswith(f"{case}_seg.")), None),
+        geometry.scan_file,
         **settings,
     )
     report |= {"scan": geometry.scan, "provenance": {"bundle": bundle.__version__, **provenance}}
@@ -195,6 +200,7 @@ class ExportGeometryd(MapTransform):
             try:
                 image = d.get("image") if self.options.pictures else None
                 geometry = case_geometry(d[key], d.get("prob"), d.get("vein"), image, d.get("ct"))
+                geometry = replace(geometry, scan_file=None)  # perhaps of a cache, gone tomorrow
                 report = write_geometry(geometry, self.output_dir, case, self.provenance, self.options)
             except Exception as error:  # the mask is worth sending without it
                 is_sentence = isinstance(error, ValueError)

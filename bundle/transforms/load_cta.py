@@ -66,7 +66,8 @@ class LoadCTAd(LoadImaged):
             _check_same_grid(image, label)
         if self.keep is not None and isinstance(image, MetaTensor):
             whole = image.as_tensor().clamp(max=32767).to(torch.int16)
-            d[self.keep] = MetaTensor(whole, affine=image.affine)
+            origin = {"filename_or_obj": image.meta["filename_or_obj"]}
+            d[self.keep] = MetaTensor(whole, affine=image.affine, meta=origin)
         return d
 
 

@@ -53,6 +53,8 @@ def test_segment_gives_the_files_of_monai_bundle_run(mode, tmp_path, weights, mo
     theirs, ours = files_of(tmp_path / "monai" / "a"), files_of(tmp_path / "results" / "a")
     assert {"a_seg.nii.gz", "a_prob.nii.gz", "a_mesh.stl", "a_branches.csv"} <= set(ours[0])
     assert ours == theirs
+    scene = (tmp_path / "results" / "a" / "a_scene.mrml").read_text()
+    assert 'fileName="../../data/a.img.nii.gz"' in scene and 'fileName="a_seg.nii.gz"' in scene
     assert (tmp_path / "results" / "run.log").is_file()
     assert {path.name for path in tmp_path.iterdir()} == {"data", "monai", "results", weights.name}
 

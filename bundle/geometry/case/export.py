@@ -32,6 +32,7 @@ from bundle.geometry.surface import largest_part, mean_edge_mm, remeshed, smooth
 from .files import remove_stale, write_clouds, write_mesh, write_tree_files
 from .options import ExportOptions
 from .plausible import SEARCHED_ML, doubts_about_size, doubts_about_tree, given_up
+from .scene import MESHES, write_scene
 from .solver_files import write_solver
 from .statement import statement
 from .values import choose_colour, clouds_of, labels_of, legend_of, values_at, wall_colours
@@ -103,14 +104,17 @@ def export_case(
     vein: np.ndarray | None = None,
     slices: Slices | None = None,
     ct: tuple[np.ndarray, np.ndarray] | None = None,
+    mask_file: str | os.PathLike | None = None,
+    scan_file: str | os.PathLike | None = None,
     **settings,
 ) -> dict:
     """Write the geometry of a case into `out_dir`, every file named after the case, in LPS mm.
 
     `<case>_mesh.*`, `<case>_points.*`, `<case>_centerline.vtp`, `<case>_branches.csv`, `<case>_stenoses.csv`,
-    `<case>_snapshot.png`, `<case>_overlay.png`; on request `<case>_voxels.*`, `<case>_turntable.gif`,
-    `<case>_solver.vtp` and `.stl`, `<case>_ends.csv`, `<case>_volume.vtu`, `.msh` and `_surface.vtp`, the
-    folder `<case>_mesh-complete`. Files of these names from an earlier run go when this run has none.
+    `<case>_snapshot.png`, `<case>_overlay.png`, `<case>_scene.mrml`; on request `<case>_voxels.*`,
+    `<case>_turntable.gif`, `<case>_solver.vtp` and `.stl`, `<case>_ends.csv`, `<case>_volume.vtu`, `.msh` and
+    `_surface.vtp`, the folder `<case>_mesh-complete`. Files of these names from an earlier run go when this
+    run has none.
 
     Args:
         mask: (X, Y, Z), > 0 is lumen, in voxel order.
@@ -119,6 +123,7 @@ def export_case(
         vein: (X, Y, Z) in 0..1, probability of cardiac vein; tells with it how sure a branch is.
         slices: of the scan, for `<case>_overlay.png`.
         ct: the scan, (A, B, C) HU on any grid, and its (4, 4) affine: what it shows of narrowings.
+        mask_file, scan_file: where mask and scan lie on disk, for the scene.
         **settings: see `ExportOptions`.
 
     Returns:
@@ -235,6 +240,13 @@ def export_case(
             as_it_is = arteries.aorta_wall is None or with_aorta
             own = wall if as_it_is else smooth_surface(vessel_surface(arteries))[0]
             files |= write_solver(own, tree, options, stem, report, with_aorta)
+    if options.scene != "none":
+        mesh = next((out_dir / files[f"mesh_{kind}"] for kind in MESHES if f"mesh_{kind}" in files), None)
+        lines = (out_dir / files["centerline"], tree.branches) if "centerline" in files else None
+        scan = scan_file if options.scene == "scan" else None
+        beside = [None if path is None else Path(path) for path in (mask_file, scan)]
+        write_scene(f"{stem}_scene.mrml", case, mesh, lines, *beside)
+        files["scene"] = f"{case}_scene.mrml"
     report["files"] = files
     remove_stale(out_dir, case, files.values())
     return report | {"seconds": seconds}

@@ -36,6 +36,7 @@ SUFFIXES = (
     *(f"mesh.{kind}" for kind in FORMATS),
     *(f"{cloud}.{kind}" for cloud in ("points", "voxels") for kind in CLOUD_FORMATS),
     *("centerline.vtp", "branches.csv", "stenoses.csv", "snapshot.png", "overlay.png", "turntable.gif"),
+    *("scene.mrml", "seg.dcm", "sr.dcm", "mesh.dcm"),
     *("solver.vtp", "solver.stl", "ends.csv", "volume.vtu", "volume_surface.vtp", "volume.msh"),
 )
 

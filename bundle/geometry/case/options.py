@@ -11,12 +11,13 @@ from bundle.geometry.io import MM_IN
 from bundle.geometry.measure import BranchCertainty
 from bundle.geometry.surface import METHODS, WALLS
 
-__all__ = ["CLOUD_FORMATS", "COLOURS", "FORMATS", "ExportOptions"]
+__all__ = ["CLOUD_FORMATS", "COLOURS", "FORMATS", "SCENES", "ExportOptions"]
 
 FORMATS = ("stl", "ply", "vtp", "obj", "glb")
 CLOUD_FORMATS = ("ply", "vtp")
 COLOURS = {"probability": "confidence", "distance": "centerline_distance_mm", "branch": "branch_id",
            "certainty": "certainty"}  # fmt: skip
+SCENES = ("scan", "results", "none")
 
 _MOST_LAYERS = 10  # the one at the wall has then a fiftieth of their thickness
 
@@ -50,6 +51,8 @@ class ExportOptions:
             mask and surface are kept.
         pictures: draw the snapshot; skipped with a warning where the machine cannot draw.
         turntable: frames of an animation of the vessels turning, 0 for none.
+        scene: a scene for 3D Slicer (see `write_scene`): "scan" names the scan too, by its path relative to
+            the case's folder, where it is known; "results" the case's own files only; "none" for no scene.
         keep_aorta: the solver model holds the aorta too, where the mask does.
         solver: also write the wall with flat named ends (see `solver_model`).
         extension_diameters: straight tubes on the ends of the solver model, in diameters.
@@ -81,6 +84,7 @@ class ExportOptions:
     centerline_limit_s: float = 300.0
     pictures: bool = True
     turntable: int = 0
+    scene: str = "scan"
     solver: bool = False
     keep_aorta: bool = False
     extension_diameters: float = 0.0
@@ -118,6 +122,7 @@ class ExportOptions:
             raise InputError(f"a limit of time is 0 or more seconds; it is {self.centerline_limit_s}")
         if self.turntable < 0 or self.extension_diameters < 0:
             raise InputError("frames of a turntable and diameters of an extension are not negative")
+        _one_of("the scene for 3D Slicer", (self.scene,), SCENES)
         _one_of("the unit of the solver's files", (self.unit,), tuple(MM_IN))
         if self.mesh_complete:
             object.__setattr__(self, "volume_mesh", True)

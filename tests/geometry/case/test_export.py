@@ -150,7 +150,7 @@ def test_what_is_asked_for_is_written_and_goes_with_the_next_run(tmp_path):
     assert (tmp_path / "7_turntable.gif").exists() == drawn and not (tmp_path / "7_snapshot.png").exists()
     export_case(mask, affine, tmp_path, "7", probability, pictures=False)
     left = {path.name.removeprefix("7_") for path in tmp_path.iterdir()} - {"branches.csv", "stenoses.csv"}
-    assert left == {"mesh.stl", "mesh.ply", "mesh.vtp", "points.ply", "centerline.vtp"}
+    assert left == {"mesh.stl", "mesh.ply", "mesh.vtp", "points.ply", "centerline.vtp", "scene.mrml"}
 
 
 def test_every_file_that_can_be_written_is_known_when_old_ones_are_removed(tmp_path):
