@@ -49,6 +49,7 @@ class ExportOptions:
         centerline_limit_s: seconds after which the search for the centreline is given up, 0 for no limit;
             mask and surface are kept.
         pictures: draw the snapshot; skipped with a warning where the machine cannot draw.
+        page: make `<case>.html` too (`bundle.report`), which is done by those that call `export_case`.
         turntable: frames of an animation of the vessels turning, 0 for none.
         keep_aorta: the solver model holds the aorta too, where the mask does.
         solver: also write the wall with flat named ends (see `solver_model`).
@@ -80,6 +81,7 @@ class ExportOptions:
     centerline: bool = True
     centerline_limit_s: float = 300.0
     pictures: bool = True
+    page: bool = True
     turntable: int = 0
     solver: bool = False
     keep_aorta: bool = False

@@ -16,7 +16,7 @@ from bundle.geometry.measure import Stenosis
 
 from .page import BACKGROUND, FAINT, INK
 
-__all__ = ["cross_sections", "curved", "reformation_picture", "straightened"]
+__all__ = ["cross_sections", "curved", "lengthwise", "lengthwise_cuts", "reformation_picture", "straightened"]
 
 
 _WINDOW_HU = (-150.0, 650.0)  # shown as black and white
@@ -53,6 +53,29 @@ def straightened(sections: np.ndarray, angle_deg: float = 0.0) -> np.ndarray:
     return np.stack([sample_volume(section[..., None], np.eye(4), plane) for section in sections])
 
 
+def lengthwise(
+    image: np.ndarray, affine: np.ndarray, points: np.ndarray, angle_deg: float = 0.0, width_mm: float = 16.0
+) -> np.ndarray:
+    """What `straightened` cuts out of `cross_sections`, (N, W), without the sections: fifty times as fast."""
+    _, u, v = frames(points)
+    across = np.cos(np.radians(angle_deg)) * u + np.sin(np.radians(angle_deg)) * v
+    place = points[:, None] + _offsets(width_mm)[:, None] * across[:, None]
+    return sample_volume(image, check_affine(affine), place.reshape(-1, 3)).reshape(len(points), -1)
+
+
+def lengthwise_cuts(
+    image: np.ndarray, affine: np.ndarray, branch: Branch
+) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], float]:
+    """The image along a branch, (N, W) each: straightened at 0 and 90 degrees, curved; and their pixel, mm.
+
+    Args:
+        image: (X, Y, Z) HU. affine: (4, 4) voxel to RAS mm. branch: from its ostium's side to its tip.
+    """
+    points = smooth(resample(branch.points, _PIXEL_MM), 1.0 / _PIXEL_MM)
+    straight = [lengthwise(image, affine, points, angle) for angle in (0.0, 90.0)]
+    return (*straight, curved(image, affine, points)), _PIXEL_MM
+
+
 def curved(image: np.ndarray, affine: np.ndarray, points: np.ndarray, width_mm: float = 40.0) -> np.ndarray:
     """The stretched curved planar reformation, (N, W) float32.
 
@@ -87,9 +110,7 @@ def reformation_picture(
     Args:
         image: (X, Y, Z) HU. branch: with its centreline. lesions: marked on the diameter's curve.
     """
-    points = smooth(resample(branch.points, _PIXEL_MM), 1.0 / _PIXEL_MM)
-    sections = cross_sections(image, affine, points)
-    rows = [straightened(sections, 0.0), straightened(sections, 90.0), curved(image, affine, points)]
+    rows, _ = lengthwise_cuts(image, affine, branch)
     scale = 2
     panels = [_grey(r.T) for r in rows]
     panels = [p.resize((p.width * scale, p.height * scale), Image.Resampling.BICUBIC) for p in panels]
