@@ -43,7 +43,7 @@ def case_reports(results: str | os.PathLike) -> dict[str, dict[str, Any]]:
 def write_index(
     results: str | os.PathLike, reports: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Path | None:
-    """Write `index.html` into a folder of results: finished cases by their reports, failed ones by `summary.csv`.
+    """Write `index.html` into a folder of results: a row a case, the failed ones of `summary.csv` too.
 
     Args:
         results: folder with a folder a case.
@@ -54,12 +54,20 @@ def write_index(
     """
     results = Path(results)
     reports = case_reports(results) if reports is None else reports
-    rows = [_row(results, case, report) for case, report in reports.items()]
-    rows += [_failed(row) for row in _summary(results) if row.get("status") == "failed"]
+    rows = {case: _row(results, case, report) for case, report in reports.items()}
+    for row in _summary(results):
+        if row.get("status") == "failed":
+            reason = without_folders(row.get("reason") or "")
+            rows[row["case"]] = rows.get(row["case"], {"case": row["case"]})
+            rows[row["case"]] |= {"status": "failed", "reason": reason}
     if not rows:
         return None
     title = f"{results.resolve().name} · coronary arteries"
-    data = {"name": results.resolve().name, "rows": rows, "summary": (results / SUMMARY).is_file()}
+    data = {
+        "name": results.resolve().name,
+        "rows": list(rows.values()),
+        "summary": (results / SUMMARY).is_file(),
+    }
     text = filled("index.html", title, ("common.css", "index.css"), ("common.js", "index.js"), data)
     write_text(results / INDEX, text)
     return results / INDEX
@@ -71,10 +79,6 @@ def _summary(results: Path) -> list[dict[str, str]]:
         return []
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
-
-
-def _failed(row: Mapping[str, str]) -> dict[str, Any]:
-    return {"case": row["case"], "status": "failed", "reason": without_folders(row.get("reason") or "")}
 
 
 def _row(results: Path, case: str, report: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from typing import Any
 
 __all__ = ["told", "without_folders"]
 
-_FOLDERS = re.compile(r"(?<![\w.:/])(?:[A-Za-z]:[\\/]|\.{0,2}/)(?:[^\s'\"/\\]+[\\/])*(?=[^\s'\"/\\])")
+_ROOT = r"(?:[A-Za-z]:[\\/]|\.{0,2}/)"
+_QUOTED = re.compile(rf"(['\"]){_ROOT}(?:[^'\"\n]*[\\/])?([^'\"\\/\n]+)\1")
+_BARE = re.compile(rf"(?<![\w.:/<]){_ROOT}(?:[^\s'\"/\\<>]+[\\/])+(?=[^\s'\"/\\])")
 
 
 def without_folders(text: str) -> str:
@@ -19,7 +21,7 @@ def without_folders(text: str) -> str:
         >>> without_folders("'/data/scans/7.nii.gz' is empty (0 bytes)")
         "'7.nii.gz' is empty (0 bytes)"
     """
-    return _FOLDERS.sub("", text)
+    return _BARE.sub("", _QUOTED.sub(r"\1\2\1", text))
 
 
 def file_name(path: str) -> str:

@@ -25,7 +25,7 @@ const COLUMNS = [
   { key: "dominance", title: "Dominance", text: true },
   { key: "worst", title: "Most narrowed", unit: "diameter", cell: worstCell },
   { key: "worst_branch", title: "There", text: true },
-  { key: "narrowed_50", title: "Vessels by 50 %", digits: 0 },
+  { key: "narrowed_50", title: "Narrowed vessels", unit: "by 50 %", digits: 0 },
   { key: "warnings", title: "Warnings", digits: 0 },
   { key: "reason", title: "What to know", text: true, long: true },
 ];
