@@ -33,7 +33,7 @@ def _scans_of(paths: list[Path]) -> dict[str, str]:
 
 
 def _make(results: Path, report: dict, scan: str | None) -> None:
-    """The page of one case, and its name and size in the case's JSON, by which a rerun knows it as finished."""
+    """The page of a case, and its name and size in the case's JSON, by which a rerun knows it as finished."""
     case = report["case"]
     folder = results / case
     add_page(folder, report, True, None if scan is None else ct_of(Path(scan)))

@@ -81,15 +81,15 @@ def write_page(
         The name of the file.
 
     Raises:
-        InputError: the CT shows less than half of the vessels.
+        InputError: the CT shows less than half of the vessels; mesh or centreline cannot be read, or are not
+            those that the report tells of.
         ValueError: a singular affine.
     """
     folder, case, files = Path(folder), str(report["case"]), report.get("files", {})
     data: dict[str, Any] = {"report": told(report), "volumes": _volumes(folder, case)}
     mesh = None if report["empty"] else find_surface(folder, files, mask)
-    branches: list[Branch] = []
-    if "centerline" in files and (folder / files["centerline"]).is_file():
-        branches = read_branches(folder / files["centerline"])
+    branches = _branches(folder, report)
+    if branches:
         data["branches"] = packed_branches(branches)
     icon = ""
     if mesh is not None:
@@ -111,6 +111,17 @@ def write_page(
     title = f"{case} · coronary arteries"
     write_text(folder / page_name(case), filled("page.html", title, STYLES, SCRIPTS, data, icon))
     return page_name(case)
+
+
+def _branches(folder: Path, report: Mapping[str, Any]) -> list[Branch]:
+    """The branches of a case (RAS mm), none where it has no centreline."""
+    name = report.get("files", {}).get("centerline")
+    if name is None:
+        return []
+    branches = read_branches(folder / name) if (folder / name).is_file() else []
+    if [branch.name for branch in branches] != [row["name"] for row in report["branches"]]:
+        raise InputError(f"'{name}' does not hold the branches that the case's report lists; run it again")
+    return branches
 
 
 def _volumes(folder: Path, case: str) -> dict[str, str]:

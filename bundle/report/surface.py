@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from vtkmodules.vtkFiltersCore import vtkBinnedDecimation
 
 from bundle.common.coordinates import ras_to_lps
+from bundle.common.errors import InputError
 from bundle.geometry.core import Branch, Tree, triangles
 from bundle.geometry.measure import values_from_tree
 from bundle.geometry.surface import preview_surface
@@ -36,9 +37,10 @@ def find_surface(
     """The mesh of a case, LPS mm, from its files; where it has none, a preview of the mask (RAS affine)."""
     for role in _READABLE:
         if role in files and (folder / files[role]).is_file():
-            return (
-                pv.read(folder / files[role]).clean() if role == "mesh_stl" else pv.read(folder / files[role])
-            )
+            mesh = pv.read(folder / files[role])
+            if mesh.n_cells == 0:
+                raise InputError(f"'{files[role]}' cannot be read; run the case again")
+            return mesh.clean() if role == "mesh_stl" else mesh  # STL repeats its vertices
     if mask is None:
         return None
     preview = preview_surface(*mask, max_triangles=MOST_TRIANGLES, min_part_mm3=0.0)

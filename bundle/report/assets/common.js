@@ -45,11 +45,38 @@ function compared(a, b) {
   return typeof a === "string" ? a.localeCompare(b, undefined, { numeric: true }) : a - b;
 }
 
-// A table whose heads sort it. columns: {key, title, unit, digits, text, long, cell(row, value)}; a still one does not sort.
-function sortedTable(caption, columns, rows, { note = "", go = null } = {}) {
-  const body = element("tbody");
-  const lines = rows.map((row) => ({ row, line: lineOf(columns, row, go) }));
-  body.append(...lines.map(({ line }) => line));
+// A table whose heads sort it. columns: {key, title, unit, digits, text, long, cell(row, value)}; a still one
+// does not sort. With a step so many rows are drawn at once, and more as the reader comes to them: a thousand
+// take a browser a second. Gives the table and what comes behind it, the line of a row, and keep(test), which
+// shows the rows that fit and counts them.
+function sortedTable(caption, columns, rows, { note = "", go = null, step = Infinity } = {}) {
+  const body = element("tbody"), end = element("div"), made = new Map();
+  let order = [...rows], test = () => true, waiting = [];
+
+  function line(row) {
+    if (!made.has(row)) made.set(row, lineOf(columns, row, go));
+    return made.get(row);
+  }
+  function more(count) {
+    body.append(...waiting.splice(0, count).map(line));
+  }
+  function draw() {
+    waiting = order.filter(test);
+    const count = waiting.length;
+    body.replaceChildren();
+    more(step);
+    return count;
+  }
+  function sort(column, head) {
+    const down = head.getAttribute("aria-sort") === "ascending" || (!column.text && !head.hasAttribute("aria-sort"));
+    for (const other of heads) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const empty = (row) => compared(row[column.key], null) >= 0;
+    const filled = order.filter((row) => !empty(row));
+    filled.sort((a, b) => compared(a[column.key], b[column.key]) * (down ? -1 : 1));
+    order = [...filled, ...order.filter(empty)];
+    draw();
+  }
   const heads = columns.map((column) => {
     const title = element("span", { className: "title" }, column.title);
     const unit = column.unit ? element("small", {}, column.unit) : null;
@@ -63,18 +90,22 @@ function sortedTable(caption, columns, rows, { note = "", go = null } = {}) {
     head.append(button);
     return head;
   });
-  function sort(column, head) {
-    const down = head.getAttribute("aria-sort") === "ascending" || (!column.text && !head.hasAttribute("aria-sort"));
-    for (const other of heads) other.removeAttribute("aria-sort");
-    head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const filled = lines.filter(({ row }) => compared(row[column.key], null) < 0);
-    const empty = lines.filter(({ row }) => compared(row[column.key], null) >= 0);
-    filled.sort((a, b) => compared(a.row[column.key], b.row[column.key]) * (down ? -1 : 1));
-    body.append(...[...filled, ...empty].map(({ line }) => line));
+  draw();
+  if (step < rows.length) {
+    const look = (seen) => {
+      if (!seen.some((entry) => entry.isIntersecting) || !waiting.length) return;
+      more(step);
+      watch.unobserve(end); // looked at anew: it may still be in view
+      watch.observe(end);
+    };
+    const watch = new IntersectionObserver(look, { rootMargin: "800px" });
+    watch.observe(end);
+    addEventListener("beforeprint", () => more(Infinity));
   }
   const titled = element("caption", {}, caption, note ? element("small", {}, note) : null);
   const table = element("table", {}, titled, element("thead", {}, element("tr", {}, ...heads)), body);
-  return { table, lines };
+  const keep = (fits) => ((test = fits), draw());
+  return { table, end, line, keep };
 }
 
 function lineOf(columns, row, go) {

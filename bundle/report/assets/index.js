@@ -19,7 +19,7 @@ function worstCell(row) {
 const COLUMNS = [
   { key: "case", title: "Case", text: true, cell: caseCell },
   { key: "picture", title: "Vessels", text: true, cell: pictureCell, still: true },
-  { key: "status", title: "Status", text: true, cell: (row) => element("span", { className: "status" }, row.status) },
+  { key: "status", title: "Status", text: true, cell: (row) => element("span", { className: `status ${row.status}` }, row.status) },
   { key: "volume_mm3", title: "Lumen", unit: "mm³", digits: 0 },
   { key: "length_mm", title: "Centreline", unit: "mm", digits: 0 },
   { key: "dominance", title: "Dominance", text: true },
@@ -39,24 +39,18 @@ function start() {
   const parts = [`${data.rows.length} ${data.rows.length === 1 ? "case" : "cases"}`, ...["failed", "empty"].filter(count).map((status) => `${count(status)} ${status}`)];
   byId("counts").textContent = parts.join(", ");
   data.rows.sort((a, b) => ORDER[a.status] - ORDER[b.status] || compared(a.case, b.case));
-  const { table, lines } = sortedTable("Cases", COLUMNS, data.rows);
-  for (const { row, line } of lines) {
-    line.className = row.status;
+  for (const row of data.rows) {
     row.text = [row.case, row.status, row.dominance, row.worst_branch, row.reason].join(" ").toLowerCase();
   }
-  byId("cases").append(table);
+  const { table, end, keep } = sortedTable("Cases", COLUMNS, data.rows, { step: 60 });
+  byId("cases").append(table, end);
 
   function filter() {
     const words = byId("find").value.toLowerCase().split(/\s+/).filter(Boolean);
     const status = byId("status").value, least = Number(byId("least").value), warned = byId("warned").value;
-    let left = 0;
-    for (const { row, line } of lines) {
-      const fits = words.every((word) => row.text.includes(word)) && (!status || row.status === status) &&
-        (!least || (row.worst ?? 0) >= least) && (!warned || (warned === "yes") === row.warnings > 0);
-      line.hidden = !fits;
-      left += fits;
-    }
-    byId("left").textContent = left === lines.length ? "" : `${left} of ${lines.length} shown`;
+    const left = keep((row) => words.every((word) => row.text.includes(word)) && (!status || row.status === status) &&
+      (!least || (row.worst ?? 0) >= least) && (!warned || (warned === "yes") === row.warnings > 0));
+    byId("left").textContent = left === data.rows.length ? "" : `${left} of ${data.rows.length} shown`;
   }
   for (const id of ["find", "status", "least", "warned"]) byId(id).addEventListener("input", filter);
   document.querySelector(".filters").addEventListener("submit", (event) => event.preventDefault());

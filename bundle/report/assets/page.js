@@ -152,7 +152,7 @@ function goToRow(line, point) {
 
 function addTable(caption, columns, rows, note, pointOf) {
   let made = null;
-  const go = pointOf && ((row) => goToRow(made.lines.find((line) => line.row === row).line, pointOf(row)));
+  const go = pointOf && ((row) => goToRow(made.line(row), pointOf(row)));
   made = sortedTable(caption, columns, rows, { note, go });
   byId("tables").append(element("div", { className: `card scroll${columns.length > 8 ? " wide" : ""}` }, made.table));
 }
@@ -237,6 +237,7 @@ async function start() {
     link.hidden = target.hidden || !target.children.length;
   }
   document.documentElement.dataset.ready = "true";
+  performance.mark("ready");
 }
 
 start();
