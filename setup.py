@@ -11,6 +11,7 @@ setup(
     package_dir={"bundle.root.configs": "configs", "bundle.root.models": "models"},
     package_data={
         "bundle.root.configs": ["*.yaml", "metadata.json", "logging.conf", "*/*.yaml"],
+        "bundle.report": ["assets/*"],
         "bundle.root.models": ["*.pt", "training_card.json"],
     },
 )

@@ -87,8 +87,10 @@ def show(console: Console, case: dict[str, str], seconds: dict[str, float], scor
     folder = OUT / CASE
     inputs = [(Path(case["image"]), "synthetic CT angiogram"), (Path(case["label"]), "its true lumen")]
     outputs = [(folder / f"{CASE}_{end}", what) for end, what in WRITTEN.items()]
+    outputs.append((folder / f"{CASE}.html", "the page to open in a browser"))
     outputs.append((folder / f"{CASE}.json", "measurements and provenance"))
     outputs.append((OUT / "summary.csv", "a row a case"))
+    outputs.append((OUT / "index.html", "the same as a page"))
     for path, what in inputs + outputs:
         if path.exists():
             table.add_row(str(path.relative_to(ROOT)), what, _size(path))

@@ -5,8 +5,8 @@
     python scripts/reconstruct.py a.nii.gz --out meshes --volume-mesh --boundary-layers 3 --unit m
 
 NIfTI, NRRD, MHA. Each file becomes a folder DIR/<name>/ with mesh, point cloud, centreline, tables,
-picture and <name>.json; a file that fails is reported at the end and does not stop the others. Beside a mask
-<case>_seg that a run of the bundle wrote, its <case>_prob is used too, so that both measure one tree.
+picture, page and <name>.json; a file that fails is reported at the end and does not stop the others. Beside
+a mask <case>_seg that a run of the bundle wrote, its <case>_prob is used too, so that both measure one tree.
 `coronary reconstruct` is the same command.
 """
 

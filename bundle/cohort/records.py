@@ -15,6 +15,7 @@ from bundle.common.files import UNFINISHED, sha256_of
 from bundle.common.parsing import parse_bool
 from bundle.data.readers import files_of
 from bundle.geometry.case import SUFFIXES
+from bundle.report import remove_page
 
 __all__ = ["CaseRecords"]
 
@@ -127,6 +128,7 @@ class CaseRecords:
         (folder / f"{case}.json").unlink(missing_ok=True)  # first: without it the case is not finished
         for suffix in (*_VOLUMES, *SUFFIXES):
             (folder / f"{case}_{suffix}").unlink(missing_ok=True)
+        remove_page(folder, case)
         for unfinished in folder.glob(f"{UNFINISHED}*"):
             unfinished.unlink()  # a kill came while it was being written
         if not any(folder.iterdir()):

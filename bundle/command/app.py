@@ -21,6 +21,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = {
     "segment": ("segment_scans", "Segment CT angiograms: mask, meshes, centreline and measurements."),
     "reconstruct": ("reconstruct_masks", "Meshes, centreline and measurements from masks of any tool."),
+    "report": ("report_results", "Make the pages of finished cases, and the page of all of them."),
     "register": ("register_scans", "Compare the vessels of two scans of one person."),
     "dicom": ("write_case_objects", "DICOM segmentation, measurements and surface of a finished case."),
     "evaluate": ("evaluate_weights", "Measure the segmentation on labelled scans."),

@@ -19,6 +19,7 @@ from bundle.geometry.io import read_branches, read_mask
 from bundle.geometry.measure import find_stenoses, seen_in_image
 from bundle.geometry.naming import MAIN
 from bundle.geometry.render import reformation_picture
+from bundle.report import add_page
 
 __all__ = ["ct_of", "line_of", "name_of", "reconstruct", "reformations"]
 
@@ -92,10 +93,12 @@ def reconstruct(
             scan_file=image,
             **settings,
         )
+        report["warnings"] = remarks + report["warnings"]
+        report["source"] = str(path)
+        add_page(folder, report, options.page, ct, (mask, affine))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    report["warnings"] = remarks + report["warnings"]
-    write_json(report | {"source": str(path)}, folder / f"{name}.json")
+    write_json(report, folder / f"{name}.json")
     return report
 
 

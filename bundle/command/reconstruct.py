@@ -5,8 +5,8 @@
   coronary reconstruct a.nii.gz --out meshes --volume-mesh --extension-diameters 5 --unit m
 
 NIfTI, NRRD, MHA. Each file becomes a folder DIR/<name>/ with mesh, point cloud, centreline, tables,
-picture and <name>.json; a file that fails is reported at the end and does not stop the others. Beside a mask
-<case>_seg that a run of the bundle wrote, its <case>_prob is used too, so that both measure one tree.
+picture, page and <name>.json; a file that fails is reported at the end and does not stop the others. Beside
+a mask <case>_seg that a run of the bundle wrote, its <case>_prob is used too, so that both measure one tree.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ def reconstruct_masks(
     turntable: Annotated[int, typer.Option(metavar="N", help="also an animation of N frames")] = 0,
     pictures: Annotated[bool, typer.Option(help="draw the snapshot")] = True,
     scene: Annotated[str, typer.Option(help=f"for 3D Slicer: {', '.join(SCENES)}")] = DEFAULT.scene,
+    page: Annotated[bool, typer.Option(help="make the page of the case, <name>.html")] = True,
 ) -> None:
     """Reconstruct each mask; exit code 1 where one failed."""
     names = [name_of(path) for path in masks]
@@ -86,6 +87,7 @@ def reconstruct_masks(
             voxel_points=voxel_points,
             colour_by=colour_by,
             pictures=pictures,
+            page=page,
             turntable=turntable,
             scene=scene,
             solver=solver,

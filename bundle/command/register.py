@@ -61,7 +61,7 @@ def _tree_of_mask(path: Path, label: int | None, threshold: float) -> tuple[str,
     try:
         voxel = float(voxel_size_mm(read_volume(path)[1]).mean())
         with tempfile.TemporaryDirectory() as folder:
-            options = ExportOptions(pictures=False, formats=(), cloud_formats=())
+            options = ExportOptions(pictures=False, page=False, formats=(), cloud_formats=())
             report = reconstruct(path, Path(folder), label, threshold, options)
             if report["empty"]:
                 raise RunFailed(f"{path}: {report['reason']}")

@@ -24,6 +24,7 @@ from bundle.common.files import plain_values, write_json
 from bundle.common.nifti import as_stored
 from bundle.geometry.case import ExportOptions, export_case
 from bundle.geometry.render import Slices, slices_of
+from bundle.report import add_page
 
 __all__ = ["CaseGeometry", "ExportGeometryd", "case_geometry", "write_geometry"]
 
@@ -121,7 +122,8 @@ def write_geometry(
     options: ExportOptions,
     stamp: Callable[[str, Iterable[str]], dict[str, Any]] | None = None,
 ) -> dict:
-    """Write the files of `bundle.geometry.case.export_case`, then `<case>.json`, into `output_dir/<case>/`.
+    """Write the files of `bundle.geometry.case.export_case`, the page (`bundle.report.write_page`) and, last,
+    `<case>.json` into `output_dir/<case>/`.
 
     Args:
         stamp: given the case and the names of its files, what goes into the JSON as `record`
@@ -154,6 +156,9 @@ def write_geometry(
     if geometry.parts is not None:
         report["parts"] = dict(geometry.parts)
     report["warnings"] = [*geometry.scan["warnings"], *report["warnings"]]
+    if stamp is not None:
+        report["record"] = stamp(case, ())  # what went into the case; the page tells it
+    add_page(folder, report, options.page, geometry.ct, (geometry.mask, geometry.affine))
     if stamp is not None:
         report["record"] = stamp(case, [*geometry.saved, *report["files"].values()])
     write_json(report, folder / f"{case}.json")

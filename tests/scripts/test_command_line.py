@@ -19,9 +19,9 @@ ALONE = ("ablation", "accuracy", "calibration", "degraded", "dicom_objects", "ge
          "label", "mistakes", "native", "paper", "postprocessing", "register", "sets",
          "volume_mesh")  # fmt: skip
 PARTS = {
-    "pictures": ("overlay", "tensorboard"),
+    "pictures": ("overlay", "page", "tensorboard"),
     "robustness": ("fuzz", "kills", "memory", "orientations"),
-    "speed": ("crops", "dashboard", "geometry", "inference", "network", "phantoms", "several_gpus"),
+    "speed": ("crops", "dashboard", "geometry", "inference", "network", "page", "phantoms", "several_gpus"),
 }
 STUDIES = [(name,) for name in ALONE] + [(group, part) for group, parts in PARTS.items() for part in parts]
 

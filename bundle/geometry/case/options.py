@@ -50,6 +50,7 @@ class ExportOptions:
         centerline_limit_s: seconds after which the search for the centreline is given up, 0 for no limit;
             mask and surface are kept.
         pictures: draw the snapshot; skipped with a warning where the machine cannot draw.
+        page: make `<case>.html` too (`bundle.report`), which is done by those that call `export_case`.
         turntable: frames of an animation of the vessels turning, 0 for none.
         scene: a scene for 3D Slicer (see `write_scene`): "scan" names the scan too, by its path relative to
             the case's folder, where it is known; "results" the case's own files only; "none" for no scene.
@@ -83,6 +84,7 @@ class ExportOptions:
     centerline: bool = True
     centerline_limit_s: float = 300.0
     pictures: bool = True
+    page: bool = True
     turntable: int = 0
     scene: str = "scan"
     solver: bool = False

@@ -13,7 +13,10 @@ from bundle.geometry.core import Branch, Tree
 from .assess import branch_points_mm, percent_range, why_not_assessable
 from .whole import whole_vessels
 
-__all__ = ["Stenosis", "find_stenoses", "fitted_depth", "reference_radius", "roughness_mm", "without_dips"]
+__all__ = [
+    "Stenosis", "find_stenoses", "fitted_depth", "reference_diameters", "reference_radius", "roughness_mm",
+    "without_dips",
+]  # fmt: skip
 
 _WINDOW_MM = 10.0  # standard deviation of the weights of the local line
 _EDGE = 0.2  # a lesion reaches as far as the lumen is narrowed by this part
@@ -215,6 +218,24 @@ def _behind(branch: Branch) -> np.ndarray:
     return wide
 
 
+def _vessel_reference(branch: Branch) -> np.ndarray:
+    """The reference that narrowings are measured against, (N,) mm."""
+    return np.minimum(reference_radius(branch), _DISTAL * _behind(branch))
+
+
+def reference_diameters(tree: Tree) -> list[np.ndarray]:
+    """Of each branch the diameter without its narrowings, (N,) mm at its points, as `find_stenoses` sees it.
+
+    Where one branch goes on in another without a bifurcation the reference runs through both.
+    """
+    found: dict[int, np.ndarray] = {}
+    for vessel in whole_vessels(tree):
+        along, whole = vessel.line.along_mm, 2 * _vessel_reference(vessel.line)
+        for part, start in zip(vessel.parts, vessel.starts_mm):
+            found[part] = np.interp(start + tree.branches[part].along_mm, along, whole)
+    return [found[number] for number in range(len(tree.branches))]
+
+
 def find_stenoses(tree: Tree, voxel_mm: float) -> list[Stenosis]:
     """Lesions of all branches, by branch and place, also those that cannot be judged from the mask.
 
@@ -236,7 +257,7 @@ def find_stenoses(tree: Tree, voxel_mm: float) -> list[Stenosis]:
         if branch.length_mm < (_MIN_WIDE_BRANCH_MM if wide else _MIN_BRANCH_MM):
             continue
         along = branch.along_mm
-        reference = np.minimum(reference_radius(branch), _DISTAL * _behind(branch))
+        reference = _vessel_reference(branch)
         lost = _through_gaps(branch, reference, voxel_mm)
         seen = ~branch.gap | (lost < branch.radius)
         radius = without_dips(lost, rough)

@@ -4,7 +4,7 @@ from .colors import branch_colors, crimson_to_yellow, nice_limits
 from .labels import Label
 from .opengl import probe_early, why_no_pictures
 from .picture import snapshot, turntable
-from .reformation import reformation_picture
+from .reformation import lengthwise_cuts, reformation_picture
 from .slices import Slices, overlay_picture, slices_of
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Slices",  # of a scan, with a mask
     "branch_colors",  # by name
     "crimson_to_yellow",  # by value
+    "lengthwise_cuts",  # the CT along a branch, as arrays
     "nice_limits",  # of a colour scale
     "overlay_picture",  # the mask's outline on slices
     "probe_early",  # whether this machine can draw

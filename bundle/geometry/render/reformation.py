@@ -1,4 +1,4 @@
-"""The CT along a vessel: cross-sections, straightened and curved planar reformations."""
+"""The CT along a vessel: straightened and curved planar reformations."""
 
 from __future__ import annotations
 
@@ -16,41 +16,49 @@ from bundle.geometry.measure import Stenosis
 
 from .page import BACKGROUND, FAINT, INK
 
-__all__ = ["cross_sections", "curved", "reformation_picture", "straightened"]
+__all__ = ["curved", "lengthwise", "lengthwise_cuts", "reformation_picture"]
 
 
 _WINDOW_HU = (-150.0, 650.0)  # shown as black and white
 _PIXEL_MM = 0.25
 
 
-def cross_sections(
-    image: np.ndarray, affine: np.ndarray, points: np.ndarray, width_mm: float = 16.0
+def lengthwise(
+    image: np.ndarray,
+    affine: np.ndarray,
+    points: np.ndarray,
+    angles_deg: Sequence[float] = (0.0,),
+    width_mm: float = 16.0,
 ) -> np.ndarray:
-    """The image in planes across a curve.
+    """The straightened vessel: the image in planes along a curve, turned about it by each angle.
 
     Args:
         image: (X, Y, Z), e.g. HU. affine: (4, 4) voxel to RAS mm.
-        points: (N, 3) RAS mm. Neighbouring planes do not twist against each other.
-        width_mm: size of the planes.
+        points: (N, 3) RAS mm. Neighbouring rows do not twist against each other.
+        width_mm: size of the planes across the curve.
 
     Returns:
-        (N, W, W) float32, the curve in the middle of every plane. Stacked they are the straightened vessel.
+        (len(angles_deg), N, W) float32, the curve in the middle of every row.
     """
     _, u, v = frames(points)
-    reach = _offsets(width_mm)
-    plane = reach[:, None, None] * u[:, None, None] + reach[:, None] * v[:, None, None]
-    place = (points[:, None, None] + plane).reshape(-1, 3)
-    return sample_volume(image, check_affine(affine), place).reshape(len(points), len(reach), -1)
+    angles = np.radians(angles_deg)[:, None, None]
+    across = np.cos(angles) * u + np.sin(angles) * v
+    place = points[:, None] + _offsets(width_mm)[:, None] * across[:, :, None]
+    cuts = sample_volume(image, check_affine(affine), place.reshape(-1, 3))
+    return cuts.reshape(len(angles), len(points), -1)
 
 
-def straightened(sections: np.ndarray, angle_deg: float = 0.0) -> np.ndarray:
-    """A lengthwise cut, (N, W), through stacked cross-sections (N, W, W), turned about the vessel's axis."""
-    width = sections.shape[1]
-    middle, reach = (width - 1) / 2, np.arange(width) - (width - 1) / 2
-    rows = middle + reach * np.cos(np.radians(angle_deg))
-    columns = middle + reach * np.sin(np.radians(angle_deg))
-    plane = np.stack([rows, columns, np.zeros(width)], axis=1)
-    return np.stack([sample_volume(section[..., None], np.eye(4), plane) for section in sections])
+def lengthwise_cuts(
+    image: np.ndarray, affine: np.ndarray, branch: Branch
+) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], float]:
+    """The image along a branch, (N, W) each: straightened at 0 and 90 degrees, curved; and their pixel, mm.
+
+    Args:
+        image: (X, Y, Z) HU. affine: (4, 4) voxel to RAS mm. branch: from its ostium's side to its tip.
+    """
+    points = smooth(resample(branch.points, _PIXEL_MM), 1.0 / _PIXEL_MM)
+    zero, quarter = lengthwise(image, affine, points, (0.0, 90.0))
+    return (zero, quarter, curved(image, affine, points)), _PIXEL_MM
 
 
 def curved(image: np.ndarray, affine: np.ndarray, points: np.ndarray, width_mm: float = 40.0) -> np.ndarray:
@@ -87,9 +95,7 @@ def reformation_picture(
     Args:
         image: (X, Y, Z) HU. branch: with its centreline. lesions: marked on the diameter's curve.
     """
-    points = smooth(resample(branch.points, _PIXEL_MM), 1.0 / _PIXEL_MM)
-    sections = cross_sections(image, affine, points)
-    rows = [straightened(sections, 0.0), straightened(sections, 90.0), curved(image, affine, points)]
+    rows, _ = lengthwise_cuts(image, affine, branch)
     scale = 2
     panels = [_grey(r.T) for r in rows]
     panels = [p.resize((p.width * scale, p.height * scale), Image.Resampling.BICUBIC) for p in panels]

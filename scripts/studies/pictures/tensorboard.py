@@ -7,7 +7,6 @@ Starts TensorBoard on a free port, lets Chromium without a window open each dash
 """
 
 import os
-import shutil
 import subprocess
 import tempfile
 import time
@@ -22,7 +21,8 @@ from tensorboard.program import TensorBoard
 
 from bundle.common.errors import InputError
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+from .browser import BROWSERS, find_browser
+
 # Dashboard, what follows in its address, width and height of the window.
 PAGES = {
     "scalars": ("?darkMode=false#scalars&_smoothingWeight=0&tagFilter=loss%7Cdice", 1600, 1000),
@@ -32,11 +32,6 @@ PAGES = {
     "hparams": ("?darkMode=false#hparams", 1600, 320),
     "text": ("?darkMode=false#text", 1000, 640),
 }
-
-
-def find_browser() -> str | None:
-    """Path of a Chromium on this machine."""
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def serve(logdir: Path) -> str:

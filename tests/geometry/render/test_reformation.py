@@ -4,7 +4,7 @@ from PIL import Image
 from shapes import rotation, scan, tube
 from vessels import straight
 
-from bundle.geometry.render.reformation import cross_sections, curved, reformation_picture, straightened
+from bundle.geometry.render.reformation import curved, lengthwise, reformation_picture
 
 ANGLE = np.linspace(-1.2, 1.2, 60)
 PATH = np.stack([10 * np.sin(ANGLE), 10 * np.cos(ANGLE) - 7, 0.5 * ANGLE], axis=1)
@@ -22,20 +22,18 @@ def width_mm(row, pixel_mm=0.25):
     return (row > 0.5).sum() * pixel_mm
 
 
-def test_sections_of_a_bent_tube_are_discs_in_the_middle(scan_of_a_bend):
-    sections = cross_sections(*scan_of_a_bend, PATH[10:-10], width_mm=8.0)
-    assert sections.shape == (40, 33, 33)
-    for section in sections[::8]:
-        inside = np.argwhere(section > 0.5)
-        np.testing.assert_allclose(inside.mean(axis=0), 16, atol=0.5)
-        assert len(inside) * 0.25**2 == pytest.approx(np.pi * RADIUS**2, rel=0.08)
-
-
 def test_the_straightened_vessel_is_a_band_of_its_diameter_at_every_angle(scan_of_a_bend):
-    sections = cross_sections(*scan_of_a_bend, PATH[10:-10], width_mm=8.0)
-    for angle in (0.0, 45.0, 90.0):
-        widths = [width_mm(row) for row in straightened(sections, angle)]
-        assert np.mean(widths) == pytest.approx(2 * RADIUS, abs=0.2)
+    cuts = lengthwise(*scan_of_a_bend, PATH[10:-10], (0.0, 45.0, 90.0), width_mm=8.0)
+    assert cuts.shape == (3, 40, 33)
+    for cut in cuts:
+        assert np.mean([width_mm(row) for row in cut]) == pytest.approx(2 * RADIUS, abs=0.2)
+        middles = [np.flatnonzero(row > 0.5).mean() for row in cut]
+        np.testing.assert_allclose(middles, 16, atol=0.7)
+
+
+def test_the_angle_turns_about_the_vessel(scan_of_a_bend):
+    cuts = lengthwise(*scan_of_a_bend, PATH[10:-10], (0.0, 180.0), width_mm=8.0)
+    np.testing.assert_allclose(cuts[0], cuts[1][:, ::-1], atol=1e-4)
 
 
 def test_the_curved_reformation_shows_the_vessel_along_its_middle(scan_of_a_bend):

@@ -1,0 +1,16 @@
+"""The pages that a person reads in a browser: one of each case, one of a cohort. No network, no MONAI."""
+
+from .html import LARGEST_BYTES
+from .index import INDEX, case_reports, write_index
+from .page import add_page, page_name, remove_page, write_page
+
+__all__ = [
+    "INDEX",  # name of a cohort's page
+    "LARGEST_BYTES",  # of a case's page
+    "add_page",  # to a case that has just been made
+    "case_reports",  # of a folder of results
+    "page_name",  # of a case
+    "remove_page",  # of an earlier run
+    "write_index",  # of a folder of results
+    "write_page",  # of a case
+]

@@ -1,0 +1,54 @@
+"""The pages of a run, as a browser shows them.
+
+    python scripts/study.py pictures page --results eval/demo --case 1 --out docs/images
+
+Writes `page_light.png`, `page_dark.png`, `page_phone.png` and `page_cohort.png` of pages that a run or
+`coronary report` made.
+"""
+
+import io
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from PIL import Image
+from shared import ROOT
+
+from bundle.common.errors import InputError
+from bundle.report import INDEX, page_name
+
+from .browser import chromium, opened
+
+MOST_BYTES = 300_000
+
+
+def picture(shown: bytes, path: Path) -> None:
+    """A PNG of at most `MOST_BYTES`, with so many colours as fit."""
+    image = Image.open(io.BytesIO(shown)).convert("RGB")
+    for colours in (256, 128, 64, 32):
+        image.quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
+        if path.stat().st_size <= MOST_BYTES:
+            break
+    print(path)
+
+
+def main(
+    results: Annotated[Path, typer.Option(help="folder of results")] = ROOT / "eval" / "demo",
+    case: Annotated[str, typer.Option(help="that is shown")] = "1",
+    out: Path = ROOT / "docs" / "images",
+) -> None:
+    page, index = results / case / page_name(case), results / INDEX
+    missing = [str(path) for path in (page, index) if not path.is_file()]
+    if missing:
+        raise InputError(f"'{missing[0]}' is not there; make it with `coronary report {results}`.")
+    out.mkdir(parents=True, exist_ok=True)
+    with chromium() as browser:
+        for name, height, scheme in (("light", 800, "light"), ("dark", 1500, "dark")):
+            with opened(browser, page, 1280, height, scheme) as shown:
+                picture(shown.page.screenshot(), out / f"page_{name}.png")
+        with opened(browser, page, 390, 844) as shown:
+            shown.page.evaluate("document.querySelector('#look').scrollIntoView()")
+            shown.page.wait_for_timeout(500)
+            picture(shown.page.screenshot(), out / "page_phone.png")
+        with opened(browser, index, 1280, 560) as shown:
+            picture(shown.page.screenshot(), out / "page_cohort.png")
