@@ -13,7 +13,7 @@ BUNDLE = ROOT / "bundle"
 FLOORS = [
     ["common"],
     ["geometry", "phantom"],
-    ["data", "networks", "losses", "metrics"],
+    ["data", "dicom", "networks", "losses", "metrics"],
     ["inferers", "transforms"],
     ["cohort"],
     ["handlers"],
@@ -143,8 +143,8 @@ def test_no_circle():
         visit(module, ())
 
 
-@pytest.mark.parametrize("name", ["geometry", "phantom"])
-def test_geometry_and_phantom_know_neither_monai_nor_ignite(name):
+@pytest.mark.parametrize("name", ["geometry", "phantom", "dicom"])
+def test_geometry_phantom_and_dicom_know_neither_monai_nor_ignite(name):
     for path in (BUNDLE / name).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
