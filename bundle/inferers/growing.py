@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from bundle.networks import half_precision, memory_kept, norms_by_channel
 
 from .canvas import Canvas
 from .gaps import gaps_of
+from .looks import check_looks, mean_of_looks
 from .seen import Seen, grown
 from .windows import ProbabilityWindows
 
@@ -43,7 +45,10 @@ class GrowingWindows(ProbabilityWindows):
 
     Args:
         args, kwargs: of `ProbabilityWindows`. ``progress`` shows a bar in a terminal.
-        spacing_mm: of the volumes, along every axis.
+        spacing_mm: of the volumes, along every axis; None for volumes with any voxels, which are MetaTensors
+            then and have ``looks_mm``.
+        looks_mm: sizes of voxels with which all this is done, the mean of the probabilities being the result
+            (`mean_of_looks`); None is one look, as the volumes are.
         coarse: from a volume (1, X, Y, Z) to a probability on a grid of the same extent (`CoarseLook`); None
             looks everywhere.
         everywhere: true runs all windows, as `ProbabilityWindows` does, and false only those that are asked
@@ -62,14 +67,18 @@ class GrowingWindows(ProbabilityWindows):
     Shapes:
         (B, 1, X, Y, Z) to probabilities (B, outputs, X, Y, Z), float32.
 
-    The meta data of the volumes get ``windows`` (how many were run), ``windows_in_all``, ``windows_at_gaps``
-    and ``windows_seconds``.
+    The meta data of the volumes get ``windows`` (how many were run, in all looks), ``windows_in_all``,
+    ``windows_at_gaps`` and ``windows_seconds``.
+
+    Raises:
+        InputError: no look, or one finer than ``spacing_mm``.
     """
 
     def __init__(
         self,
         *args: Any,
-        spacing_mm: float,
+        spacing_mm: float | None,
+        looks_mm: Sequence[float] | None = None,
         coarse: Callable[[torch.Tensor], torch.Tensor] | None = None,
         everywhere: bool | str = "auto",
         start_level: float = 0.05,
@@ -88,6 +97,9 @@ class GrowingWindows(ProbabilityWindows):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.spacing_mm, self.coarse = spacing_mm, coarse
+        self.looks_mm = None
+        if looks_mm is not None or spacing_mm is None:
+            self.looks_mm = check_looks(looks_mm or (), spacing_mm)
         self.everywhere = everywhere if everywhere == "auto" else parse_bool(everywhere, "everywhere")
         self.start_level, self.start_mm = start_level, start_mm
         self.grow_level, self.grow_mm = grow_level, grow_mm
@@ -107,7 +119,8 @@ class GrowingWindows(ProbabilityWindows):
                 quick.enter_context(memory_kept())
                 if isinstance(network, nn.Module):
                     quick.enter_context(norms_by_channel(network))
-            results, figures = zip(*(self._one(volume, predictor) for volume in volumes))
+            sizes = self._voxel_sizes(inputs)
+            results, figures = zip(*(self._one(*pair, predictor) for pair in zip(volumes, sizes)))
         if isinstance(inputs, MetaTensor):
             inputs.meta.update({key: [figure[key] for figure in figures] for key in figures[0]})
         result = torch.stack(results) if len(results) > 1 else results[0][None]
@@ -115,7 +128,36 @@ class GrowingWindows(ProbabilityWindows):
             result = MetaTensor(result).copy_meta_from(inputs, copy_attr=False)
         return result
 
+    def _voxel_sizes(self, volumes: torch.Tensor) -> list[list[float]]:
+        """Of each volume of a batch, mm along its axes."""
+        if self.spacing_mm is not None:
+            return [[self.spacing_mm] * 3] * len(volumes)
+        if not isinstance(volumes, MetaTensor):
+            raise ValueError("without spacing_mm the volumes must be MetaTensors, whose affine tells it.")
+        affines = volumes.affine.expand(len(volumes), 4, 4)
+        return [affine[:3, :3].norm(dim=0).tolist() for affine in affines]
+
     def _one(
+        self,
+        volume: torch.Tensor,
+        voxel_mm: Sequence[float],
+        predictor: Callable[[torch.Tensor], torch.Tensor],
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        if self.looks_mm is None:
+            return self._look(volume, predictor)
+        figures: list[dict[str, float]] = []
+
+        def look(volume: torch.Tensor, spacing_mm: float) -> torch.Tensor:
+            own = copy.copy(self)
+            own.spacing_mm = spacing_mm
+            probability, seen = own._look(volume, predictor)
+            figures.append(seen)
+            return probability
+
+        probability = mean_of_looks(volume, voxel_mm, self.looks_mm, look)
+        return probability, {key: round(sum(of[key] for of in figures), 2) for key in figures[0]}
+
+    def _look(
         self, volume: torch.Tensor, predictor: Callable[[torch.Tensor], torch.Tensor]
     ) -> tuple[torch.Tensor, dict[str, float]]:
         began = time.perf_counter()

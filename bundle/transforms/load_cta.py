@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,11 @@ class LoadCTAd(LoadImaged):
     def __init__(
         self, keys: KeysCollection, allow_missing_keys: bool = False, keep: str | None = None
     ) -> None:
-        super().__init__(keys, allow_missing_keys=allow_missing_keys)
+        with warnings.catch_warnings():
+            # MONAI makes its readers, which are not used, and says what they lack where pydicom is installed.
+            warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
+            logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
+            super().__init__(keys, allow_missing_keys=allow_missing_keys)
         self.keep = keep
 
     def __call__(self, data: Mapping[Hashable, Any], reader: None = None) -> dict[Hashable, Any]:

@@ -71,7 +71,7 @@ def predict(image: str, run: ConfigWorkflow, weights: str) -> Prediction:
     volume = Compose(steps)(data)["image"]
     kind = torch.float16 if device.type == "cuda" else torch.bfloat16
     with torch.inference_mode(), torch.autocast(device.type, kind, enabled=get("evaluator#amp")):
-        values = get("inferer")(volume.as_tensor()[None], get("network").eval())[0].float().cpu().numpy()
+        values = get("inferer")(volume[None], get("network").eval())[0].float().cpu().numpy()
     seconds = time.perf_counter() - began
     named = dict(zip(OUTPUTS, values))
     return Prediction(named, is_logit, volume.affine.cpu().numpy(), *scan, seconds, weights)

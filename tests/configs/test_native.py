@@ -38,6 +38,31 @@ def test_the_mask_is_the_tubes_on_the_scans_own_grid(tmp_path, weights):
     assert 0 < scan["windows"] < scan["windows_in_all"]
 
 
+def test_three_looks_begin_at_the_scan_itself(tmp_path, weights):
+    """As on a GPU: the volume stays on the scan's grid, and every look has voxels of its own size."""
+    item = tube_case(tmp_path / "data", "a", affine=np.diag([-1.0, -1.0, 1.5, 1.0]))
+    keys = {"spacing_mm": "$None", "looks_mm": [0.8, 1.0, 1.3], "network_def": CONTRAST, "amp": False}
+    keys |= {"inferer#roi_size": [32, 32, 32]} | coarse(weights)
+    run = workflow(item["image"], tmp_path / "eval", weights, config=[str(CONFIG), str(NATIVE)], **keys)
+    run.run()
+    image = run.parser.get_parsed_content("dataset")[0]["image"]
+    assert tuple(image.shape[1:]) == (48, 48, 32)
+    mask, truth = nib.load(tmp_path / "eval" / "a" / "a_seg.nii.gz"), nib.load(item["label"])
+    found, true = mask.get_fdata() > 0, truth.get_fdata() > 0
+    assert 2 * (found & true).sum() / (found.sum() + true.sum()) > 0.85
+
+
+def test_a_gpu_gets_three_looks_and_a_cpu_one():
+    config = ConfigParser(ConfigParser.load_config_files([str(CONFIG), str(NATIVE)]))
+    looks = {}
+    for device in ("cpu", "cuda"):
+        config["device"] = device
+        looks[device] = [config.get_parsed_content(key) for key in ("spacing_mm", "looks_mm")]
+    assert looks == {"cpu": [0.5, None], "cuda": [None, [0.42, 0.5, 0.6]]}
+    config["spacing_mm"] = 0.6
+    assert config.get_parsed_content("looks_mm") is None
+
+
 def test_it_lies_over_the_evaluation(imagecas_dir, tmp_path, weights):
     modes = [str(EVALUATE), str(NATIVE)]
     rows = evaluate(imagecas_dir, tmp_path / "eval", weights, modes, **SMALL, **coarse(weights))

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 
 import matplotlib
 import pytest
+import pyvista as pv
 import torch
 import yaml
 from contrast_network import ContrastNetwork
 from monai.bundle import ConfigParser
 from tube_cases import tube_case
 
+import bundle
 from bundle.common.command_line import check_overrides
 from bundle.networks import save_weights
 
@@ -77,8 +80,29 @@ def test_the_layout_of_the_how_to_is_found(tmp_path, monkeypatch):
     assert parts["test"][0]["label"].endswith(f"lumen_{parts['test'][0]['case']}.nii.gz")
 
 
-def test_the_python_example_measures_and_plots(tmp_path, monkeypatch, capsys):
+def test_the_python_example_prints_and_plots(tmp_path, monkeypatch, capsys):
     (code,) = blocks(ROOT / "README.md", "python")
+    item = tube_case(tmp_path / "scans", "tubes")
+    save_weights(ContrastNetwork(), tmp_path / "contrast.pt")
+    keys = {
+        "network_def": {"_target_": "tests.helpers.contrast_network.ContrastNetwork"},
+        "spatial_size": [48, 48, 32],
+        "ckpt_path": str(tmp_path / "contrast.pt"),
+    }
+    scan = "data/demo/1-200/1.img.nii.gz"  # that `make demo` makes
+    assert scan in code and len(code.splitlines()) <= 20
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bundle, "segment", partial(bundle.segment, **keys), raising=False)
+    matplotlib.use("agg")
+    exec(compile(code.replace(scan, item["image"]), "README.md", "exec"), {})
+    said = capsys.readouterr().out.splitlines()
+    diameters = [float(line.split()[-1]) for line in said if re.fullmatch(r"\w+ [\d.]+ [\d.]+", line)]
+    assert diameters and all(diameter == pytest.approx(6, abs=0.5) for diameter in diameters)
+    assert pv.read("wall.ply").n_cells > 100 and Path("diameters.png").stat().st_size > 1000
+
+
+def test_the_steps_of_the_how_to_measure_and_plot(tmp_path, monkeypatch, capsys):
+    code, _ = blocks(ROOT / "docs" / "how-to" / "python.md", "python")[:2]
     item = tube_case(tmp_path / "scans", "tubes")
     save_weights(ContrastNetwork(), tmp_path / "contrast.pt")
     config = ConfigParser.load_config_file(ROOT / "configs" / "inference.yaml") | {
@@ -93,7 +117,7 @@ def test_the_python_example_measures_and_plots(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(ROOT))
     matplotlib.use("agg")
-    exec(compile(code.replace(scan, item["image"]), "README.md", "exec"), {})
+    exec(compile(code.replace(scan, item["image"]), "python.md", "exec"), {})
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert len(rows) == 2 and all(float(diameter) == pytest.approx(6, abs=0.5) for *_, diameter in rows)
     assert (tmp_path / "diameters.png").stat().st_size > 1000

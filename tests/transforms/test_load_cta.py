@@ -319,3 +319,8 @@ def test_the_image_is_kept_as_it_was_loaded(tmp_path):
     np.testing.assert_array_equal(d["ct"].numpy(), before.numpy())
     np.testing.assert_allclose(d["ct"].affine, OBLIQUE)
     assert "ct" not in LoadCTAd(["image", "label"])(item)
+
+
+def test_nothing_is_said_of_readers_that_are_not_used(capfd, recwarn):
+    LoadCTAd("image")
+    assert capfd.readouterr() == ("", "") and not recwarn.list

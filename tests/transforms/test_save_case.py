@@ -88,11 +88,11 @@ def test_a_failure_leaves_the_old_file_and_no_half_one(tmp_path, monkeypatch):
     saver({"pred": volume(np.ones((1, 3, 3, 3)))})
     before = (tmp_path / "7" / "7_seg.nii.gz").read_bytes()
 
-    def full_disk(image, path):
-        path.write_bytes(b"half")
+    def full_disk(image, stream):
+        stream.write(b"half")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(nib, "save", full_disk)
+    monkeypatch.setattr(nib.Nifti1Image, "to_stream", full_disk)
     with pytest.raises(OSError, match="No space"):
         saver({"pred": volume(np.zeros((1, 3, 3, 3)))})
     assert [p.name for p in (tmp_path / "7").iterdir()] == ["7_seg.nii.gz"]

@@ -7,6 +7,7 @@ import os
 import zlib
 from pathlib import Path
 
+from isal import isal_zlib
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
@@ -15,9 +16,10 @@ from bundle.common.filenames import SUFFIXES, split_suffix
 
 __all__ = ["UNREADABLE", "check_file", "cut_short", "not_an_image", "why_unreadable"]
 
-# What nibabel, ITK and zlib raise on a file that is damaged; an offset of infinity overflows in nibabel.
+# What nibabel, ITK, zlib and ISA-L raise on a damaged file; an offset of infinity overflows in nibabel.
 UNREADABLE = (
-    OSError, EOFError, ValueError, RuntimeError, OverflowError, zlib.error, ImageFileError, HeaderDataError,
+    OSError, EOFError, ValueError, RuntimeError, OverflowError, zlib.error, isal_zlib.error,
+    ImageFileError, HeaderDataError,
 )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from isal import igzip
+from nibabel.arrayproxy import ArrayProxy
 from nibabel.openers import ImageOpener
 from nibabel.spatialimages import HeaderDataError
 
@@ -66,10 +68,19 @@ def open_volume(path: str | Path) -> Volume:
     if qform is not None and not _has_voxels(affine, image) and _has_voxels(qform, image):
         affine = qform
     check_grid(path, image.shape, affine)
-    stored, slope, intercept = image.dataobj.get_unscaled(), image.dataobj.slope, image.dataobj.inter
+    stored, slope, intercept = _stored(path, image.dataobj), image.dataobj.slope, image.dataobj.inter
     check_values(path, stored, slope, intercept)
     codes = (int(image.header[key]) for key in ("sform_code", "qform_code"))
     return Volume(path, stored.reshape(image.shape[:3]), affine, slope, intercept, *codes)
+
+
+def _stored(path: str | Path, proxy: ArrayProxy) -> np.ndarray:
+    """The numbers in the file; a compressed one through ISA-L, in half of zlib's time."""
+    if not str(path).lower().endswith(".gz"):
+        return proxy.get_unscaled()
+    with igzip.open(path, "rb") as stream:
+        spec = (proxy.shape, proxy.dtype, proxy.offset, proxy.slope, proxy.inter)
+        return ArrayProxy(stream, spec).get_unscaled()
 
 
 def _has_voxels(affine: np.ndarray, image: nib.Nifti1Image) -> bool:
