@@ -50,11 +50,13 @@ class Converted:
         scans: case to its NIfTI file.
         volumes: case to the series that it was made of, without the array: the file and frame of each slice.
         failed: case to the reason, where its series could not be read or none was chosen.
+        faults: what could not be read and belongs to no case, a sentence each.
     """
 
     scans: dict[str, Path] = field(default_factory=dict)
     volumes: dict[str, Volume] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
 
 
 def split_inputs(inputs: Sequence[Path]) -> tuple[list[Path], list[Path]]:
@@ -81,13 +83,13 @@ def chosen(
 
     Raises:
         InputError: no study has the wanted series.
-        RunFailed: nothing in the inputs can be read.
     """
     from bundle.dicom import choose, list_series
 
     listing = list_series(inputs, work)
     if not listing:
-        raise RunFailed("; ".join(listing.faults) or "there is no DICOM image in what was given")
+        listing.faults = listing.faults or ["there is no DICOM image in what was given"]
+        return listing, []
     choices = choose(listing, wanted, phase)
     found = {_patient(choice) for choice in choices if choice.series is not None}
     if wanted and not found:

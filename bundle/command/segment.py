@@ -102,11 +102,14 @@ def segment_scans(
         run(others)
         return
     with tempfile.TemporaryDirectory(prefix="coronary-") as work:
-        _, choices = chosen(with_dicom, Path(work), series, phase)
+        listing, choices = chosen(with_dicom, Path(work), series, phase)
         done = convert(choices, Path(work), names_from_dicom)
-        _run_converted(run, others, done, out)
-        made = finished(out, done.volumes)
-        print(f"from DICOM: {len(made)} of {len(choices)} cases are finished")
+        done.faults = listing.faults
+        try:
+            _run_converted(run, others, done, out)
+        finally:
+            made = finished(out, done.volumes)
+            print(f"from DICOM: {len(made)} of {len(choices)} cases are finished")
 
 
 def _run_converted(run, others: Sequence[Path], done: Converted, out: Path) -> None:
@@ -122,9 +125,10 @@ def _run_converted(run, others: Sequence[Path], done: Converted, out: Path) -> N
             run(scans)
         except Exception as error:
             failure = find_cause(error, RunFailed)
-            if failure is None or not done.failed:
+            if failure is None or not (done.failed or done.faults):
                 raise
             sentences.append(str(failure))
+    sentences += done.faults
     if done.failed:
         from bundle.cohort import add_failed
 
@@ -133,4 +137,5 @@ def _run_converted(run, others: Sequence[Path], done: Converted, out: Path) -> N
         total = len(done.failed) + len(done.scans)
         counts = f"{len(done.failed)} of {total} {'case' if total == 1 else 'cases'} of DICOM failed"
         sentences.append(f"{counts}, first '{case}': {reason}; see {table}")
+    if sentences:
         raise RunFailed("; ".join(sentences))

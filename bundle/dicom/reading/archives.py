@@ -25,13 +25,13 @@ def is_zip(path: Path) -> bool:
 
 
 def holds_dicom_files(path: Path) -> bool:
-    """Whether one of a zip's first members is a DICOM file."""
+    """Whether one of a zip's first members is a DICOM file, or might be: unpacking a damaged zip says so."""
     try:
         with zipfile.ZipFile(path) as opened:
             members = [member for member in opened.infolist() if not member.is_dir()]
             return any(_start(opened, member)[128:] == b"DICM" for member in members[:_LOOKED_AT])
     except _DAMAGED:
-        return False
+        return True
 
 
 def _start(opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:

@@ -15,7 +15,7 @@ from .slice_header import CT_STORAGE, SliceHeader
 __all__ = ["stacked", "why_no_volume"]
 
 _APART = 0.1  # of a voxel's shortest edge: the most by which a slice may lie beside the grid
-_UNIT = 1e-3  # of the length of a direction, and of the cosine of two at a right angle
+_UNIT = 2e-3  # of the squared length of a direction, and of the cosine of two at a right angle
 _TILT_DEG = 0.5
 _HU = ("", "HU", "US")
 
@@ -51,6 +51,9 @@ def why_no_volume(series: Series) -> str | None:
         return f"has values in units of {units[:16]}, not Hounsfield units"
     if len(slices) < 2:
         return "has a single slice"
+    directions = np.array(first.orientation).reshape(2, 3)
+    if np.abs(directions @ directions.T - np.eye(2)).max() > _UNIT or min(first.spacing) <= 0:
+        return "has an ImageOrientationPatient or a PixelSpacing that no image can have"
     return None
 
 
@@ -69,7 +72,7 @@ def stacked(series: Series) -> tuple[list[SliceHeader], np.ndarray]:
     The normal is that of rows and columns in this order, so the affine keeps its hand.
 
     Raises:
-        RunFailed: what `why_no_volume` finds; directions that are none; two slices at one place, missing or
+        RunFailed: what `why_no_volume` finds; two slices at one place, missing or
             unevenly spaced ones, or slices that are shifted against each other, as by a tilted gantry.
     """
     why = why_no_volume(series)
@@ -77,12 +80,6 @@ def stacked(series: Series) -> tuple[list[SliceHeader], np.ndarray]:
         raise RunFailed(f"{series.label} {why}")
     first = series.first
     rows, columns = np.array(first.orientation[:3]), np.array(first.orientation[3:])
-    lengths = np.linalg.norm([rows, columns], axis=1)
-    if np.abs(lengths - 1).max() > _UNIT or abs(rows @ columns) > _UNIT or min(first.spacing) <= 0:
-        raise RunFailed(
-            f"{series.label} has an ImageOrientationPatient or a PixelSpacing that no image can have; export "
-            "it again"
-        )
     order = np.argsort(series.along, kind="stable")
     slices, along = [series.slices[n] for n in order], series.along[order]
     edge = _check_steps(series, slices, along)
