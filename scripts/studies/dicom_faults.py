@@ -3,9 +3,10 @@
     python scripts/study.py dicom_faults
     python scripts/study.py dicom_faults --only zip --out trial    # while developing
 
-A phantom is written as a series with each fault, in a folder that is called as a person. A fault holds where the
-program ends with its exit code and one sentence that names what is at fault; where no traceback is shown; where
-nothing is half-written, and nothing says the patient's or the folder's name. Last, the time to list 20,000 files.
+A phantom is written as a series with each fault, in a folder that is called as a person. A fault holds where
+the program ends with its exit code and one sentence that names what is at fault; where no traceback is shown;
+where nothing is half-written, and nothing says the patient's or the folder's name. Last, the time to list
+20,000 files.
 """
 
 import csv
