@@ -1,6 +1,6 @@
 """DICOM series: found, chosen, read."""
 
-from .choose import Choice, choose
+from .choice import Choice, choose
 from .find import holds_dicom
 from .listing import Listing, list_series
 from .read import read_series

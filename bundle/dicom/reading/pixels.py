@@ -19,7 +19,7 @@ __all__ = ["AIR", "SliceReader"]
 
 AIR = -1024.0
 _PADDING = -1000.0  # HU: below, nothing of a body can be hidden behind a padding value
-_EXTRA = "pip install pylibjpeg pylibjpeg-openjpeg pylibjpeg-libjpeg"
+_EXTRA = "pip install pylibjpeg pylibjpeg-openjpeg pylibjpeg-libjpeg"  # extra dicom-compressed
 
 
 class SliceReader:

@@ -17,6 +17,7 @@ __all__ = ["stacked", "why_no_volume"]
 _APART = 0.1  # of a voxel's shortest edge: the most by which a slice may lie beside the grid
 _UNIT = 2e-3  # of the squared length of a direction, and of the cosine of two at a right angle
 _TILT_DEG = 0.5
+_MOST_VOXELS = 1024**3
 _HU = ("", "HU", "US")
 
 
@@ -35,7 +36,7 @@ def why_no_volume(series: Series) -> str | None:
         None,
     )
     units = next((header.units for header in slices if header.units not in _HU), None)
-    if first.rows is None:
+    if not (first.rows and first.columns):
         return "holds no images"
     if "LOCALIZER" in first.image_type:
         return "is a localiser"
@@ -51,6 +52,8 @@ def why_no_volume(series: Series) -> str | None:
         return f"has values in units of {units[:16]}, not Hounsfield units"
     if len(slices) < 2:
         return "has a single slice"
+    if first.rows * first.columns * len(slices) > _MOST_VOXELS:
+        return f"declares {first.columns} x {first.rows} x {len(slices)} voxels, more than can be read"
     directions = np.array(first.orientation).reshape(2, 3)
     if np.abs(directions @ directions.T - np.eye(2)).max() > _UNIT or min(first.spacing) <= 0:
         return "has an ImageOrientationPatient or a PixelSpacing that no image can have"
