@@ -3,6 +3,7 @@
 python scripts/make_phantoms.py --count 20 --out data/phantoms        # scanner's matrix, 12 s a case
 python scripts/make_phantoms.py --count 200 --small --out data/small  # 128 x 128 x 64, about 1 s a case
 python scripts/make_phantoms.py --shape 160 160 120                   # any other matrix
+python scripts/make_phantoms.py --count 1 --dicom                     # also as DICOM
 """
 
 from shared import run

@@ -5,6 +5,14 @@ from .failures import FailureLog
 from .loader import CaseLoader
 from .progress import CaseProgress
 from .records import CaseRecords
-from .summary import CaseSummary
+from .summary import CaseSummary, add_failed
 
-__all__ = ["CaseEvaluator", "CaseLoader", "CaseProgress", "CaseRecords", "CaseSummary", "FailureLog"]
+__all__ = [
+    "CaseEvaluator",
+    "CaseLoader",
+    "CaseProgress",
+    "CaseRecords",
+    "CaseSummary",
+    "FailureLog",
+    "add_failed",
+]

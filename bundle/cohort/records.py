@@ -17,7 +17,7 @@ from bundle.data.readers import files_of
 from bundle.geometry.case import SUFFIXES
 from bundle.report import remove_page
 
-__all__ = ["CaseRecords"]
+__all__ = ["CaseRecords", "clear_case"]
 
 logger = logging.getLogger(__name__)
 _VOLUMES = (
@@ -74,7 +74,7 @@ class CaseRecords:
         try:
             fingerprint = self._fingerprint(image)
         except OSError:  # loading it will say why
-            self._clear(case)
+            clear_case(self.output_dir, case)
             return None
         report = self._read(case)
         if report is not None and not self.redo:
@@ -82,7 +82,7 @@ class CaseRecords:
             if why is None:
                 return report
             logger.info("case '%s' is made again: %s", case, why)
-        self._clear(case)
+        clear_case(self.output_dir, case)
         self._begun[case] = fingerprint
         return None
 
@@ -121,15 +121,17 @@ class CaseRecords:
                 return f"{name} is missing or has another size"
         return None
 
-    def _clear(self, case: str) -> None:
-        folder = self.output_dir / case
-        if not folder.is_dir():
-            return
-        (folder / f"{case}.json").unlink(missing_ok=True)  # first: without it the case is not finished
-        for suffix in (*_VOLUMES, *SUFFIXES):
-            (folder / f"{case}_{suffix}").unlink(missing_ok=True)
-        remove_page(folder, case)
-        for unfinished in folder.glob(f"{UNFINISHED}*"):
-            unfinished.unlink()  # a kill came while it was being written
-        if not any(folder.iterdir()):
-            folder.rmdir()
+
+def clear_case(output_dir: str | os.PathLike, case: str) -> None:
+    """Remove the files that a run left of a case; what a person put beside them stays."""
+    folder = Path(output_dir) / case
+    if not folder.is_dir():
+        return
+    (folder / f"{case}.json").unlink(missing_ok=True)  # first: without it the case is not finished
+    for suffix in (*_VOLUMES, *SUFFIXES):
+        (folder / f"{case}_{suffix}").unlink(missing_ok=True)
+    remove_page(folder, case)
+    for unfinished in folder.glob(f"{UNFINISHED}*"):
+        unfinished.unlink()  # a kill came while it was being written
+    if not any(folder.iterdir()):
+        folder.rmdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import time
 from collections.abc import Mapping
@@ -11,7 +12,11 @@ from typing import Any
 from ignite.engine import Engine, Events
 
 from bundle.common.case_warnings import warnings_of
-from bundle.common.tables import to_text, write_csv
+from bundle.common.tables import exact, to_text, write_csv
+
+from .records import clear_case
+
+__all__ = ["CaseSummary", "add_failed"]
 
 FIGURES = ("volume_mm3", "components", "threshold", "confidence")
 COUNTS = ("vessels_assessable", "vessels_narrowed_50", "vessels_narrowed_70")
@@ -98,3 +103,26 @@ def _row(case: str, figures: Mapping[str, Any], warnings: list[str]) -> dict[str
 
 def _counts(numbers: Mapping[str, Any]) -> dict[str, Any]:
     return {key: numbers[key] for key in COUNTS if key in numbers}
+
+
+def add_failed(output_dir: str | os.PathLike, failed: Mapping[str, str], ran: bool) -> Path:
+    """Add the cases that failed before a run, since their scans could not be made, to its ``summary.csv``.
+
+    What an earlier run left under their names goes, as where a case fails in a run.
+
+    Args:
+        failed: case to reason.
+        ran: whether there was a run, whose rows stay; else the table is begun anew.
+
+    Returns:
+        The table.
+    """
+    path, rows = Path(output_dir) / "summary.csv", []
+    if ran and path.is_file():
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    for case, reason in failed.items():
+        clear_case(output_dir, case)
+        rows.append({"case": case, "status": "failed", "reason": reason})
+    write_csv(path, rows, COLUMNS, exact)
+    return path

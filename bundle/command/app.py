@@ -20,6 +20,7 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
     "segment": ("segment_scans", "Segment CT angiograms: mask, meshes, centreline and measurements."),
+    "series": ("list_dicom", "List the series in DICOM, and which would be segmented."),
     "reconstruct": ("reconstruct_masks", "Meshes, centreline and measurements from masks of any tool."),
     "report": ("report_results", "Make the pages of finished cases, and the page of all of them."),
     "register": ("register_scans", "Compare the vessels of two scans of one person."),
@@ -39,8 +40,8 @@ From coronary CT angiograms to segmented, measured vessels. For research use onl
   coronary segment --help                       # what else a command takes
   coronary doctor                               # what is installed, and what is missing
 
-Scans are NIfTI, NRRD or MHA files in Hounsfield units. Exit codes: 0 all is done; 1 a case failed, or the
-program did; 2 a mistake in what was typed, named in the last line; 130 stopped by Ctrl+C.
+Scans are NIfTI, NRRD or MHA files in Hounsfield units, or DICOM. Exit codes: 0 all is done; 1 a case
+failed, or the program did; 2 a mistake in what was typed, named in the last line; 130 stopped by Ctrl+C.
 """
 
 

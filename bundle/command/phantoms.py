@@ -3,6 +3,7 @@
   coronary phantoms --count 20 --out data/phantoms        # scanner's matrix, 12 s a case
   coronary phantoms --count 200 --small --out data/small  # 128 x 128 x 64, about 1 s a case
   coronary phantoms --shape 160 160 120                   # any other matrix
+  coronary phantoms --count 1 --dicom                     # also as DICOM, in data/phantoms/dicom
 
 A folder that is there is completed. `coronary train` looks in data/phantoms where no other folder is given.
 """
@@ -28,6 +29,12 @@ def make_phantoms(
     processes: Processes = None,
     small: Annotated[bool, typer.Option("--small", help="128 x 128 x 64, same field of view")] = False,
     shape: Annotated[tuple[int, int, int] | None, typer.Option(metavar="X Y Z", help="any other")] = None,
+    dicom: Annotated[
+        bool, typer.Option("--dicom", help="each also as a DICOM CT series, in the folder dicom of --out")
+    ] = False,
+    multi_frame: Annotated[
+        bool, typer.Option("--multi-frame", help="with --dicom: one enhanced file a series")
+    ] = False,
 ) -> None:
     """Write what is missing."""
     from bundle.phantom import SMALL, write_imagecas
@@ -37,6 +44,22 @@ def make_phantoms(
     shape = SMALL if small else shape
     if shape and min(shape) < 16:
         raise typer.BadParameter("--shape needs at least 16 voxels along every axis")
+    if multi_frame and not dicom:
+        raise typer.BadParameter("--multi-frame needs --dicom")
     check_output_dir(out, name="--out")
     cases = write_imagecas(range(first_seed, first_seed + count), out, shape=shape, processes=processes)
     print(f"{len(cases)} cases and their split are in {out}")
+    if dicom:
+        for number, case in enumerate(cases, 1):
+            _write_series(Path(case["image"]), out / "dicom" / str(number), str(number), multi_frame)
+        print(f"as DICOM they are in {out / 'dicom'}, a folder a case")
+
+
+def _write_series(image: Path, folder: Path, number: str, multi_frame: bool) -> None:
+    import nibabel as nib
+    import numpy as np
+
+    from bundle.dicom import write_ct_series
+
+    scan = nib.load(image)
+    write_ct_series(folder, np.asarray(scan.dataobj), scan.affine, number, enhanced=multi_frame)

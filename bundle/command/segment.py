@@ -4,6 +4,11 @@
   coronary segment scans more/scan.nrrd --out results --device cpu
   coronary segment scan.nii.gz --out results --set geometry#smoothing=laplacian
   coronary segment scan.nii.gz --out results --config modes/tta.yaml
+  coronary segment DICOM export.zip --out results
+  coronary segment DICOM --out results --series 5
+
+Of DICOM folders, files and zips the coronary CT angiogram of each study is taken; `coronary series` shows
+which it is. Its case is called by a hash of the series UID, and nothing that tells the patient is written.
 
 Each case gets a folder in --out, and summary.csv a row. A second run makes only what is missing. The same as
 `python -m monai.bundle run inference` with the config of the mode.
@@ -11,15 +16,28 @@ Each case gets a folder in --out, and summary.csv a row. A second run makes only
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bundle.common.errors import RunFailed, find_cause
 from bundle.common.output_folder import check_output_dir
 
 from .config_run import Config, Device, run_configs
+from .dicom_inputs import (
+    Converted,
+    NamesFromDicom,
+    Phase,
+    SeriesName,
+    chosen,
+    convert,
+    finished,
+    split_inputs,
+)
 from .overrides import Set
 
 __all__ = ["Mode", "ModeOption", "segment_scans"]
@@ -44,12 +62,16 @@ ModeOption = Annotated[
 
 def segment_scans(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT", exists=True, help="scans, or folders of scans")
+        list[Path],
+        typer.Argument(metavar="INPUT", exists=True, help="scans, DICOM, zips, or folders of them"),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="folder of the results, a folder a case")],
     mode: ModeOption = Mode.native,
     device: Device = None,
     redo: Annotated[bool, typer.Option("--redo", help="make finished cases again")] = False,
+    series: SeriesName = None,
+    phase: Phase = None,
+    names_from_dicom: NamesFromDicom = False,
     config: Config = None,
     set_: Set = None,
 ) -> None:
@@ -57,15 +79,63 @@ def segment_scans(
     from bundle.data import find_images
 
     check_output_dir(out, inputs, name="--out")
-    find_images(inputs)  # before MONAI is loaded, which takes seconds
-    paths = [str(path) for path in inputs]
-    run_configs(
-        "inference",
-        ["inference.yaml", mode.overlay],
-        config,
-        set_,
-        dataset_dir=paths if len(paths) > 1 else paths[0],
-        output_dir=str(out),
-        device=device,
-        redo=redo or None,
-    )
+    with_dicom, others = split_inputs(inputs)
+    if not with_dicom and (series is not None or phase is not None or names_from_dicom):
+        raise typer.BadParameter("--series, --phase and --names-from-dicom are for DICOM, and there is none")
+    if others:
+        find_images(others)  # before MONAI is loaded, which takes seconds
+
+    def run(scans: Sequence[Path]) -> None:
+        paths = [str(path) for path in scans]
+        run_configs(
+            "inference",
+            ["inference.yaml", mode.overlay],
+            config,
+            set_,
+            dataset_dir=paths if len(paths) > 1 else paths[0],
+            output_dir=str(out),
+            device=device,
+            redo=redo or None,
+        )
+
+    if not with_dicom:
+        run(others)
+        return
+    with tempfile.TemporaryDirectory(prefix="coronary-") as work:
+        listing, choices = chosen(with_dicom, Path(work), series, phase)
+        done = convert(choices, Path(work), names_from_dicom)
+        done.faults = listing.faults
+        try:
+            _run_converted(run, others, done, out)
+        finally:
+            made = finished(out, done.volumes)
+            print(f"from DICOM: {len(made)} of {len(choices)} cases are finished")
+
+
+def _run_converted(run, others: Sequence[Path], done: Converted, out: Path) -> None:
+    """Run what there is to run; cases whose series failed are told of at the end, as others that fail.
+
+    Raises:
+        RunFailed: a case failed, before the run or in it.
+    """
+    sentences = []
+    scans = [*others, *done.scans.values()]
+    if scans:
+        try:
+            run(scans)
+        except Exception as error:
+            failure = find_cause(error, RunFailed)
+            if failure is None or not (done.failed or done.faults):
+                raise
+            sentences.append(str(failure))
+    sentences += done.faults
+    if done.failed:
+        from bundle.cohort import add_failed
+
+        table = add_failed(out, done.failed, ran=bool(scans))
+        case, reason = next(iter(done.failed.items()))
+        total = len(done.failed) + len(done.scans)
+        counts = f"{len(done.failed)} of {total} {'case' if total == 1 else 'cases'} of DICOM failed"
+        sentences.append(f"{counts}, first '{case}': {reason}; see {table}")
+    if sentences:
+        raise RunFailed("; ".join(sentences))

@@ -1,4 +1,4 @@
-"""DICOM: results as standard objects; neither MONAI nor Ignite."""
+"""DICOM: CT series read into volumes and written from them; results as standard objects."""
 
 import lazy_loader
 
@@ -6,7 +6,10 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "images": ["ct_slices", "multi_frame", "save_images", "write_ct_series"],
+        "reading": ["Choice", "Listing", "Series", "choose", "holds_dicom", "identity_of", "list_series",
+                    "read_series"],
         "volume": ["SliceSource", "Volume"],
         "writing": ["write_dicom"],
     },
-)
+)  # fmt: skip

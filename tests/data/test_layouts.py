@@ -168,7 +168,7 @@ def test_folders_that_hold_nothing_usable(tmp_path, find):
     with pytest.raises(InputError, match=r"looked for .*; found 2 files such as 'notes1\.txt'$"):
         find(tmp_path)
     touch(tmp_path / "IM0001.dcm")
-    with pytest.raises(InputError, match=r"is DICOM, which is not read as it is; convert .* dcm2niix"):
+    with pytest.raises(InputError, match=r"is DICOM, which only `coronary segment` reads .* dcm2niix"):
         find(tmp_path)
     expected = "a folder with ImageCAS" if find is find_cases else "an image file or a folder of images$"
     with pytest.raises(InputError, match=rf"gone' does not exist: expected {expected}"):

@@ -1,4 +1,4 @@
-"""DICOM, which the bundle does not read: what to do with it instead."""
+"""DICOM, which the configs do not read: what to do with it instead."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def refuse_dicom(root: Path, files: Sequence[Path]) -> None:
         if file.suffix.lower() in (".dcm", ".ima") or _has_magic(file):
             folder = root if root.is_dir() else root.parent
             raise InputError(
-                f"'{root}' is DICOM, which is not read as it is; convert the series first with "
-                f"dcm2niix -z y -o SCANS '{folder}' and give SCANS as dataset_dir"
+                f"'{root}' is DICOM, which only `coronary segment` reads as it is; else convert the series "
+                f"first with dcm2niix -z y -o SCANS '{folder}' and give SCANS as dataset_dir"
             )
 
 

@@ -1,0 +1,209 @@
+"""`coronary segment` and `series` on DICOM: the results of the scan, and no person in any of them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import zipfile
+
+import nibabel as nib
+import numpy as np
+import pytest
+from inference_run import CONTRAST
+from pydicom.datadict import DicomDictionary
+from pydicom.uid import generate_uid
+from tube_cases import tube_case, tube_volume
+from typed import coronary, sets
+
+from bundle.dicom import ct_slices, list_series, save_images
+
+SHAPE, SPACING = (48, 48, 40), (1.0, 1.0, 1.6)
+AFFINE = np.diag([-1.0, -1.0, 1.6, 1.0])
+TEXT, DATE, UID_PART = "PLANTED", "19011112", "77777777"
+PLANTED = {"PN": f"{TEXT}^PERSON", "DA": DATE, "UI": f"1.2.{UID_PART}.3"}
+PLANTED |= dict.fromkeys(("LO", "SH", "LT", "ST", "UC", "UT"), f"{TEXT} 1")
+NEEDED = {"ConvolutionKernel", "ContrastBolusAgent", "RescaleType", "SpecificCharacterSet", "Modality"}
+KEPT_UIDS = {"SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"}
+
+
+def images(seed="1", **attributes):
+    image, _ = tube_volume(SHAPE, SPACING, seed=int(seed))
+    return list(ct_slices(image, AFFINE, seed, **attributes))
+
+
+def words(weights, **keys):
+    keys = {"network_def": CONTRAST, "spatial_size": [48, 48, 32], "ckpt_path": weights} | keys
+    keys = {"geometry#pictures": False} | keys
+    return ("--out", "results", "--mode", "paper", "--device", "cpu", *sets(**keys))
+
+
+def rows():
+    with open("results/summary.csv", newline="") as file:
+        return {row["case"]: row for row in csv.DictReader(file)}
+
+
+def plant(slices):
+    """An identifier in every tag that may hold one; returns how many tags."""
+    planted = 0
+    for number, image in enumerate(slices):
+        tags = DicomDictionary.items() if number == 0 else ()  # of one slice, for time
+        for tag, (vr, _, _, retired, keyword) in tags:
+            if not keyword or retired or keyword in NEEDED | KEPT_UIDS or not 0x0008 <= tag >> 16 <= 0x0088:
+                continue
+            value = {
+                "PN": f"{TEXT}^PERSON",
+                "DA": DATE,
+                "UI": f"1.2.{UID_PART}.3",
+                "UC": TEXT,
+                "UT": TEXT,
+            }.get(vr)
+            value = f"{TEXT} 1" if vr in ("LO", "SH", "LT", "ST") else value
+            if value is not None:
+                setattr(image, keyword, value)
+                planted += 1
+        image.PatientName, image.PatientID, image.PatientBirthDate = f"{TEXT}^PERSON", f"{TEXT}4711", DATE
+        image.SeriesInstanceUID, image.StudyInstanceUID = f"1.2.{UID_PART}.1", f"1.2.{UID_PART}.2"
+        image.SOPInstanceUID = f"1.2.{UID_PART}.1.{number}"
+        image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
+        # What pydicom warns of, quoting it.
+        image.SeriesDescription, image.PatientAge = TEXT * 20, "70"
+        image.private_block(0x0009, TEXT, create=True).add_new(1, "LO", TEXT)
+    return planted
+
+
+def told(folder, said):
+    """Where something that was planted is: console text, names or contents of files."""
+    found = {"console": said.encode()}
+    for path in folder.rglob("*"):
+        found[str(path)] = str(path.relative_to(folder)).encode()
+        if path.is_file():
+            data = path.read_bytes()
+            found[str(path)] += data + (gzip.decompress(data) if path.suffix == ".gz" else b"")
+    return {place for place, data in found.items() for w in (TEXT, DATE, UID_PART) if w.encode() in data}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_no_person_is_in_any_output_or_in_what_is_said(tmp_path, weights, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    slices = images()
+    assert plant(slices) > 500
+    save_images(slices, tmp_path / TEXT / "CT")
+    broken = images(seed="2")
+    plant(broken)
+    for image in broken:
+        image.SeriesInstanceUID, image.PatientID = f"1.2.{UID_PART}.9", f"{TEXT}4712"
+        image.SOPInstanceUID = f"{image.SOPInstanceUID}.9"
+        image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
+    files = save_images(broken, tmp_path / f"{TEXT} 2")
+    files[5].write_bytes(files[5].read_bytes()[:-100])
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        for file in files:
+            archive.write(file, f"{TEXT}/{file.name}")
+    answer = coronary(
+        monkeypatch, "segment", TEXT, "export.zip", *words(weights, **{"geometry#pictures": True})
+    )
+    assert answer.code == 1 and "is cut short" in answer.last
+    statuses = sorted(row["status"] for row in rows().values())
+    assert statuses == ["failed", "ok"] and len(list((tmp_path / "results").rglob("*"))) > 10
+    assert told(tmp_path / "results", answer.out + answer.err) == set()
+    for options in ((), ("--json",)):
+        answer = coronary(monkeypatch, "series", TEXT, "export.zip", *options)
+        assert answer.code == 0 and told(tmp_path / "results", answer.out + answer.err) == set()
+    answer = coronary(monkeypatch, "series", TEXT, "--show-headers")
+    assert f"{TEXT}4711" in answer.out and UID_PART in answer.out
+
+
+def test_a_series_gives_the_mask_of_its_nifti_and_a_second_run_keeps_it(tmp_path, weights, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_images(images(), tmp_path / "ct")
+    tube_case("nifti", "a", SHAPE, SPACING, AFFINE, seed=1)
+    answer = coronary(monkeypatch, "segment", "ct", "nifti", *words(weights))
+    assert answer.code == 0 and "from DICOM: 1 of 1 cases are finished" in answer.out
+    (case,) = set(rows()) - {"a"}
+    assert case == list_series(["ct"])[0].case
+    masks = [nib.load(f"results/{name}/{name}_seg.nii.gz") for name in (case, "a")]
+    assert (
+        np.array_equal(*(np.asarray(mask.dataobj) for mask in masks)) and np.asarray(masks[0].dataobj).any()
+    )
+    assert np.allclose(masks[0].affine, masks[1].affine)
+    answer = coronary(monkeypatch, "segment", "ct", "nifti", *words(weights))
+    assert answer.code == 0 and [row["kept"] for row in rows().values()] == ["yes", "yes"]
+
+    # The series is cut: what was made of it goes, and the other case stays.
+    (tmp_path / "ct" / "IM0007.dcm").unlink()
+    answer = coronary(monkeypatch, "segment", "ct", "nifti", *words(weights))
+    assert answer.code == 1 and "lacks 1 slice" in answer.last
+    assert {name: row["status"] for name, row in rows().items()} == {"a": "ok", case: "failed"}
+    assert not (tmp_path / "results" / case).exists() and (tmp_path / "results" / "a" / "a.json").is_file()
+
+
+@pytest.fixture
+def two_patients(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_images(images(PatientID="A/1", SeriesNumber=4), tmp_path / "in" / "one")
+    scout = {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"], "SeriesInstanceUID": generate_uid()}
+    save_images(images(PatientID="A/1", SeriesNumber=1, **scout)[:2], tmp_path / "in" / "scout")
+    save_images(images("2", SeriesNumber=4), tmp_path / "in" / "two")
+    return tmp_path
+
+
+def volumes(monkeypatch):
+    """What `coronary segment` would run on: case to affine and files."""
+    found = {}
+
+    def run_configs(*_, dataset_dir, **__):
+        for path in [dataset_dir] if isinstance(dataset_dir, str) else dataset_dir:
+            found[path.rsplit("/", 1)[-1].removesuffix(".nii")] = nib.load(path).shape
+
+    monkeypatch.setattr("bundle.command.segment.run_configs", run_configs)
+    return found
+
+
+def test_each_patient_is_a_case_called_by_a_hash_or_as_asked_by_the_id(two_patients, monkeypatch):
+    found = volumes(monkeypatch)
+    assert coronary(monkeypatch, "segment", "in", "--out", "new").code == 0
+    assert len(found) == 2 and all(name.startswith("ct-") for name in found)
+    found.clear()
+    assert coronary(monkeypatch, "segment", "in", "--out", "new", "--names-from-dicom").code == 0
+    assert found == {"A_1-4": SHAPE, "PHANTOM-2-4": SHAPE}
+
+
+def test_a_series_can_be_named(two_patients, monkeypatch):
+    found = volumes(monkeypatch)
+    name = list_series(["in/two"])[0].case
+    assert coronary(monkeypatch, "segment", "in", "--out", "new", "--series", name).code == 0
+    assert list(found) == [name]
+    answer = coronary(monkeypatch, "segment", "in", "--out", "new", "--series", "77")
+    assert answer.code == 2 and "--series 77 is none of the 3" in answer.last
+    tube_case("nifti", "a", (32, 32, 16))
+    answer = coronary(monkeypatch, "segment", "nifti", "--out", "new", "--series", "4")
+    assert answer.code == 2 and "there is none" in answer.last
+
+
+def test_the_list_says_what_is_taken_and_why_not(two_patients, monkeypatch):
+    answer = coronary(monkeypatch, "series", "in", "--json")
+    listed = json.loads(answer.out)
+    assert [row["taken"] for row in listed].count("yes") == 2
+    (scout,) = [row for row in listed if row["series"] == 1]
+    assert scout["taken"] == "no" and scout["why"] == "is a localiser" and scout["slices"] == 2
+    answer = coronary(monkeypatch, "series", "in")
+    assert len(answer.out.splitlines()) == 4 and answer.out.startswith("patient  study  series")
+    (two_patients / "none").mkdir()
+    answer = coronary(monkeypatch, "series", "none")
+    assert answer.code == 1 and "no DICOM image" in answer.last
+
+
+def test_volumes_of_finished_cases_are_handed_on_with_their_files(two_patients, monkeypatch, tmp_path):
+    from bundle.command.dicom_inputs import chosen, convert, finished
+
+    _, choices = chosen([two_patients / "in"], tmp_path / "work", None, None)
+    (tmp_path / "work").mkdir()
+    done = convert(choices, tmp_path / "work")
+    first, second = done.volumes
+    (tmp_path / "out" / first).mkdir(parents=True)
+    (tmp_path / "out" / first / f"{first}.json").write_text("{}")
+    assert finished(tmp_path / "out", done.volumes) == {first: done.volumes[first]}
+    volume = done.volumes[second]
+    assert volume.array.size == 0 and len(volume.slices) == SHAPE[2]
+    assert all(part.path.is_file() and part.frame is None for part in volume.slices)
