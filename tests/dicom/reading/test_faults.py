@@ -49,7 +49,6 @@ def test_a_fault_is_one_sentence_and_leaves_nothing_half_written(fault, tmp_path
 @pytest.mark.parametrize("fault", named(0))
 def test_what_is_no_fault_is_read_voxel_for_voxel(fault, tmp_path):
     if "JPEG" in fault.what:
-        if "JPEG" in fault.what:
         pytest.importorskip("openjpeg")
         pytest.importorskip("libjpeg")
     write_fault(fault, tmp_path / "in", ARRAY, AFFINE)
