@@ -20,8 +20,9 @@ from bundle.report import remove_page
 __all__ = ["CaseRecords", "clear_case"]
 
 logger = logging.getLogger(__name__)
-_VOLUMES = (
+_BESIDE = (
     "seg.nii.gz", "prob.nii.gz", "seg.nii", "prob.nii", "entropy.nii.gz", "mutual_information.nii.gz",
+    "seg.dcm", "sr.dcm", "mesh.dcm",
 )  # fmt: skip
 # Keys of the config that say how a case is made.
 SETTINGS = ("network_def", "amp", "preprocessing", "inferer", "ensemble", "postprocessing", "geometry")
@@ -128,7 +129,7 @@ def clear_case(output_dir: str | os.PathLike, case: str) -> None:
     if not folder.is_dir():
         return
     (folder / f"{case}.json").unlink(missing_ok=True)  # first: without it the case is not finished
-    for suffix in (*_VOLUMES, *SUFFIXES):
+    for suffix in (*_BESIDE, *SUFFIXES):
         (folder / f"{case}_{suffix}").unlink(missing_ok=True)
     remove_page(folder, case)
     for unfinished in folder.glob(f"{UNFINISHED}*"):

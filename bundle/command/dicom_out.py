@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from bundle.common.errors import RunFailed
 from bundle.dicom import Volume
 
-__all__ = ["write_objects"]
+__all__ = ["write_all_objects", "write_objects"]
+
+
+def write_all_objects(out: Path, volumes: Mapping[str, Volume]) -> None:
+    """`write_objects` of every case; what is newer than its case's report is kept.
+
+    Raises:
+        RunFailed: of some cases the objects could not be made, after those of all others.
+    """
+    failures = []
+    for case, volume in volumes.items():
+        report, *made = (out / case / f"{case}{end}" for end in (".json", "_seg.dcm", "_sr.dcm"))
+        if all(path.is_file() and path.stat().st_mtime_ns >= report.stat().st_mtime_ns for path in made):
+            continue
+        try:
+            write_objects(out, case, volume)
+        except RunFailed as error:
+            failures.append(str(error))
+    if failures:
+        raise RunFailed(f"the DICOM objects of {len(failures)} of {len(volumes)} cases failed: {failures[0]}")
 
 
 def write_objects(out: Path, case: str, volume: Volume) -> list[Path]:

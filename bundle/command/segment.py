@@ -72,6 +72,10 @@ def segment_scans(
     series: SeriesName = None,
     phase: Phase = None,
     names_from_dicom: NamesFromDicom = False,
+    objects: Annotated[
+        bool,
+        typer.Option("--dicom/--no-dicom", help="of DICOM also DICOM objects, which name the patient"),
+    ] = True,
     config: Config = None,
     set_: Set = None,
 ) -> None:
@@ -85,6 +89,9 @@ def segment_scans(
     if others:
         find_images(others)  # before MONAI is loaded, which takes seconds
 
+    # The scan that a scene could name is gone after the run.
+    scene = {"geometry#scene": "results"} if with_dicom and not _sets_scene(set_) else {}
+
     def run(scans: Sequence[Path]) -> None:
         paths = [str(path) for path in scans]
         run_configs(
@@ -96,6 +103,7 @@ def segment_scans(
             output_dir=str(out),
             device=device,
             redo=redo or None,
+            **scene,
         )
 
     if not with_dicom:
@@ -105,11 +113,29 @@ def segment_scans(
         listing, choices = chosen(with_dicom, Path(work), series, phase)
         done = convert(choices, Path(work), names_from_dicom)
         done.faults = listing.faults
+        failure = None
         try:
             _run_converted(run, others, done, out)
-        finally:
-            made = finished(out, done.volumes)
-            print(f"from DICOM: {len(made)} of {len(choices)} cases are finished")
+        except Exception as error:  # after which cases may be whole all the same
+            failure = error
+        made = finished(out, done.volumes)
+        print(f"from DICOM: {len(made)} of {len(choices)} cases are finished")
+        if objects and made:
+            from .dicom_out import write_all_objects
+
+            try:
+                write_all_objects(out, made)
+            except RunFailed as error:
+                first = None if failure is None else find_cause(failure, RunFailed)
+                failure = failure or error
+                if first is not None:
+                    failure = RunFailed(f"{first}; {error}")
+        if failure is not None:
+            raise failure
+
+
+def _sets_scene(pairs: Sequence[str] | None) -> bool:
+    return any(pair.startswith(("geometry#scene=", "geometry::scene=")) for pair in pairs or ())
 
 
 def _run_converted(run, others: Sequence[Path], done: Converted, out: Path) -> None:

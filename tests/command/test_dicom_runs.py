@@ -7,6 +7,7 @@ import gzip
 import json
 import zipfile
 
+import highdicom as hd
 import nibabel as nib
 import numpy as np
 import pytest
@@ -77,7 +78,7 @@ def told(folder, said):
     found = {"console": said.encode()}
     for path in folder.rglob("*"):
         found[str(path)] = str(path.relative_to(folder)).encode()
-        if path.is_file():
+        if path.is_file() and path.suffix != ".dcm":  # DICOM objects belong to the study, and say whose it is
             data = path.read_bytes()
             found[str(path)] += data + (gzip.decompress(data) if path.suffix == ".gz" else b"")
     return {place for place, data in found.items() for w in (TEXT, DATE, UID_PART) if w.encode() in data}
@@ -100,13 +101,15 @@ def test_no_person_is_in_any_output_or_in_what_is_said(tmp_path, weights, monkey
     with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
         for file in files:
             archive.write(file, f"{TEXT}/{file.name}")
-    answer = coronary(
-        monkeypatch, "segment", TEXT, "export.zip", *words(weights, **{"geometry#pictures": True})
-    )
+    keys = words(weights, **{"geometry#pictures": True})
+    answer = coronary(monkeypatch, "segment", TEXT, "export.zip", *keys, "--no-dicom")
     assert answer.code == 1 and "is cut short" in answer.last
     statuses = sorted(row["status"] for row in rows().values())
     assert statuses == ["failed", "ok"] and len(list((tmp_path / "results").rglob("*"))) > 10
     assert told(tmp_path / "results", answer.out + answer.err) == set()
+    # Objects of the study carry what was planted, or cannot be made of it: neither is told.
+    answer = coronary(monkeypatch, "segment", TEXT, "export.zip", *keys)
+    assert answer.code == 1 and told(tmp_path / "results", answer.out + answer.err) == set()
     for options in ((), ("--json",)):
         answer = coronary(monkeypatch, "series", TEXT, "export.zip", *options)
         assert answer.code == 0 and told(tmp_path / "results", answer.out + answer.err) == set()
@@ -120,6 +123,7 @@ def test_a_series_gives_the_mask_of_its_nifti_and_a_second_run_keeps_it(tmp_path
     tube_case("nifti", "a", SHAPE, SPACING, AFFINE, seed=1)
     answer = coronary(monkeypatch, "segment", "ct", "nifti", *words(weights))
     assert answer.code == 0 and "from DICOM: 1 of 1 cases are finished" in answer.out
+    assert not list((tmp_path / "results" / "a").glob("*.dcm"))
     (case,) = set(rows()) - {"a"}
     assert case == list_series(["ct"])[0].case
     masks = [nib.load(f"results/{name}/{name}_seg.nii.gz") for name in (case, "a")]
@@ -127,8 +131,19 @@ def test_a_series_gives_the_mask_of_its_nifti_and_a_second_run_keeps_it(tmp_path
         np.array_equal(*(np.asarray(mask.dataobj) for mask in masks)) and np.asarray(masks[0].dataobj).any()
     )
     assert np.allclose(masks[0].affine, masks[1].affine)
+    objects = {path: path.stat().st_mtime_ns for path in (tmp_path / "results" / case).glob("*.dcm")}
+    assert {path.name for path in objects} == {f"{case}_{role}.dcm" for role in ("seg", "sr", "mesh")}
+    seg = hd.seg.segread(tmp_path / "results" / case / f"{case}_seg.dcm")
+    frames = [image.SOPInstanceUID for image in images()]
+    voxels = seg.get_pixels_by_source_instance(
+        frames, segment_numbers=[1], assert_missing_frames_are_empty=True
+    )
+    assert np.array_equal(voxels[..., 0].transpose(2, 1, 0), np.asarray(masks[0].dataobj))
+    scene = (tmp_path / "results" / case / f"{case}_scene.mrml").read_text()
+    assert f"{case}_seg.nii.gz" in scene and f"{case}.nii" not in scene
     answer = coronary(monkeypatch, "segment", "ct", "nifti", *words(weights))
     assert answer.code == 0 and [row["kept"] for row in rows().values()] == ["yes", "yes"]
+    assert objects == {path: path.stat().st_mtime_ns for path in objects}
 
     # The series is cut: what was made of it goes, and the other case stays.
     (tmp_path / "ct" / "IM0007.dcm").unlink()

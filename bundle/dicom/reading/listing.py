@@ -9,9 +9,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ..quiet import quiet
 from .find import find_files
 from .group import group
-from .quiet import quiet
 from .read_header import headers_of, is_dicom
 from .series import Series
 from .slice_header import SliceHeader

@@ -6,8 +6,8 @@ import numpy as np
 
 from bundle.dicom.volume import SliceSource, Volume
 
+from ..quiet import quiet
 from .pixels import SliceReader
-from .quiet import quiet
 from .series import Series
 from .stack import stacked
 

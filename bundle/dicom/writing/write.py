@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import warnings
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from bundle.common.errors import RunFailed
 from bundle.common.files import replacing
 from bundle.dicom.volume import Volume
 
+from ..quiet import quiet
 from .case import FinishedCase, read_case
 from .measurements import measurements
 from .segmentation import segmentation
@@ -44,22 +45,29 @@ def write_dicom(volume: Volume, folder: str | os.PathLike, case: str) -> list[Pa
             on the grid of the series.
     """
     folder = Path(folder)
-    finished = read_case(folder, case, volume.series_uid)
-    source = read_source(volume, finished.affine)
-    if source.shape != finished.mask.shape:
-        raise RunFailed(
-            f"case '{case}': its mask has {_by(finished.mask.shape)} voxels and the series "
-            f"{_by(source.shape)}; give the series that the case was made of"
-        )
-    objects = {"seg": _made(segmentation, finished, source)}
-    objects["sr"] = _made(measurements, finished, source, objects["seg"])
-    if finished.stl is not None:
-        objects["mesh"] = _made(surface, finished, source, objects["seg"])
-    paths = [folder / f"{case}_{role}.dcm" for role in objects]
-    for dataset, path in zip(objects.values(), paths):
-        with replacing(path) as unfinished:
-            dataset.save_as(unfinished, enforce_file_format=True)
+    with quiet():
+        finished = read_case(folder, case, volume.series_uid)
+        source = read_source(volume, finished.affine)
+        if source.shape != finished.mask.shape:
+            raise RunFailed(
+                f"case '{case}': its mask has {_by(finished.mask.shape)} voxels and the series "
+                f"{_by(source.shape)}; give the series that the case was made of"
+            )
+        objects = {"seg": _made(segmentation, finished, source)}
+        objects["sr"] = _made(measurements, finished, source, objects["seg"])
+        if finished.stl is not None:
+            objects["mesh"] = _made(surface, finished, source, objects["seg"])
+        paths = [folder / f"{case}_{role}.dcm" for role in objects]
+        for dataset, path in zip(objects.values(), paths):
+            with replacing(path) as unfinished:
+                dataset.save_as(unfinished, enforce_file_format=True)
     return paths
+
+
+def _place(error: Exception) -> str:
+    """The line of code that an error comes from."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}, line {frame.lineno}"
 
 
 def _by(shape: tuple[int, ...]) -> str:
@@ -69,15 +77,13 @@ def _by(shape: tuple[int, ...]) -> str:
 def _made(make: Callable[..., Dataset], case: FinishedCase, source: Source, *others: Dataset) -> Dataset:
     """An object with the times and UIDs of its case in place of those that highdicom draws."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # about the form of names that are only copied
-            made = make(case, source, *others)
+        made = make(case, source, *others)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        # What the error says may quote a header, and so a person.
+        # What the error says may quote a header, and so a person; so may its traceback.
         raise RunFailed(
             f"case '{case.name}': its {make.__name__} cannot be made an object of the series; a header holds "
-            f"what the standard does not allow ({type(error).__name__}; --traceback shows where)"
-        ) from error
+            f"what the standard does not allow ({type(error).__name__} in {_place(error)})"
+        ) from None
     made.InstanceCreationDate, made.InstanceCreationTime = DA(case.made.date()), TM(case.made.time())
     for equipment in made.get("ContributingEquipmentSequence", ()):
         if "highdicom" in str(equipment.get("ManufacturerModelName")):  # says when it was called
