@@ -11,8 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from bundle.common.files import plain_values
-
 __all__ = ["ASSETS", "LARGEST_BYTES", "as_script_text", "asset", "filled"]
 
 ASSETS = Path(__file__).parent / "assets"
@@ -29,9 +27,10 @@ def asset(name: str) -> str:
 def as_script_text(content: Any) -> str:
     """JSON that can stand in a script tag: no text in it ends the tag or begins a comment.
 
-    NaN and infinity become null.
+    Raises:
+        ValueError: a number is NaN or infinite, which JSON cannot hold.
     """
-    text = json.dumps(plain_values(content), ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return text

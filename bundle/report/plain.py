@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import PurePath, PureWindowsPath
 from typing import Any
 
+from bundle.common.files import plain_values
+
 __all__ = ["told", "without_folders"]
 
 _ROOT = r"(?:[A-Za-z]:[\\/]|\.{0,2}/)"
@@ -29,7 +31,10 @@ def file_name(path: str) -> str:
 
 
 def told(report: Mapping[str, Any]) -> dict[str, Any]:
-    """The report of a case as its page holds it: of weights and mask the names, no sizes of files."""
+    """The report of a case as its page holds it: of weights and mask the names, no sizes of files.
+
+    NaN and infinity become None, as in the JSON.
+    """
     kept = dict(report)
     kept["warnings"] = [without_folders(line) for line in report.get("warnings", ())]
     if isinstance(report.get("reason"), str):
@@ -44,4 +49,4 @@ def told(report: Mapping[str, Any]) -> dict[str, Any]:
     if "scan" in report:
         scan = {k: v for k, v in report["scan"].items() if k != "warnings"}  # they stand among the others
         kept["scan"] = scan
-    return kept
+    return plain_values(kept)

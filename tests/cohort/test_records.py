@@ -43,6 +43,11 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in (folder / "eval").glob("*/*")}
 
 
+def without_times(files):
+    """Report and page tell how long each stage took."""
+    return {name: content for name, content in files.items() if not name.endswith((".json", ".html"))}
+
+
 def test_finished_cases_are_kept_with_their_figures(cohort):
     before, table = contents(cohort), rows(cohort)
     stamps = {path: path.stat().st_mtime_ns for path in (cohort / "eval").glob("*/*")}
@@ -70,9 +75,7 @@ def test_another_name_for_the_folder_changes_nothing(cohort):
 def test_redo_makes_every_case_again(cohort):
     before = contents(cohort)
     assert again(cohort, redo="true") == set()
-    assert {k: v for k, v in contents(cohort).items() if not k.endswith(".json")} == {
-        k: v for k, v in before.items() if not k.endswith(".json")
-    }
+    assert without_times(contents(cohort)) == without_times(before)
 
 
 def change_scan(folder):
@@ -89,13 +92,24 @@ def change_weights(folder):
         (change_scan, {"2"}),
         (change_weights, set()),
         (lambda d: (d / "eval/1/1_mesh.ply").unlink(), {"2"}),
+        (lambda d: (d / "eval/1/1.html").unlink(), {"2"}),
         (lambda d: os.truncate(d / "eval/1/1_prob.nii.gz", 100), {"2"}),
         (lambda d: (d / "eval/1/1_seg.nii.gz").unlink(), {"2"}),
         (lambda d: (d / "eval/1/1.json").write_text('{"half": '), {"2"}),
         (lambda d: (d / "eval/1/1.json").write_text("[]"), {"2"}),
         (lambda d: (d / "eval/1/1.json").unlink(), {"2"}),
     ],
-    ids=["scan", "weights", "mesh gone", "short", "mask gone", "half record", "no record", "record gone"],
+    ids=[
+        "scan",
+        "weights",
+        "mesh gone",
+        "page gone",
+        "short",
+        "mask gone",
+        "half record",
+        "no record",
+        "record gone",
+    ],
 )
 def test_a_case_that_is_not_what_it_should_be_is_made_again(cohort, change, kept):
     change(cohort)
@@ -200,8 +214,7 @@ def test_a_full_disk_is_one_sentence_and_no_half_file(cohort, limit):
     assert "the disk is full" in done.stderr.strip().splitlines()[-1]
     for path in (cohort / "eval").rglob("*"):
         if path.is_file() and path.parent.name in ("1", "2"):
-            assert path.suffix != ".json" and path.read_bytes() == whole[path.name], path
+            assert path.suffix != ".json", path
+            assert path.read_bytes() == whole[path.name], path
     assert again(cohort) == set()
-    assert {n: c for n, c in contents(cohort).items() if not n.endswith(".json")} == {
-        n: c for n, c in whole.items() if not n.endswith(".json")
-    }
+    assert without_times(contents(cohort)) == without_times(whole)

@@ -7,6 +7,7 @@ import json
 
 import pytest
 from inference_run import CONTRAST
+from page_case import data_of
 from small_run import SMALL
 from tube_cases import tube_case
 from typed import ROOT, coronary, sets, typed
@@ -27,8 +28,11 @@ def rows(path):
 
 
 def files_of(folder):
-    """Every file of a case by its name; of the JSON what was measured, without the times."""
-    found = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".json"}
+    """Every file of a case by its name; of JSON and page what they say, without the times."""
+    kept = [path for path in folder.iterdir() if path.suffix not in (".json", ".html")]
+    found = {path.name: path.read_bytes() for path in kept}
+    (page,) = folder.glob("*.html")
+    found[page.name] = {key: value for key, value in data_of(page).items() if key != "report"}
     (report,) = (json.loads(path.read_text()) for path in folder.glob("*.json"))
     report["scan"].pop("windows_seconds", None)
     return found, {key: report[key] for key in report if key not in ("seconds", "provenance")}

@@ -53,6 +53,8 @@ def test_a_wheel_holds_all_configs_and_the_weights_and_stays_below_40_mb(wheel):
     code = {str(file.relative_to(ROOT)) for file in (ROOT / "bundle").rglob("*.py")}
     served = {name for name in code if "without_torchvision" in name}  # MONAI Label is served from a checkout
     assert code - served == {name for name in names if name.endswith(".py")}
+    pages = {str(file.relative_to(ROOT)) for file in (ROOT / "bundle" / "report" / "assets").iterdir()}
+    assert pages <= names
     assert wheel.stat().st_size <= 40e6
 
 

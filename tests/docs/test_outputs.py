@@ -70,7 +70,7 @@ def runs(tmp_path_factory):
 def test_every_file_of_a_case_is_listed(runs):
     listed = {name.replace("<case>", "a") for name in TABLES["Files of a case"]["file"]}
     volumes = {f"a_{MESH_COMPLETE}", "a.json", "a_seg.nii.gz", "a_prob.nii.gz", "a_reformation_<branch>.png"}
-    volumes |= {"a_entropy.nii.gz", "a_mutual_information.nii.gz"}
+    volumes |= {"a.html", "a_entropy.nii.gz", "a_mutual_information.nii.gz"}
     assert listed == {f"a_{suffix}" for suffix in SUFFIXES} | volumes
     assert {path.name for path in (runs / "eval" / "a").iterdir()} <= listed
 

@@ -39,10 +39,12 @@ function terms(list, pairs) {
   }
 }
 
+const byName = new Intl.Collator(undefined, { numeric: true }).compare;
+
 function compared(a, b) {
   const empty = (value) => value === null || value === undefined || value === "";
   if (empty(a) || empty(b)) return empty(a) - empty(b); // what is empty stays last
-  return typeof a === "string" ? a.localeCompare(b, undefined, { numeric: true }) : a - b;
+  return typeof a === "string" ? byName(a, b) : a - b;
 }
 
 // A table whose heads sort it. columns: {key, title, unit, digits, text, long, cell(row, value)}; a still one
