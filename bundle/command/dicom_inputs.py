@@ -111,7 +111,9 @@ def _patient(choice: Choice) -> int:
     return series.patient_number
 
 
-def convert(choices: Sequence[Choice], work: Path, names_from_dicom: bool = False) -> Converted:
+def convert(
+    choices: Sequence[Choice], work: Path, names_from_dicom: bool = False, quietly: bool = False
+) -> Converted:
     """Write the chosen series as NIfTI into a folder; a case that fails is noted and the others go on.
 
     The same series gives the same bytes, so that a second run keeps what is finished. Each case is told of in
@@ -130,14 +132,16 @@ def convert(choices: Sequence[Choice], work: Path, names_from_dicom: bool = Fals
             volume = read_series(choice.series)
         except RunFailed as error:
             done.failed[case] = str(error)
-            print(f"case '{case}' failed: {error}", flush=True)
+            if not quietly:
+                print(f"case '{case}' failed: {error}", flush=True)
             continue
         done.scans[case] = work / f"{case}.nii"
         write_nifti(done.scans[case], volume.array, volume.affine)
         done.volumes[case] = Volume(
             np.empty((0, 0, 0), np.int16), volume.affine, volume.slices, volume.series_uid
         )
-        print(f"case '{case}': {_sentence(choice)}", flush=True)
+        if not quietly:
+            print(f"case '{case}': {_sentence(choice)}", flush=True)
     return done
 
 

@@ -21,8 +21,11 @@ from bundle.common.nifti import write_nifti
 from bundle.common.output_folder import check_output_dir
 from bundle.common.root import bundle_root
 from bundle.data.readers import read_volume
+from bundle.dicom import holds_dicom
 from bundle.geometry.core import Branch
 from bundle.geometry.io import read_branches
+
+from .dicom_inputs import chosen, convert
 
 __all__ = ["Result", "segment"]
 
@@ -68,7 +71,7 @@ def segment(
     """Segment and measure one scan, as `coronary segment` does.
 
     Args:
-        scan: path of a NIfTI, NRRD or MHA file, or an array (X, Y, Z) in HU.
+        scan: path of a NIfTI, NRRD or MHA file, of a DICOM series (folder, zip), or an array (X, Y, Z) in HU.
         affine: (4, 4), voxel to RAS mm, of an array; a file has its own.
         mode: "native", at 0.5 mm, or "paper", the whole scan at 128 x 128 x 64.
         out: folder for the files of the case; without it only the objects remain.
@@ -87,11 +90,14 @@ def segment(
     if out is not None and not is_array:
         check_output_dir(out, scan, name="out")
     with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "array.nii.gz" if is_array else Path(scan)
         if is_array:
+            path = Path(scratch) / "array.nii.gz"
             write_nifti(path, _checked(scan), np.asarray(affine, np.float64))
+        else:
+            path = _of_dicom(Path(scan), Path(scratch)) if holds_dicom(scan) else Path(scan)
         folder = Path(scratch) / "results" if out is None else Path(out)
         own = {} if out is not None else {"geometry#pictures": False, "geometry#formats": ["vtp"]}
+        own |= {"geometry#page": False, "geometry#scene": "none"} if out is None else {}
         case = _run(path, mode, folder, own | settings)
         return _read(folder / case, case, keep=out is not None)
 
@@ -101,6 +107,21 @@ def _checked(array: np.ndarray) -> np.ndarray:
     if volume.ndim != 3 or volume.dtype.kind not in "iuf":
         raise InputError(f"an array of numbers (X, Y, Z) is needed, not {volume.dtype} of {volume.shape}.")
     return volume if volume.dtype in (np.int16, np.float32) else volume.astype(np.float32)
+
+
+def _of_dicom(source: Path, scratch: Path) -> Path:
+    """The series that `coronary segment` would take, as NIfTI."""
+    listing, choices = chosen([source], scratch, None, None)
+    if len(choices) != 1:
+        raise InputError(
+            *listing.faults[:1] if not choices else
+            [f"there are {len(choices)} studies in what was given; give one, or use `coronary segment`."]
+        )  # fmt: skip
+    done = convert(choices, scratch, quietly=True)
+    if done.failed:
+        raise InputError(next(iter(done.failed.values())))
+    (path,) = done.scans.values()
+    return path
 
 
 def _run(path: Path, mode: str, folder: Path, settings: dict[str, Any]) -> str:

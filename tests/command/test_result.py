@@ -15,6 +15,7 @@ from typed import coronary, sets
 
 import bundle
 from bundle.common.errors import InputError
+from bundle.dicom import ct_slices, save_images
 from bundle.geometry.core import check_mesh
 
 KEYS = {"network_def": CONTRAST, "spatial_size": [48, 48, 32], "geometry#pictures": False, "device": "cpu"}
@@ -70,6 +71,18 @@ def test_a_scan_without_a_vessel_has_an_empty_result(tmp_path, keys):
     result = bundle.segment(dark, np.diag([1, 1, 1.5, 1.0]), mode="paper", **keys)
     assert not result.mask.any() and result.mesh is None and result.tree == []
     assert result.tables["branches"] == [] and result.report["empty"]
+
+
+def test_a_dicom_series_is_read_as_its_nifti(tmp_path, keys, capsys):
+    item = tube_case(tmp_path / "data", "a", (48, 48, 40), (1.0, 1.0, 1.6))  # as long as a heart
+    scan = nib.load(item["image"])
+    images = list(ct_slices(np.asarray(scan.dataobj), scan.affine, "1"))
+    save_images(images, tmp_path / "ct")
+    ours, theirs = (bundle.segment(path, mode="paper", **keys) for path in (tmp_path / "ct", item["image"]))
+    assert np.array_equal(ours.mask, theirs.mask) and ours.mask.any() and capsys.readouterr().out == ""
+    save_images(images[:3], tmp_path / "few")
+    with pytest.raises(InputError):
+        bundle.segment(tmp_path / "few", mode="paper", **keys)
 
 
 @pytest.mark.parametrize(
