@@ -1,4 +1,4 @@
-"""Faults of DICOM series, and what `coronary segment` says of them.
+"""Faults of DICOM series, and what is said of each.
 
     python scripts/study.py dicom_faults
     python scripts/study.py dicom_faults --only zip --out trial    # while developing
