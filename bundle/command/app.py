@@ -40,8 +40,8 @@ From coronary CT angiograms to segmented, measured vessels. For research use onl
   coronary segment --help                       # what else a command takes
   coronary doctor                               # what is installed, and what is missing
 
-Scans are NIfTI, NRRD or MHA files in Hounsfield units, or DICOM. Exit codes: 0 all is done; 1 a case
-failed, or the program did; 2 a mistake in what was typed, named in the last line; 130 stopped by Ctrl+C.
+Scans are DICOM, NIfTI, NRRD or MHA, in Hounsfield units. Exit codes: 0 all is done; 1 a case failed, or the
+program did; 2 a mistake in what was typed, named in the last line; 130 stopped by Ctrl+C.
 """
 
 

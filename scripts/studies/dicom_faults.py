@@ -1,4 +1,4 @@
-"""Faults of DICOM series, and what `coronary segment` says of them.
+"""Faults of DICOM series, and what is said of each.
 
     python scripts/study.py dicom_faults
     python scripts/study.py dicom_faults --only zip --out trial    # while developing
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
@@ -121,6 +122,7 @@ def with_earlier(rows: list[dict], out: Path) -> list[dict]:
 
 def main(
     only: Annotated[str, typer.Option(help="try those with this word again, keep other rows")] = "",
+    at_once: Annotated[int, typer.Option(min=1, help="faults that are tried at the same time")] = 2,
     out: Out = RESULTS,
 ) -> None:
     """Try the faults and write down the answers; exit code 1 where one does not hold."""
@@ -130,7 +132,9 @@ def main(
     if not chosen:
         raise InputError(f"no fault holds {only!r}; without --only all {len(FAULTS)} are tried.")
     phantom = make_phantom(3, SHAPE, orientation="LPS")
-    rows = with_earlier([tried(fault, phantom.image, phantom.affine) for fault in chosen], out)
+    with ThreadPoolExecutor(at_once) as pool:
+        rows = list(pool.map(lambda fault: tried(fault, phantom.image, phantom.affine), chosen))
+    rows = with_earlier(rows, out)
     held = sum(row["verdict"] == HELD for row in rows)
     speed = listed()
     print(to_text([speed], list(speed)))

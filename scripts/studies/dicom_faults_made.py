@@ -330,8 +330,10 @@ def _copies(folder, images):
 def _medium(folder, images):
     for number, path in enumerate(save_images(images, folder / "A" / "B")):
         path.rename(path.with_name(f"{(number * 37) % len(images):08d}"))
-    index = copy.deepcopy(images[0])
+    index = Dataset()
+    index.file_meta = copy.deepcopy(images[0].file_meta)
     index.file_meta.MediaStorageSOPClassUID = MediaStorageDirectoryStorage
+    index.FileSetID, index.DirectoryRecordSequence = "DISC", []
     index.save_as(folder / "DICOMDIR", enforce_file_format=True)
     (folder / "VIEWER.EXE").write_bytes(b"MZ" + bytes(500))
 

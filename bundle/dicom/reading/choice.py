@@ -60,7 +60,8 @@ def _choose(series: list[Series], wanted: str | None, phase: float, is_asked: bo
         others = tuple((s, why_not[id(s)]) for s in series)
         words = "; ".join(f"{s.label} {why}" for s, why in others)
         asked = "has no such series" if wanted else "has no coronary CT angiogram"
-        hint = "" if wanted else "; --series takes one all the same"
+        readable = any(why_no_volume(s) is None for s in series)
+        hint = "; --series takes one all the same" if readable and not wanted else ""
         return Choice(None, f"{asked}: {words}{hint}", others)
     taken = fitting[0]
     others = [(s, why_not[id(s)]) for s in series if why_not[id(s)] is not None]
@@ -86,7 +87,7 @@ def why_left_out(series: Series, wanted: str | None = None) -> str | None:
     if kinds:
         return f"is a reformation or picture made of another series ({sorted(kinds)[0]})"
     if series.thickness_mm is not None and series.thickness_mm > MOST_THICKNESS_MM:
-        return f"has slices of {series.thickness_mm:g} mm, thicker than {MOST_THICKNESS_MM:g} mm"
+        return f"has slices of {series.thickness_mm:.3g} mm, thicker than {MOST_THICKNESS_MM:g} mm"
     if len(series.slices) < LEAST_SLICES:
         return f"has {len(series.slices)} slices, too few for a heart"
     if series.extent_mm < LEAST_EXTENT_MM:
@@ -123,7 +124,7 @@ def _behind(series: Series, taken: Series) -> str:
         return f"is of another phase ({series.phase or 'not told'})"
     if series.thickness_mm != taken.thickness_mm:
         return (
-            f"has thicker slices ({series.thickness_mm:g} mm)"
+            f"has thicker slices ({series.thickness_mm:.3g} mm)"
             if series.thickness_mm
             else "tells no thickness"
         )
@@ -133,10 +134,10 @@ def _behind(series: Series, taken: Series) -> str:
 def _about(series: Series) -> str:
     words = [f"{series.label}: {len(series.slices)} slices"]
     if series.thickness_mm is not None:
-        words[0] += f" of {series.thickness_mm:g} mm"
+        words[0] += f" of {series.thickness_mm:.3g} mm"
     step = step_mm(series)
     if step is not None and series.thickness_mm and abs(step - series.thickness_mm) > 0.01:
-        words[0] += f" every {step:g} mm"
+        words[0] += f" every {step:.3g} mm"
     words.append(f"{series.phase} phase" if series.phase else "phase not told")
     words.append("with contrast" if series.first.contrast else "contrast not told")
     return ", ".join(words)

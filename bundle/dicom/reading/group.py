@@ -74,9 +74,8 @@ def _without_copies(slices: list[SliceHeader]) -> tuple[list[SliceHeader], list[
     for header in sorted(slices, key=lambda h: (str(h.path), h.frame or 0)):
         kept.setdefault((header.sop_uid, header.frame, header.position, header.instance), header)
     copies = len(slices) - len(kept)
-    return list(kept.values()), [
-        f"{copies} of its files are copies of others and were left out"
-    ] if copies else []
+    remarks = [f"files left out as copies of others: {copies}"] if copies else []
+    return list(kept.values()), remarks
 
 
 def _alike(slices: list[SliceHeader]) -> list[list[SliceHeader]]:

@@ -55,6 +55,7 @@ def test_what_is_no_fault_is_read_voxel_for_voxel(fault, tmp_path):
     taken = [choice.series for choice in choose(list_series([tmp_path / "in"], tmp_path / "work"))]
     assert len(taken) == (2 if "patients" in fault.what else 1) and None not in taken
     for series in taken:
+        assert bool(series.remarks) == ("twice" in fault.what or bool(series.twin))
         volume = read_series(series)
         expected = ARRAY.copy()
         if "padding" in fault.what:
