@@ -40,12 +40,14 @@ def machine() -> dict[str, str]:
         found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
         model = found[1] if found else ""
     import monai
+    import PIL
     import scipy
     import torch
     import vtkmodules.all as vtk
 
     versions = {"torch": torch.__version__, "numpy": np.__version__, "scipy": scipy.__version__}
     versions |= {"monai": monai.__version__, "vtk": vtk.vtkVersion.GetVTKVersion()}
+    versions |= {"pillow": PIL.__version__}  # of the page's slices
     here = {"processor": model or platform.processor(), "threads": str(os.cpu_count())}
     return here | {"instructions": torch.backends.cpu.get_cpu_capability()} | versions
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from bundle.common.files import write_text
+from bundle.common.files import plain_values, write_text
 
 from .html import filled
 from .page import page_name
@@ -65,7 +65,7 @@ def write_index(
     title = f"{results.resolve().name} · coronary arteries"
     data = {
         "name": results.resolve().name,
-        "rows": list(rows.values()),
+        "rows": plain_values(list(rows.values())),
         "summary": (results / SUMMARY).is_file(),
     }
     text = filled("index.html", title, ("common.css", "index.css"), ("common.js", "index.js"), data)

@@ -9,16 +9,23 @@ import numpy as np
 import pyvista as pv
 from PIL import Image
 
+from bundle.geometry.core import triangles
+
 __all__ = ["thumbnail"]
 
 _SIZE = (104, 80)
 _FINER = 3  # drawn so much larger, and then shrunk
 _NEAR, _FAR = np.array([178, 58, 46]), np.array([232, 168, 138])  # seen on light and on dark
+_FEW = 30_000  # triangles
+# Barycentric coordinates of places in a triangle.
+_INSIDE = np.array([[a, b, 6 - a - b] for a in range(7) for b in range(7 - a)]) / 6
 
 
 def thumbnail(mesh: pv.PolyData) -> str:
-    """A data URL of a WebP with a clear background; the points of `mesh` (LPS mm), the nearer the darker."""
+    """A data URL of a WebP with a clear background; the wall of `mesh` (LPS mm), the nearer the darker."""
     points = np.asarray(mesh.points, float)
+    if mesh.n_cells < _FEW:  # its points alone would leave holes
+        points = np.concatenate([points, *(weights @ points[triangles(mesh)] for weights in _INSIDE)])
     width, height = (size * _FINER for size in _SIZE)
     flat = points[:, [0, 2]] * [1, -1]
     low, span = flat.min(axis=0), np.ptp(flat, axis=0)

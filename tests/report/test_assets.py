@@ -1,6 +1,7 @@
 """three.js as it was built: its hash and its licence stand beside it."""
 
 import hashlib
+import json
 
 from bundle.report.html import ASSETS, as_script_text
 
@@ -20,5 +21,5 @@ def test_no_script_ends_its_own_tag():
 
 
 def test_json_in_a_script_tag_cannot_end_it():
-    text = as_script_text({"a": "</script><!--\u2028", "b": float("nan")})
-    assert "<" not in text and ">" not in text and "\u2028" not in text and '"b":null' in text
+    text = as_script_text({"a": "</script><!--\u2028"})
+    assert not set("<>\u2028") & set(text) and json.loads(text) == {"a": "</script><!--\u2028"}

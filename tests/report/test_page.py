@@ -104,6 +104,7 @@ def test_paths_in_sentences_become_names(said, kept):
 def test_a_report_keeps_its_fingerprints_without_sizes():
     record = {"weights_sha256": "ab", "file_bytes": {"a.stl": 1}}
     kept = told({"case": "a", "record": record, "scan": {"threshold": 0.5, "warnings": ["x"]}})
+    assert told({"case": "a", "mesh": {"area_mm2": float("nan")}})["mesh"] == {"area_mm2": None}
     assert kept["record"] == {"weights_sha256": "ab"} and kept["scan"] == {"threshold": 0.5}
 
 
