@@ -58,12 +58,12 @@ def test_no_narrowing_is_said_of_vessels_that_are_seen_to_their_end_alone():
 
 
 def test_what_the_ct_shows_of_a_narrowing_is_said_behind_its_place():
-    seen = LESION | {"percent_in_image": 55.2, "narrows_in_image": True, "calcium_mm3": 4.2}
+    seen = LESION | {"percent_in_image": 55.2, "narrows_in_image": True, "calcium_mm3": 0.0}
     text = statement(rows("LAD"), [seen], "right")
-    assert (
-        "22 mm from its start; the image narrows there too, by about 55 %; calcium beside it: blooming"
-        in text
-    )
+    assert "22 mm from its start; the image narrows there too, by about 55 %." in text
+    calcified = seen | {"percent_in_image": 99.0, "calcium_mm3": 4.2}  # calcium counts as no lumen there
+    text = statement(rows("LAD"), [calcified], "right")
+    assert "22 mm from its start; calcium beside it: blooming" in text and "99 %" not in text
     unseen = LESION | {"percent_in_image": None, "narrows_in_image": None, "calcium_mm3": None}
     text = statement(rows("LAD"), [unseen], "right")
     assert "image" not in text and "calcium" not in text
