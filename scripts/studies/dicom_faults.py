@@ -39,7 +39,7 @@ START = "import sys; {}; from bundle.command import main; main(sys.argv[1:])"
 def typed(fault: Fault, folder: Path) -> tuple[int, str]:
     """The exit code of a run on ``MUELLER_HANS`` in `folder`, and all that it says, standard error last."""
     blocked = f"sys.modules.update(dict.fromkeys({fault.without!r}))"
-    words = ["segment", "MUELLER_HANS", "--out", "new", "--mode", "paper", "--device", "cpu"]
+    words = ["segment", "MUELLER_HANS", "--out", "new", "--mode", "paper", "--device", "cpu", "--no-dicom"]
     words += ["--set", "spatial_size=[64,64,32]", "--set", "geometry#pictures=false"]
     surroundings = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     command = [sys.executable, "-c", START.format(blocked), *words]
