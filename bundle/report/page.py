@@ -108,6 +108,8 @@ def write_page(
         bounds = np.stack([points.min(axis=0), points.max(axis=0)])
         rest = LARGEST_BYTES - _SPARE_BYTES - len(as_script_text(data)) - _frame_bytes()
         data["volume"] = packed_volume(*ct, bounds, rest)
+        if data["volume"] is None:
+            data["report"]["warnings"].append("the page shows no slices: beside its vessels there is no room")
     title = f"{case} · coronary arteries"
     write_text(folder / page_name(case), filled("page.html", title, STYLES, SCRIPTS, data, icon))
     return page_name(case)

@@ -200,6 +200,16 @@ def test_a_ct_that_would_not_fit_is_shown_more_coarsely():
     assert len(coarse["jpeg"]) <= 3 * 10**5 < len(fine["jpeg"]) and coarse["step_mm"] > fine["step_mm"]
 
 
+def test_where_not_even_a_coarse_ct_fits_the_page_says_so(case, tmp_path, monkeypatch):
+    folder, report, ct, _ = case
+    for name in report["files"].values():
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    monkeypatch.setattr("bundle.report.page.LARGEST_BYTES", 700_000)
+    write_page(tmp_path, report, ct)
+    data = data_of(tmp_path / f"{CASE}.html")
+    assert data["volume"] is None and "shows no slices" in data["report"]["warnings"][-1]
+
+
 def test_a_ct_of_another_patient_is_refused_and_leaves_the_page_as_it_was(case):
     folder, report, (ct, affine), page = case
     before, elsewhere = page.read_bytes(), affine.copy()

@@ -38,10 +38,10 @@ function fillSummary() {
   byId("case").textContent = report.case;
   const worst = lesions.filter((row) => row.assessable).sort((a, b) => b.percent_diameter_stenosis - a.percent_diameter_stenosis)[0];
   terms(byId("figures"), [
-    ["Lumen", `${(report.mask_volume_mm3 / 1000).toFixed(2)} mL`],
-    ["Centreline", report.centerline_length_mm ? `${report.centerline_length_mm.toFixed(0)} mm` : null],
+    ["Lumen", `${fixed(report.mask_volume_mm3 / 1000, 2)} mL`],
+    ["Centreline", report.centerline_length_mm ? `${fixed(report.centerline_length_mm, 0)} mm` : null],
     ["Dominance", report.dominance],
-    ["Most narrowed", worst ? `${worst.percent_diameter_stenosis.toFixed(0)} %, ${worst.branch}` : branches.length ? "none that can be judged" : null],
+    ["Most narrowed", worst ? `${fixed(worst.percent_diameter_stenosis, 0)} %, ${worst.branch}` : branches.length ? "none that can be judged" : null],
   ]);
   const list = byId("warnings").querySelector("ul");
   list.append(...report.warnings.map((line) => element("li", {}, line)));
@@ -49,7 +49,7 @@ function fillSummary() {
   const lines = (report.statement ?? "").split("\n").filter(Boolean);
   const note = lines.length ? lines.pop() : "Measured by software from a segmentation; for research use only.";
   byId("note").textContent = note;
-  if (report.empty) lines.push(`No vessel was found: ${report.reason}.`);
+  if (report.empty) lines.push(`No vessel was found (${report.reason}).`);
   else if (!lines.length) lines.push("No centreline was made, so nothing was measured along the vessels.");
   byId("statement").append(element("ul", {}, ...lines.map((line) => element("li", { className: line.startsWith("Diameter narrowed") ? "clear" : "" }, line))));
 }
@@ -69,7 +69,7 @@ function placeOf(row) {
 function marksOf() {
   return lesions.map((row) => ({
     point: placeOf(row), percent: row.percent_diameter_stenosis, assessable: row.assessable, radius: row.reference_diameter_mm / 2,
-    text: `${row.percent_diameter_stenosis.toFixed(0)} %`, tangent: branches[row.branch_id] ? tangentAt(branches[row.branch_id], row.at_mm) : [0, 0, 1],
+    text: `${fixed(row.percent_diameter_stenosis, 0)} %`, tangent: branches[row.branch_id] ? tangentAt(branches[row.branch_id], row.at_mm) : [0, 0, 1],
   }));
 }
 
@@ -164,7 +164,7 @@ function fillTables(joins) {
     addTable("Narrowings", [
       text("branch", "Branch"), number("scct_segment", "Segment", "SCCT", 0), number("at_mm", "Place", "mm from start", 0),
       { ...number("percent_diameter_stenosis", "Diameter narrowed", "% (90 % of lesions)", 0),
-        cell: (row, value) => `${value.toFixed(0)} (${row.percent_low.toFixed(0)} to ${row.percent_high.toFixed(0)})` },
+        cell: (row, value) => `${fixed(value, 0)} (${fixed(row.percent_low, 0)} to ${fixed(row.percent_high, 0)})` },
       number("minimal_lumen_diameter_mm", "Least diameter", "mm", 2), number("reference_diameter_mm", "Reference", "mm", 2),
       number("length_mm", "Length", "mm", 0), number("percent_in_image", "In the CT", "%", 0), number("calcium_mm3", "Calcium", "mm³", 1),
       text("severity_research_use", "Category"), text("not_assessable_because", "Cannot be judged because", { long: true }),
@@ -202,10 +202,10 @@ function fillAbout() {
     ["Threshold", scan.threshold !== undefined ? `${shown(scan.threshold, 2)}, confidence ${shown(scan.confidence, 3)}` : null],
     ["Smoothing", smoothing ? `${smoothing.method}, volume changed by ${shown(smoothing.volume_change_percent, 2)} %` : null],
     ["Surface", mesh ? `${mesh.triangles.toLocaleString("en")} triangles, ${mesh.watertight ? "closed" : "not closed"}; shown with ${data.surface?.triangles.toLocaleString("en") ?? 0}` : null],
-    ["CT on this page", data.volume ? `${data.volume.step_mm.toFixed(2)} mm, ${data.volume.hu.join(" to ")} HU in 256 steps, to look at` : "none"],
+    ["CT on this page", data.volume ? `${fixed(data.volume.step_mm, 2)} mm, ${data.volume.hu.join(" to ")} HU in 256 steps, to look at` : "none"],
   ]);
   const seconds = report.seconds ?? {};
-  terms(byId("seconds"), Object.entries(seconds).map(([stage, value]) => [stage, value.toFixed(1)]));
+  terms(byId("seconds"), Object.entries(seconds).map(([stage, value]) => [stage, fixed(value, 1)]));
   for (const [role, name] of Object.entries({ ...data.volumes, ...report.files })) {
     if (role !== "page") byId("files").append(element("li", {}, element("a", { href: name.split("/").map(encodeURIComponent).join("/") }, FILE_NAMES[role] ?? name)));
   }

@@ -34,7 +34,7 @@ function coloursBy(surface, branches) {
   const by = {};
   if (surface.diameter) {
     const [low, high] = surface.diameter_mm;
-    by.diameter = { title: "Diameter", stops: VIRIDIS, low: `${low.toFixed(1)} mm`, high: `${high.toFixed(1)} mm`,
+    by.diameter = { title: "Diameter", stops: VIRIDIS, low: `${fixed(low, 1)} mm`, high: `${fixed(high, 1)} mm`,
       values: bytesOf(surface.diameter), of: (value) => ramp(VIRIDIS, value / 255) };
   }
   if (surface.confidence) {
@@ -72,7 +72,7 @@ function startView(stage, { points, faces }, branches, marks, joins, pick) {
   for (const mark of marks) scene.add(ringOf(mark, mark.assessable ? NARROWING : VAGUE));
   for (const join of joins) scene.add(ringOf(join, JOIN));
   for (const dash of dashesOf(branches)) scene.add(dash);
-  const here = new THREE.Mesh(new THREE.SphereGeometry(1.3, 20, 14), new THREE.MeshBasicMaterial({ color: HERE, transparent: true, opacity: 0.9, depthTest: false }));
+  const here = new THREE.Mesh(new THREE.SphereGeometry(0.9, 20, 14), new THREE.MeshBasicMaterial({ color: HERE, transparent: true, opacity: 0.9, depthTest: false }));
   here.visible = false;
   here.renderOrder = 2;
   scene.add(here);
@@ -168,7 +168,8 @@ function startView(stage, { points, faces }, branches, marks, joins, pick) {
       here.visible = true;
       if (closer) {
         const away = camera.position.clone().sub(controls.target);
-        away.setLength(Math.min(away.length(), radius * 1.7));
+        const length = Math.min(away.length(), radius * 1.7);
+        away.copy(freeWay(points, point, away.normalize())).multiplyScalar(length);
         controls.target.set(...point);
         camera.position.copy(controls.target).add(away);
         controls.update();
@@ -176,6 +177,28 @@ function startView(stage, { points, faces }, branches, marks, joins, pick) {
       draw();
     },
   };
+}
+
+// From where a point is seen: the direction nearest to the present one along which no wall lies before it.
+function freeWay(points, point, present) {
+  const azimuth = Math.atan2(present.y, present.x), height = Math.asin(present.z);
+  const ways = [];
+  for (let right = -180; right < 180; right += 20) {
+    for (const up of [-40, -20, 0, 20, 40]) {
+      const a = azimuth + (right * Math.PI) / 180, h = Math.min(Math.max(height + (up * Math.PI) / 180, -1.2), 1.2);
+      ways.push(new THREE.Vector3(Math.cos(a) * Math.cos(h), Math.sin(a) * Math.cos(h), Math.sin(h)));
+    }
+  }
+  ways.sort((a, b) => b.dot(present) - a.dot(present));
+  const isFree = (way) => {
+    for (let i = 0; i < points.length; i += 3) {
+      const x = points[i] - point[0], y = points[i + 1] - point[1], z = points[i + 2] - point[2];
+      const before = x * way.x + y * way.y + z * way.z;
+      if (before > 4 && x * x + y * y + z * z - before * before < 2.25) return false; // within 1.5 mm of the sight
+    }
+    return true;
+  };
+  return [present, ...ways].find(isFree) ?? present;
 }
 
 function ringOf({ point, tangent, radius }, colour) {
