@@ -24,7 +24,10 @@ from .volume import packed_volume, shown_share
 
 __all__ = ["add_page", "page_name", "remove_page", "write_page"]
 
-SCRIPTS = ("three.min.js", "common.js", "view3d.js", "slices.js", "along.js", "page.js")
+SCRIPTS = (
+    "three.min.js", "common.js", "colours.js", "marks.js", "view3d.js", "slices.js", "along.js", "tables.js",
+    "page.js",
+)  # fmt: skip
 STYLES = ("common.css", "page.css")
 _SPARE_BYTES = 60_000
 _MOST_CUTS = 1_200_000  # bytes for the CT along branches

@@ -248,3 +248,13 @@ def test_a_case_without_vessels_has_a_page_that_says_so(tmp_path):
     write_page(tmp_path, report)
     data = data_of(tmp_path / "a.html")
     assert json.dumps(data["report"]) and set(data) == {"report", "volumes"}
+
+
+def test_without_a_mesh_on_the_disk_the_mask_is_shown(tmp_path):
+    _, (ct, affine) = page_case(tmp_path, "a", with_ct=False, formats=())
+    report = json.loads(json.dumps(data_of(tmp_path / "a.html")["report"]))
+    assert "surface" not in data_of(tmp_path / "a.html")
+    write_page(tmp_path, report, mask=(ct > 215, affine))
+    points, faces = arrays(data_of(tmp_path / "a.html")["surface"])
+    lines = np.concatenate([branch["points"] for branch in data_of(tmp_path / "a.html")["branches"]])
+    assert len(faces) > 500 and np.linalg.norm(points.mean(axis=0) - lines.mean(axis=0)) < 4
