@@ -24,7 +24,10 @@ from .volume import packed_volume, shown_share
 
 __all__ = ["add_page", "page_name", "remove_page", "write_page"]
 
-SCRIPTS = ("three.min.js", "common.js", "view3d.js", "slices.js", "along.js", "page.js")
+SCRIPTS = (
+    "three.min.js", "common.js", "colours.js", "marks.js", "view3d.js", "slices.js", "along.js", "tables.js",
+    "page.js",
+)  # fmt: skip
 STYLES = ("common.css", "page.css")
 _SPARE_BYTES = 60_000
 _MOST_CUTS = 1_200_000  # bytes for the CT along branches
@@ -108,6 +111,8 @@ def write_page(
         bounds = np.stack([points.min(axis=0), points.max(axis=0)])
         rest = LARGEST_BYTES - _SPARE_BYTES - len(as_script_text(data)) - _frame_bytes()
         data["volume"] = packed_volume(*ct, bounds, rest)
+        if data["volume"] is None:
+            data["report"]["warnings"].append("the page shows no slices: beside its vessels there is no room")
     title = f"{case} · coronary arteries"
     write_text(folder / page_name(case), filled("page.html", title, STYLES, SCRIPTS, data, icon))
     return page_name(case)

@@ -236,3 +236,10 @@ def test_further_rows_come_as_the_reader_comes_to_them(browser, tmp_path):
         assert rows.count() == 300
         shown.page.locator("th", has_text="Case").locator("button").click()
         assert rows.count() < 200 and rows.first.inner_text().startswith("case_000")
+
+
+def test_numbers_are_rounded_as_the_findings_round_them(case):
+    for digits in (0, 1, 2):
+        values = [62.5, 63.5, 0.125, 0.375, 2.675, 1.25, 0.75, 37.05, 1e-3, 0.0, -2.5, 1368.32]
+        shown = case.page.evaluate(f"values => values.map(value => fixed(value, {digits}))", values)
+        assert shown == [f"{value:.{digits}f}" for value in values]

@@ -200,6 +200,16 @@ def test_a_ct_that_would_not_fit_is_shown_more_coarsely():
     assert len(coarse["jpeg"]) <= 3 * 10**5 < len(fine["jpeg"]) and coarse["step_mm"] > fine["step_mm"]
 
 
+def test_where_not_even_a_coarse_ct_fits_the_page_says_so(case, tmp_path, monkeypatch):
+    folder, report, ct, _ = case
+    for name in report["files"].values():
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    monkeypatch.setattr("bundle.report.page.LARGEST_BYTES", 700_000)
+    write_page(tmp_path, report, ct)
+    data = data_of(tmp_path / f"{CASE}.html")
+    assert data["volume"] is None and "shows no slices" in data["report"]["warnings"][-1]
+
+
 def test_a_ct_of_another_patient_is_refused_and_leaves_the_page_as_it_was(case):
     folder, report, (ct, affine), page = case
     before, elsewhere = page.read_bytes(), affine.copy()
@@ -238,3 +248,13 @@ def test_a_case_without_vessels_has_a_page_that_says_so(tmp_path):
     write_page(tmp_path, report)
     data = data_of(tmp_path / "a.html")
     assert json.dumps(data["report"]) and set(data) == {"report", "volumes"}
+
+
+def test_without_a_mesh_on_the_disk_the_mask_is_shown(tmp_path):
+    _, (ct, affine) = page_case(tmp_path, "a", with_ct=False, formats=())
+    report = json.loads(json.dumps(data_of(tmp_path / "a.html")["report"]))
+    assert "surface" not in data_of(tmp_path / "a.html")
+    write_page(tmp_path, report, mask=(ct > 215, affine))
+    points, faces = arrays(data_of(tmp_path / "a.html")["surface"])
+    lines = np.concatenate([branch["points"] for branch in data_of(tmp_path / "a.html")["branches"]])
+    assert len(faces) > 500 and np.linalg.norm(points.mean(axis=0) - lines.mean(axis=0)) < 4

@@ -47,7 +47,7 @@ def _in_image(lesion: dict) -> str:
     """What the CT shows there, behind the place; nothing without a CT."""
     if lesion.get("calcium_mm3"):
         # The image's own section leaves calcium out of the lumen, so its percentage says nothing there.
-        return "; calcium beside it: blooming may make it look narrower, and the image cannot tell by how much"
+        return "; calcium beside it: blooming may make it look narrower; the image cannot tell by how much"
     said = ""
     if lesion.get("percent_in_image") is not None:
         there = "narrows there too, by" if lesion["narrows_in_image"] else "narrows there by"

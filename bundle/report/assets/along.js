@@ -68,6 +68,9 @@ function startAlong(box, branches, cuts, lesions, moved) {
       const [zero, quarter, curved] = cutRows(cuts[chosen], pictures[chosen], length, scale);
       first.append(zero, quarter);
       second.append(curved);
+    } else if (Object.keys(cuts).length) {
+      const why = length < 4 ? "it is too short" : "this page would become too large";
+      second.append(element("p", { className: "quiet" }, `The CT along this branch is left out: ${why}.`));
     }
     box.replaceChildren(first, second);
     cursor();
@@ -81,9 +84,9 @@ function startAlong(box, branches, cuts, lesions, moved) {
     const length = branch.along_mm.at(-1), most = Math.ceil(Math.max(...branch.diameter_mm, ...branch.reference_mm) + 0.3);
     const width = length * scale, x = (at) => 30 + at * scale, y = (value) => HEAD_PX + PLOT_PX * (1 - value / most);
     const own = lesions.filter((lesion) => lesion.branch_id === branch.id);
-    const words = own.map((lesion) => `narrowed by ${lesion.percent_diameter_stenosis.toFixed(0)} % at ${lesion.at_mm.toFixed(0)} mm${lesion.assessable ? "" : ", which cannot be judged"}`);
+    const words = own.map((lesion) => `narrowed by ${fixed(lesion.percent_diameter_stenosis, 0)} % at ${fixed(lesion.at_mm, 0)} mm${lesion.assessable ? "" : ", which cannot be judged"}`);
     const picture = svg("svg", { width: Math.max(width + 34, 240), height: HEAD_PX + PLOT_PX + FOOT_PX, role: "img",
-      "aria-label": `Diameter of ${branch.name} along ${length.toFixed(0)} mm: ${words.join("; ") || "no narrowing"}` });
+      "aria-label": `Diameter of ${branch.name} along ${fixed(length, 0)} mm: ${words.join("; ") || "no narrowing"}` });
     for (let value = 0; value <= most; value++) {
       picture.append(svg("line", { class: "grid", x1: x(0), x2: x(length), y1: y(value), y2: y(value) }));
       picture.append(svg("text", { x: 24, y: y(value) + 4, "text-anchor": "end" }, value));
@@ -100,7 +103,7 @@ function startAlong(box, branches, cuts, lesions, moved) {
       picture.append(svg("rect", { class: `lesion${vague}`, x: x(first), y: HEAD_PX, width: (last - first) * scale, height: PLOT_PX }));
       picture.append(svg("line", { class: `worst${vague}`, x1: x(lesion.at_mm), x2: x(lesion.at_mm), y1: HEAD_PX, y2: HEAD_PX + PLOT_PX }));
       picture.append(svg("text", { class: `said${vague}`, x: x(lesion.at_mm), y: HEAD_PX - 6, "text-anchor": "middle" },
-        `${lesion.percent_diameter_stenosis.toFixed(0)} %${lesion.assessable ? "" : "?"}`));
+        `${fixed(lesion.percent_diameter_stenosis, 0)} %${lesion.assessable ? "" : "?"}`));
     }
     const line = (values) => values.map((value, i) => `${i ? "L" : "M"}${x(branch.along_mm[i]).toFixed(1)} ${y(value).toFixed(1)}`).join("");
     picture.append(svg("path", { class: "reference", d: line(branch.reference_mm) }));

@@ -25,10 +25,16 @@ function bytesOf(base64) {
   return bytes;
 }
 
+// As Python writes it in the findings: halves go to the even digit. Only such a number is exactly half-way.
+function fixed(value, digits) {
+  if (Math.abs((value * 2 ** (digits + 1)) % 2) !== 1) return value.toFixed(digits);
+  return ((2 * Math.round((value * 10 ** digits) / 2)) / 10 ** digits).toFixed(digits);
+}
+
 function shown(value, digits) {
   if (value === null || value === undefined || value === "") return "–";
   if (typeof value === "boolean") return value ? "yes" : "no";
-  return typeof value === "number" && digits !== undefined ? value.toFixed(digits) : String(value);
+  return typeof value === "number" && digits !== undefined ? fixed(value, digits) : String(value);
 }
 
 function terms(list, pairs) {

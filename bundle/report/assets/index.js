@@ -13,7 +13,7 @@ function worstCell(row) {
   if (row.worst === null || row.worst === undefined) return "–";
   const bar = element("i");
   bar.style.width = `${row.worst}%`;
-  return element("span", {}, element("span", { className: "meter", "aria-hidden": "true" }, bar), `${row.worst.toFixed(0)} %`);
+  return element("span", {}, element("span", { className: "meter", "aria-hidden": "true" }, bar), `${fixed(row.worst, 0)} %`);
 }
 
 const COLUMNS = [

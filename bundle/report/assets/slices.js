@@ -83,7 +83,7 @@ async function startSlices(card, volume, surface, marks, moved) {
     views.forEach(draw);
     const at = [0, 1, 2].map(index);
     const hu = volume.hu[0] + (voxel(...at) * (volume.hu[1] - volume.hu[0])) / 255;
-    here.textContent = `${Math.round(hu / 5) * 5} HU at ${place.map((mm) => mm.toFixed(0)).join(", ")} mm`;
+    here.textContent = `${Math.round(hu / 5) * 5} HU at ${place.map((mm) => fixed(mm, 0)).join(", ")} mm`;
   }
 
   function pixels({ plane, cache }) {

@@ -1,52 +1,8 @@
 // The vessels in 3D: colours, names, narrowings, joins; turned by mouse, finger and keys.
 "use strict";
 
-// Both rise in brightness throughout, so that no kind of colour blindness confuses them. The first is viridis
-// without its darkest part, which would not be seen on a dark page.
-const VIRIDIS = ["#5f52b0", "#476cb0", "#3a86ab", "#2f9f99", "#46b67c", "#83ca50", "#c6da30", "#fbe62b"];
-const CIVIDIS = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838"];
-const NARROWING = "#d81b78", VAGUE = "#8f9aa6", JOIN = "#c9d1d9", HERE = "#ffd54a";
 const SIDES = { Front: [0, -1, 0], Left: [1, 0, 0], Back: [0, 1, 0], Right: [-1, 0, 0], Top: [0, -0.02, 1] };
 const SIDE_NAMES = { Front: "the front", Left: "the left", Back: "the back", Right: "the right", Top: "the head" };
-const DASH_MM = 1.1, PERIOD_MM = 1.9;
-
-function rgbOf(hex) {
-  const whole = parseInt(hex.slice(1), 16);
-  return [whole >> 16, (whole >> 8) & 255, whole & 255];
-}
-
-function ramp(stops, share) {
-  const at = Math.min(Math.max(share, 0), 1) * (stops.length - 1);
-  const low = Math.min(Math.floor(at), stops.length - 2);
-  const from = rgbOf(stops[low]), to = rgbOf(stops[low + 1]);
-  return from.map((value, i) => value + (to[i] - value) * (at - low));
-}
-
-// Corners (LPS mm) and triangles of the surface.
-function unpackSurface(surface) {
-  const whole = new Uint16Array(bytesOf(surface.points).buffer);
-  const points = new Float32Array(whole.length);
-  for (let i = 0; i < whole.length; i++) points[i] = surface.low_mm[i % 3] + surface.step_mm * whole[i];
-  return { points, faces: new Uint32Array(bytesOf(surface.faces).buffer) };
-}
-
-function coloursBy(surface, branches) {
-  const by = {};
-  if (surface.diameter) {
-    const [low, high] = surface.diameter_mm;
-    by.diameter = { title: "Diameter", stops: VIRIDIS, low: `${low.toFixed(1)} mm`, high: `${high.toFixed(1)} mm`,
-      values: bytesOf(surface.diameter), of: (value) => ramp(VIRIDIS, value / 255) };
-  }
-  if (surface.confidence) {
-    by.confidence = { title: "Confidence", stops: CIVIDIS, low: "0", high: "1",
-      values: bytesOf(surface.confidence), of: (value) => ramp(CIVIDIS, value / 255) };
-  }
-  if (surface.branch) {
-    by.branch = { title: "Branch", values: bytesOf(surface.branch),
-      of: (value) => rgbOf(branches[value] ? branches[value].colour : VAGUE) };
-  }
-  return by;
-}
 
 // stage: the element. marks: {point, tangent, radius, text, assessable}. pick(point) is told of clicks.
 function startView(stage, { points, faces }, branches, marks, joins, pick) {
@@ -72,7 +28,7 @@ function startView(stage, { points, faces }, branches, marks, joins, pick) {
   for (const mark of marks) scene.add(ringOf(mark, mark.assessable ? NARROWING : VAGUE));
   for (const join of joins) scene.add(ringOf(join, JOIN));
   for (const dash of dashesOf(branches)) scene.add(dash);
-  const here = new THREE.Mesh(new THREE.SphereGeometry(1.3, 20, 14), new THREE.MeshBasicMaterial({ color: HERE, transparent: true, opacity: 0.9, depthTest: false }));
+  const here = new THREE.Mesh(new THREE.SphereGeometry(0.9, 20, 14), new THREE.MeshBasicMaterial({ color: HERE, transparent: true, opacity: 0.9, depthTest: false }));
   here.visible = false;
   here.renderOrder = 2;
   scene.add(here);
@@ -168,7 +124,8 @@ function startView(stage, { points, faces }, branches, marks, joins, pick) {
       here.visible = true;
       if (closer) {
         const away = camera.position.clone().sub(controls.target);
-        away.setLength(Math.min(away.length(), radius * 1.7));
+        const length = Math.min(away.length(), radius * 1.7);
+        away.copy(freeWay(points, point, away.normalize())).multiplyScalar(length);
         controls.target.set(...point);
         camera.position.copy(controls.target).add(away);
         controls.update();
@@ -178,73 +135,26 @@ function startView(stage, { points, faces }, branches, marks, joins, pick) {
   };
 }
 
-function ringOf({ point, tangent, radius }, colour) {
-  const ring = new THREE.Mesh(
-    new THREE.TorusGeometry(Math.max(radius * 1.35, 1.4), 0.28, 10, 40),
-    new THREE.MeshBasicMaterial({ color: colour }),
-  );
-  ring.position.set(...point);
-  ring.quaternion.setFromUnitVectors(new THREE.Vector3(0, 0, 1), new THREE.Vector3(...tangent).normalize());
-  return ring;
-}
-
-// Dashes along the stretches where the mask is interrupted: there is no wall to draw.
-function dashesOf(branches) {
-  const made = [];
-  const material = new THREE.MeshBasicMaterial({ color: JOIN });
-  for (const branch of branches) {
-    for (const [first, last] of branch.gap) {
-      const low = Math.max(first - 1, 0), high = Math.min(last + 1, branch.points.length - 1);
-      const thick = Math.max(0.25 * branch.diameter_mm[low], 0.2);
-      for (let at = branch.along_mm[low]; at < branch.along_mm[high]; at += PERIOD_MM) {
-        const ends = [at, Math.min(at + DASH_MM, branch.along_mm[high])].map((mm) => new THREE.Vector3(...pointAt(branch, mm)));
-        const way = ends[1].clone().sub(ends[0]);
-        if (way.length() < 0.05) continue;
-        const dash = new THREE.Mesh(new THREE.CylinderGeometry(thick, thick, way.length(), 12), material);
-        dash.position.copy(ends[0]).addScaledVector(way, 0.5);
-        dash.quaternion.setFromUnitVectors(new THREE.Vector3(0, 1, 0), way.clone().normalize());
-        made.push(dash);
-      }
+// From where a point is seen: the direction nearest to the present one along which no wall lies before it.
+function freeWay(points, point, present) {
+  const azimuth = Math.atan2(present.y, present.x), height = Math.asin(present.z);
+  const ways = [];
+  for (let right = -180; right < 180; right += 20) {
+    for (const up of [-40, -20, 0, 20, 40]) {
+      const a = azimuth + (right * Math.PI) / 180, h = Math.min(Math.max(height + (up * Math.PI) / 180, -1.2), 1.2);
+      ways.push(new THREE.Vector3(Math.cos(a) * Math.cos(h), Math.sin(a) * Math.cos(h), Math.sin(h)));
     }
   }
-  return made;
-}
-
-function tagsOf(stage, branches, marks) {
-  const said = [...marks].filter((mark) => mark.assessable).sort((a, b) => b.percent - a.percent);
-  const named = branches.filter((branch) => branch.name !== "unknown");
-  named.sort((a, b) => b.along_mm.at(-1) - a.along_mm.at(-1));
-  const tags = [
-    ...said.map((mark) => ({ text: mark.text, point: mark.point, kind: "tag narrowing" })),
-    ...named.map((branch) => ({ text: branch.name, branch, kind: "tag" })),
-  ];
-  for (const tag of tags) {
-    tag.element = element("div", { className: tag.kind, "aria-hidden": "true" }, tag.text);
-    const places = tag.branch ? [0.5, 0.35, 0.65, 0.8, 0.2].map((share) => pointAt(tag.branch, share * tag.branch.along_mm.at(-1))) : [tag.point];
-    tag.places = places.map((point) => new THREE.Vector3(...point));
-    stage.append(tag.element);
-  }
-  return tags;
-}
-
-// Each name beside its vessel, where none that matters more is there already.
-function placeTags(tags, camera, stage) {
-  const taken = [];
-  const { clientWidth: width, clientHeight: height } = stage;
-  for (const tag of tags) {
-    const boxes = tag.places.map((place) => {
-      const seen = place.clone().project(camera);
-      const x = Math.round(((seen.x + 1) / 2) * width) + 9, y = Math.round(((1 - seen.y) / 2) * height) - 9;
-      return [x, y, x + tag.element.offsetWidth, y + tag.element.offsetHeight, seen.z];
-    });
-    const free = boxes.find(([left, top, right, low, deep]) =>
-      deep < 1 && left > 0 && top > 0 && right < width && low < height &&
-      !taken.some((other) => left < other[2] && other[0] < right && top < other[3] && other[1] < low));
-    tag.element.style.visibility = free ? "visible" : "hidden";
-    if (!free) continue;
-    tag.element.style.transform = `translate(${free[0]}px, ${free[1]}px)`;
-    taken.push(free);
-  }
+  ways.sort((a, b) => b.dot(present) - a.dot(present));
+  const isFree = (way) => {
+    for (let i = 0; i < points.length; i += 3) {
+      const x = points[i] - point[0], y = points[i + 1] - point[1], z = points[i + 2] - point[2];
+      const before = x * way.x + y * way.y + z * way.z;
+      if (before > 4 && x * x + y * y + z * z - before * before < 2.25) return false; // within 1.5 mm of the sight
+    }
+    return true;
+  };
+  return [present, ...ways].find(isFree) ?? present;
 }
 
 function sideOf(away) {
