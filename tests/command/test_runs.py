@@ -35,6 +35,7 @@ def files_of(folder):
     found[page.name] = {key: value for key, value in data_of(page).items() if key != "report"}
     (report,) = (json.loads(path.read_text()) for path in folder.glob("*.json"))
     report["scan"].pop("windows_seconds", None)
+    report.get("record", {}).get("file_bytes", {}).pop(page.name, None)  # as long as its times
     return found, {key: report[key] for key in report if key not in ("seconds", "provenance")}
 
 

@@ -58,7 +58,7 @@ def test_every_case_gets_its_files(tmp_path, weights):
     suffixes += ("centerline.vtp", "branches.csv", "stenoses.csv")
     for case in ("1", "2"):
         found = {path.name for path in (tmp_path / "eval" / case).iterdir()}
-        assert found == {f"{case}_{suffix}" for suffix in suffixes} | {f"{case}.json"}
+        assert found == {f"{case}_{suffix}" for suffix in suffixes} | {f"{case}.json", f"{case}.html"}
     assert list(table(tmp_path / "eval" / "summary.csv")) == ["1", "2"]
 
 

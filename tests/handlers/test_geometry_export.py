@@ -48,7 +48,7 @@ def test_an_empty_case_is_no_failure(tmp_path):
     run(handler, item("1", -1))
     assert len(handler.failures) == 0
     report = json.loads((tmp_path / "1" / "1.json").read_text())
-    assert report["empty"] and report["files"] == {}
+    assert report["empty"] and report["files"] == {"page": "1.html"}
 
 
 def test_a_broken_case_is_recorded_and_the_others_go_on(tmp_path):

@@ -8,6 +8,7 @@ import torch
 from ignite.engine import Engine
 from monai.data import MetaTensor
 from monai.transforms import Invertd, SaveImaged
+from page_case import data_of
 
 from bundle.geometry.case.options import ExportOptions
 from bundle.handlers.cases.geometry_export import GeometryExport
@@ -51,6 +52,8 @@ def test_they_are_those_of_the_handler(tmp_path):
     engine.run([request()])
     label, handler = files(tmp_path / "label"), files(tmp_path / "handler")
     reports = [json.loads(side.pop("ball.json")) for side in (label, handler)]
+    assert label.pop("ball.html") and handler.pop("ball.html")  # with other times
+    assert data_of(tmp_path / "label" / "ball" / "ball.html").keys() >= {"report", "surface"}
     assert label == handler
     assert [report.pop("seconds") is None for report in reports] == [False, False]
     assert reports[0] == reports[1]

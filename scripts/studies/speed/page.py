@@ -1,4 +1,4 @@
-"""The page of a case and that of a cohort: seconds to make, bytes, and how quickly a browser answers.
+"""The pages: seconds, bytes, how quickly a browser answers.
 
     python scripts/study.py speed page
     python scripts/study.py speed page --results eval/mine --scan scans/7.nii.gz
