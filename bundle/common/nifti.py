@@ -55,6 +55,6 @@ def write_nifti(
         if not str(path).endswith(".gz"):
             nib.save(image, unfinished)
             return
-        # ISA-L's deflate: a thirtieth of zlib's time, and smaller files than zlib's at the same level.
+        # ISA-L's deflate: a tenth of zlib's time, and smaller files than zlib's at the same level.
         with open(unfinished, "wb") as file, igzip.IGzipFile("", "wb", _LEVEL, file, mtime=0) as stream:
             image.to_stream(stream)
