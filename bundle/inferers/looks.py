@@ -49,7 +49,13 @@ def mean_of_looks(
     size, total = tuple(volume.shape[1:]), None
     for mm in looks_mm:
         seen = tuple(max(1, round(n * own / mm)) for n, own in zip(size, voxel_mm))
-        said = look(volume if seen == size else resize_volume(volume, seen, "area"), mm)
-        said = said if seen == size else resize_volume(said, size, "linear")
+        said = look(volume if seen == size else _resized(volume, seen, "area"), mm)
+        said = said if seen == size else _resized(said, size, "linear")
         total = said if total is None else total.add_(said)
     return total if len(looks_mm) == 1 else total.div_(len(looks_mm))
+
+
+def _resized(volume: torch.Tensor, size: Sequence[int], mode: str) -> torch.Tensor:
+    """`resize_volume` in float32, also where the network around it has 16 bits: those are steps of 6 HU."""
+    with torch.autocast(volume.device.type, enabled=False):
+        return resize_volume(volume, size, mode)

@@ -64,6 +64,20 @@ def test_voxels_of_any_size_are_told_by_the_affine():
         windows(spacing_mm=None, looks_mm=[0.8])(volume.as_tensor(), network)
 
 
+def test_sixteen_bits_are_for_the_network_alone():
+    volume, seen = blob(0.5)[0], []
+
+    def look(resized, mm):
+        seen.append(resized)
+        return resized.clone()
+
+    with torch.autocast("cpu", torch.bfloat16):
+        said = mean_of_looks(volume, [0.5] * 3, [0.5, 0.8], look)
+    assert {said.dtype, *(resized.dtype for resized in seen)} == {torch.float32}
+    expected = mean_of_looks(volume, [0.5] * 3, [0.5, 0.8], lambda resized, mm: resized.clone())
+    torch.testing.assert_close(said, expected)
+
+
 def test_the_figures_are_of_all_looks():
     one, two = MetaTensor(blob(0.5)), MetaTensor(blob(0.5))
     network = torch.nn.Identity()
