@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import pyvista as pv
 from inference_run import CONTRAST
+from logging_kept import logging_kept
 from scipy.spatial import cKDTree
 from tube_cases import tube_case
 from typed import coronary, sets
@@ -19,6 +20,12 @@ from bundle.dicom import ct_slices, save_images
 from bundle.geometry.core import check_mesh
 
 KEYS = {"network_def": CONTRAST, "spatial_size": [48, 48, 32], "geometry#pictures": False, "device": "cpu"}
+
+
+@pytest.fixture(autouse=True)
+def own_logging():
+    with logging_kept():
+        yield
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def test_every_case_gets_its_files(tmp_path, weights):
         tube_case(tmp_path / "data", name)
     workflow(tmp_path / "data", tmp_path / "eval", weights).run()
     suffixes = ("seg.nii.gz", "prob.nii.gz", "mesh.stl", "mesh.ply", "mesh.vtp", "points.ply")
-    suffixes += ("centerline.vtp", "branches.csv", "stenoses.csv")
+    suffixes += ("centerline.vtp", "branches.csv", "stenoses.csv", "scene.mrml")
     for case in ("1", "2"):
         found = {path.name for path in (tmp_path / "eval" / case).iterdir()}
         assert found == {f"{case}_{suffix}" for suffix in suffixes} | {f"{case}.json", f"{case}.html"}

@@ -14,6 +14,7 @@ import pyvista as pv
 import torch
 import yaml
 from contrast_network import ContrastNetwork
+from logging_kept import logging_kept
 from monai.bundle import ConfigParser
 from tube_cases import tube_case
 
@@ -94,7 +95,8 @@ def test_the_python_example_prints_and_plots(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(bundle, "segment", partial(bundle.segment, **keys), raising=False)
     matplotlib.use("agg")
-    exec(compile(code.replace(scan, item["image"]), "README.md", "exec"), {})
+    with logging_kept():
+        exec(compile(code.replace(scan, item["image"]), "README.md", "exec"), {})
     said = capsys.readouterr().out.splitlines()
     diameters = [float(line.split()[-1]) for line in said if re.fullmatch(r"\w+ [\d.]+ [\d.]+", line)]
     assert diameters and all(diameter == pytest.approx(6, abs=0.5) for diameter in diameters)

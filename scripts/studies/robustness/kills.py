@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -58,14 +59,18 @@ def finish(home: Path, out: Path) -> None:
 
 
 def files_of_cases(out: Path) -> dict[str, bytes]:
-    """Bytes of each file of each case by its path; of a JSON all but the timings."""
+    """Bytes of each file of each case by its path; of a JSON and a page all but the timings."""
     found = {}
     for path in sorted(out.glob("*/*")):
         content = path.read_bytes()
         if path.suffix == ".json":
             report = json.loads(content)
             report.pop("seconds", None)
+            sizes = report.get("record", {}).get("file_bytes", {})
+            sizes.pop(f"{path.stem}.html", None)  # which tells the timings
             content = json.dumps(report).encode()
+        elif path.suffix == ".html":
+            content = re.sub(rb'"seconds":\{[^}]*\}', b"", content)
         found[str(path.relative_to(out))] = content
     return found
 
