@@ -38,7 +38,7 @@ from .dicom_inputs import (
     finished,
     split_inputs,
 )
-from .overrides import Set
+from .overrides import Set, read_overrides
 
 __all__ = ["Mode", "ModeOption", "segment_scans"]
 
@@ -90,7 +90,8 @@ def segment_scans(
         find_images(others)  # before MONAI is loaded, which takes seconds
 
     # The scan that a scene could name is gone after the run.
-    scene = {"geometry#scene": "results"} if with_dicom and not _sets_scene(set_) else {}
+    own_scene = {"geometry#scene", "geometry::scene"} & read_overrides(set_).keys()
+    scene = {"geometry#scene": "results"} if with_dicom and not own_scene else {}
 
     def run(scans: Sequence[Path]) -> None:
         paths = [str(path) for path in scans]
@@ -132,10 +133,6 @@ def segment_scans(
                     failure = RunFailed(f"{first}; {error}")
         if failure is not None:
             raise failure
-
-
-def _sets_scene(pairs: Sequence[str] | None) -> bool:
-    return any(pair.startswith(("geometry#scene=", "geometry::scene=")) for pair in pairs or ())
 
 
 def _run_converted(run, others: Sequence[Path], done: Converted, out: Path) -> None:

@@ -1,5 +1,6 @@
 """What the studies share: held-out phantoms, where and with what it was measured, pages and rows."""
 
+import csv
 import datetime
 import os
 import platform
@@ -18,7 +19,8 @@ from bundle.common.files import sha256_of, write_text
 from bundle.common.tables import cell, exact, to_text, write_csv
 
 __all__ = [
-    "RESULTS", "Out", "held_out", "peak_gib", "rows_of", "stamp", "table", "weights_line", "write_results",
+    "RESULTS", "Out", "held_out", "peak_gib", "rows_of", "stamp", "table", "weights_line", "with_earlier",
+    "write_results",
 ]  # fmt: skip
 
 RESULTS = ROOT / "docs" / "results"
@@ -100,6 +102,18 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str] | Sequen
         ]
         lines.append(f"| {' | '.join(texts)} |")
     return "\n".join(lines)
+
+
+def with_earlier(
+    rows: Sequence[Mapping[str, Any]], path: Path, order: Sequence[str]
+) -> list[Mapping[str, Any]]:
+    """The rows in an order of their ``what``; of one that was not tried now, the row that a CSV holds."""
+    known: dict[str, Mapping[str, Any]] = {}
+    if path.is_file():
+        with open(path, newline="", encoding="utf-8") as file:
+            known = {row["what"]: row for row in csv.DictReader(file)}
+    known |= {row["what"]: row for row in rows}
+    return [known[what] for what in order if what in known]
 
 
 def write_results(

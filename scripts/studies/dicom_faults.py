@@ -9,7 +9,6 @@ where nothing is half-written, and nothing says the patient's or the folder's na
 20,000 files.
 """
 
-import csv
 import os
 import subprocess
 import sys
@@ -26,7 +25,7 @@ from shared import ROOT
 from bundle.common.errors import InputError
 from bundle.common.tables import to_text
 
-from .common import RESULTS, Out, table, write_results
+from .common import RESULTS, Out, table, with_earlier, write_results
 from .dicom_faults_made import FAULTS, Fault, write_fault
 
 COLUMNS = {"what": "fault", "answer": "answer", "code": "exit code", "verdict": "verdict"}
@@ -110,16 +109,6 @@ def listed() -> dict[str, float]:
     return {"files": files, "patients": patients, "series": len(series), "mixed": mixed, "seconds": seconds}
 
 
-def with_earlier(rows: list[dict], out: Path) -> list[dict]:
-    """The rows in the order of the list; of a fault that was not tried now, the row that `out` holds."""
-    known = {}
-    if (out / "dicom_faults.csv").is_file():
-        with open(out / "dicom_faults.csv", newline="", encoding="utf-8") as file:
-            known = {row["what"]: row for row in csv.DictReader(file)}
-    known |= {row["what"]: row for row in rows}
-    return [known[fault.what] for fault in FAULTS if fault.what in known]
-
-
 def main(
     only: Annotated[str, typer.Option(help="try those with this word again, keep other rows")] = "",
     at_once: Annotated[int, typer.Option(min=1, help="faults that are tried at the same time")] = 2,
@@ -134,7 +123,7 @@ def main(
     phantom = make_phantom(3, SHAPE, orientation="LPS")
     with ThreadPoolExecutor(at_once) as pool:
         rows = list(pool.map(lambda fault: tried(fault, phantom.image, phantom.affine), chosen))
-    rows = with_earlier(rows, out)
+    rows = with_earlier(rows, out / "dicom_faults.csv", [fault.what for fault in FAULTS])
     held = sum(row["verdict"] == HELD for row in rows)
     speed = listed()
     print(to_text([speed], list(speed)))

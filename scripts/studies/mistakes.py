@@ -8,7 +8,6 @@ case. A mistake holds where the program ends with one sentence that names what i
 warning where that is right; where no traceback is shown; and where every file is as it was before.
 """
 
-import csv
 import os
 import shlex
 import shutil
@@ -25,7 +24,7 @@ from shared import ROOT
 from bundle.common.errors import InputError
 from bundle.common.files import sha256_of
 
-from .common import RESULTS, Out, table, write_results
+from .common import RESULTS, Out, table, with_earlier, write_results
 from .mistakes_typed import EARLIER, MISTAKES, Mistake, write_inputs
 
 COPIED = ("bundle", "configs", "models", "scripts")
@@ -94,16 +93,6 @@ def tried(mistake: Mistake, template: Path, home: Path) -> dict[str, object]:
     return {"what": mistake.what, "typed": mistake.typed, "answer": last, "code": code, "verdict": found}
 
 
-def with_earlier(rows: list[dict], out: Path) -> list[dict]:
-    """The rows in the order of the list; of a mistake that was not tried now, the row that `out` holds."""
-    known = {}
-    if (out / "mistakes.csv").is_file():
-        with open(out / "mistakes.csv", newline="", encoding="utf-8") as file:
-            known = {row["what"]: row for row in csv.DictReader(file)}
-    known |= {row["what"]: row for row in rows}
-    return [known[mistake.what] for mistake in MISTAKES if mistake.what in known]
-
-
 def main(
     only: Annotated[str, typer.Option(help="try those with this word again, keep other rows")] = "",
     at_once: Annotated[int, typer.Option(min=1, help="commands that run at the same time")] = 2,
@@ -124,7 +113,7 @@ def main(
             if code:
                 raise RuntimeError(f"{words} ended with {code}: {said}")
         rows = list(pool.map(lambda mistake: tried(mistake, template, Path(home)), chosen))
-    rows = with_earlier(rows, out)
+    rows = with_earlier(rows, out / "mistakes.csv", [mistake.what for mistake in MISTAKES])
     held = sum(row["verdict"] == HELD for row in rows)
     shown = [
         row | {"typed": f"`{row['typed']}`", "answer": str(row["answer"]).replace("|", "\\|")} for row in rows
