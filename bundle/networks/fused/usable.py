@@ -1,0 +1,57 @@
+"""Whether the kernels can be used here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+
+import torch
+from torch import nn
+
+__all__ = ["can_fuse", "plain_passes"]
+
+logger = logging.getLogger(__name__)
+_is_plain = ContextVar("is_plain", default=False)
+
+
+def can_fuse(x: torch.Tensor, norm: nn.Module) -> bool:
+    """Whether a network with such norms can take ``x`` through the kernels.
+
+    On CUDA with Triton, and instance norms with weights. Not while PyTorch compiles, traces or exports the
+    network, which would see kernels in place of operations that it knows.
+    """
+    if not x.is_cuda or _is_plain.get() or torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return False
+    is_instance = isinstance(norm, nn.InstanceNorm3d) and norm.affine and not norm.track_running_stats
+    return is_instance and _works(x.device)
+
+
+@contextmanager
+def plain_passes() -> Iterator[None]:
+    """Inside, networks use PyTorch's own passes, also where they could be fused."""
+    token = _is_plain.set(True)
+    try:
+        yield
+    finally:
+        _is_plain.reset(token)
+
+
+@cache
+def _works(device: torch.device) -> bool:
+    """Try one kernel: Triton may be missing, and needs a C compiler and a GPU that it knows."""
+    try:
+        from .norm import instance_norm_relu
+
+        with torch.inference_mode():
+            x = torch.ones((1, 8, 2, 2, 2), device=device)
+            instance_norm_relu(x, *torch.ones((2, 8), device=device))
+    except Exception as error:  # of many kinds: import, compiler, driver
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        logger.warning(
+            "The network takes about 1.7 times as long as it could: Triton does not work (%s)", reason
+        )
+        return False
+    return True
