@@ -73,11 +73,16 @@ def _packages() -> Iterator[Finding]:
 def _devices() -> Iterator[Finding]:
     import torch
 
+    from bundle.networks import why_not_fused
+
     yield Finding("ok", "CPU", f"{torch.get_num_threads()} threads")
     if torch.cuda.is_available():
         for number in range(torch.cuda.device_count()):
             about = torch.cuda.get_device_properties(number)
-            yield Finding("ok", f"cuda:{number}", f"{about.name}, {about.total_memory / 2**30:.0f} GiB")
+            found = f"{about.name}, {about.total_memory / 2**30:.0f} GiB"
+            why = why_not_fused(torch.device("cuda", number))
+            slower = f"; the network takes twice as long as it could: {why}" if why else ""
+            yield Finding("note" if why else "ok", f"cuda:{number}", found + slower)
         return
     slower = "a scan takes minutes on the CPU in place of seconds"
     if torch.version.cuda is None and torch.version.hip is None:

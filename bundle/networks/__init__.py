@@ -1,7 +1,7 @@
 """Networks, one architecture a file, and their weights on disk."""
 
 from .deepen import deepened
-from .fused import can_fuse, plain_passes
+from .fused import can_fuse, plain_passes, why_not_fused
 from .input_size import check_input_size
 from .resunet3d import ResUNet3D
 from .speed import half_precision, is_quick_in_half, memory_kept, norms_by_channel
@@ -22,4 +22,5 @@ __all__ = [
     "restore",
     "save_checkpoint",
     "save_weights",
+    "why_not_fused",
 ]

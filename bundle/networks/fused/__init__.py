@@ -8,6 +8,6 @@ first volume comes, for it may be missing.
 """
 
 from .forward import fused_forward
-from .usable import can_fuse, plain_passes
+from .usable import can_fuse, plain_passes, why_not_fused
 
-__all__ = ["can_fuse", "fused_forward", "plain_passes"]
+__all__ = ["can_fuse", "fused_forward", "plain_passes", "why_not_fused"]

@@ -11,10 +11,11 @@ from functools import cache
 import torch
 from torch import nn
 
-__all__ = ["can_fuse", "plain_passes"]
+__all__ = ["can_fuse", "plain_passes", "why_not_fused"]
 
 logger = logging.getLogger(__name__)
 _is_plain = ContextVar("is_plain", default=False)
+_told: set[torch.device] = set()
 
 
 def can_fuse(x: torch.Tensor, norm: nn.Module) -> bool:
@@ -39,9 +40,20 @@ def plain_passes() -> Iterator[None]:
         _is_plain.reset(token)
 
 
-@cache
 def _works(device: torch.device) -> bool:
-    """Try one kernel: Triton may be missing, and needs a C compiler and a GPU that it knows."""
+    why = why_not_fused(device)
+    if why and device not in _told:
+        _told.add(device)
+        logger.warning("The network takes twice as long as it could: %s", why)
+    return not why
+
+
+@cache
+def why_not_fused(device: torch.device) -> str:
+    """Why Triton does not work on a GPU, as a part of a sentence; empty where it does.
+
+    It may be missing, and it needs a C compiler and a GPU that it knows: one kernel is tried.
+    """
     try:
         from .norm import instance_norm_relu
 
@@ -50,8 +62,5 @@ def _works(device: torch.device) -> bool:
             instance_norm_relu(x, *torch.ones((2, 8), device=device))
     except Exception as error:  # of many kinds: import, compiler, driver
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        logger.warning(
-            "The network takes about 1.7 times as long as it could: Triton does not work (%s)", reason
-        )
-        return False
-    return True
+        return f"Triton, which PyTorch for CUDA brings and which needs a C compiler, does not work ({reason})"
+    return ""
