@@ -1,22 +1,28 @@
 """Networks, one architecture a file, and their weights on disk."""
 
+from .compiled import CompiledNetwork
 from .deepen import deepened
 from .input_size import check_input_size
 from .resunet3d import ResUNet3D
+from .runtime import described_runtime, on_runtime, runtime_of
 from .speed import half_precision, is_quick_in_half, memory_kept, norms_by_channel
 from .weights import load_weights, read_checkpoint, restore, save_checkpoint, save_weights
 
 __all__ = [
+    "CompiledNetwork",
     "ResUNet3D",
     "check_input_size",
     "deepened",
+    "described_runtime",
     "half_precision",
     "is_quick_in_half",
     "load_weights",
     "memory_kept",
     "norms_by_channel",
+    "on_runtime",
     "read_checkpoint",
     "restore",
+    "runtime_of",
     "save_checkpoint",
     "save_weights",
 ]
