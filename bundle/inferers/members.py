@@ -101,8 +101,8 @@ class DropoutSamples:
     def __call__(self, inputs: torch.Tensor, network: nn.Module) -> Iterator[AbstractContextManager[Member]]:
         if isinstance(network, CompiledNetwork):
             raise InputError(
-                f"{network.engine.title} runs the network without its dropout, and Monte Carlo dropout samples "
-                "from it; give --runtime torch."
+                f"{network.engine.title} runs the network without its dropout, and Monte Carlo dropout needs "
+                "it; give --runtime torch."
             )
         kinds = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
         layers = [layer for layer in network.modules() if isinstance(layer, kinds)]

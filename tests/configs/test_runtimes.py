@@ -45,7 +45,8 @@ def test_the_mask_is_that_of_pytorch(tmp_path, weights, runtime, native):
 
 
 def test_it_lies_over_the_evaluation(imagecas_dir, tmp_path, weights, runtime):
-    rows = evaluate(imagecas_dir, tmp_path / "eval", weights, [str(EVALUATE), str(MODES / f"{runtime}.yaml")])
+    configs = [str(EVALUATE), str(MODES / f"{runtime}.yaml")]
+    rows = evaluate(imagecas_dir, tmp_path / "eval", weights, configs, write_geometry=True)
     assert all(float(row["dice"]) > 0.85 for row in rows.values()) and len(rows) == 2
     (first, *_) = (tmp_path / "eval").glob("*/*.json")
     made_by = json.loads(first.read_text())["provenance"]["runtime"]

@@ -105,7 +105,7 @@ def test_a_runtime_that_answers_otherwise_is_not_used(tmp_path, network, pretend
     pretended["bias"] = 0.5
     own = CompiledNetwork(network, "onnx", cache_dir=tmp_path)
     for _ in range(2):  # of a cohort every case says so, and the network is exported but once
-        with pytest.raises(RunFailed, match=r"ONNX Runtime gives another mask than PyTorch: \d+ of \d+ voxels"):
+        with pytest.raises(RunFailed, match=r"Runtime gives another mask than PyTorch: \d+ of \d+ voxels"):
             own(volume())
     assert pretended["exports"] == 1 and not list(tmp_path.iterdir())
 
