@@ -2,6 +2,7 @@
 
 from .compiled import CompiledNetwork
 from .deepen import deepened
+from .engines import ENGINES
 from .input_size import check_input_size
 from .resunet3d import ResUNet3D
 from .runtime import described_runtime, on_runtime, runtime_of
@@ -9,6 +10,7 @@ from .speed import half_precision, is_quick_in_half, memory_kept, norms_by_chann
 from .weights import load_weights, read_checkpoint, restore, save_checkpoint, save_weights
 
 __all__ = [
+    "ENGINES",
     "CompiledNetwork",
     "ResUNet3D",
     "check_input_size",

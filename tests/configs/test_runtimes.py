@@ -12,7 +12,7 @@ from inference_run import CONFIG, CONTRAST, ROOT, workflow
 from tube_cases import tube_case
 
 from bundle.common.errors import find_input_error
-from bundle.networks.engines import ENGINES
+from bundle.networks import ENGINES, ResUNet3D, save_weights
 
 MODES = ROOT / "configs" / "modes"
 NATIVE = {"spacing_mm": 0.9, "inferer#roi_size": [16, 16, 16], "network_def": CONTRAST, "amp": False}
@@ -77,8 +77,6 @@ def test_dropout_is_sampled_in_pytorch_whatever_is_installed(tmp_path, weights):
     item = tube_case(tmp_path / "data", "a", shape=(24, 24, 16))
     network = {"_target_": "bundle.networks.ResUNet3D", "channels": [2, 4], "dropout": "@dropout"}
     configs = [str(CONFIG), str(MODES / "mc_dropout.yaml")]
-    from bundle.networks import ResUNet3D, save_weights
-
     save_weights(ResUNet3D(channels=(2, 4)), tmp_path / "small.pt")
     options = {"network_def": network, "spatial_size": [24, 24, 16], "ensemble#members#count": 2}
     run = workflow(item["image"], tmp_path / "eval", tmp_path / "small.pt", config=configs, **options)

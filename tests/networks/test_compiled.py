@@ -13,9 +13,8 @@ from monai.inferers import SimpleInferer
 
 from bundle.common.errors import InputError, RunFailed
 from bundle.inferers import Checkpoints, DropoutSamples, EnsembleInferer, GrowingWindows
-from bundle.networks import CompiledNetwork, ResUNet3D, load_weights, save_weights
+from bundle.networks import ENGINES, CompiledNetwork, ResUNet3D, load_weights, save_weights
 from bundle.networks import compiled as module
-from bundle.networks.engines import ENGINES
 
 SHAPE = (1, 1, 32, 16, 16)
 
@@ -169,7 +168,7 @@ def test_a_network_that_cannot_be_exported_is_told_of(tmp_path, runtime):
 
 TWICE = """
 import sys, torch
-from bundle.networks import CompiledNetwork, ResUNet3D
+from bundle.networks import ENGINES, CompiledNetwork, ResUNet3D
 torch.manual_seed(0)
 network = CompiledNetwork(ResUNet3D(channels=(4, 8, 16)), sys.argv[1], cache_dir=sys.argv[2])
 print(float(network(torch.ones(1, 1, 16, 16, 16)).sum()))

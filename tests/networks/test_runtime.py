@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from bundle.common.errors import InputError
-from bundle.networks import ResUNet3D, described_runtime, on_runtime, runtime_of
-from bundle.networks.engines import ENGINES
+from bundle.networks import ENGINES, ResUNet3D, described_runtime, on_runtime, runtime_of
 
 
 @pytest.fixture

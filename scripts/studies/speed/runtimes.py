@@ -24,6 +24,7 @@ from monai.bundle import ConfigParser
 from shared import ROOT, Set, settings, workflow
 
 from bundle.networks import (
+    ENGINES,
     CompiledNetwork,
     half_precision,
     is_quick_in_half,
@@ -32,7 +33,6 @@ from bundle.networks import (
     norms_by_channel,
     on_runtime,
 )
-from bundle.networks.engines import ENGINES
 from bundle.phantom import write_imagecas
 
 from ..common import RESULTS, Out, peak_gib, table, write_results
