@@ -44,6 +44,7 @@ def test_the_mask_is_that_of_pytorch(tmp_path, weights, runtime, native):
     assert made_by == [("torch", "torch"), (ENGINES[runtime].title.split()[0], runtime)]
 
 
+@pytest.mark.slow
 def test_it_lies_over_the_evaluation(imagecas_dir, tmp_path, weights, runtime):
     configs = [str(EVALUATE), str(MODES / f"{runtime}.yaml")]
     rows = evaluate(imagecas_dir, tmp_path / "eval", weights, configs, write_geometry=True)
