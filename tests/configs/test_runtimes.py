@@ -12,7 +12,7 @@ from inference_run import CONFIG, CONTRAST, ROOT, workflow
 from tube_cases import tube_case
 
 from bundle.common.errors import find_input_error
-from bundle.networks import ENGINES, ResUNet3D, save_weights
+from bundle.networks import ENGINES, runtime_of
 
 MODES = ROOT / "configs" / "modes"
 NATIVE = {"spacing_mm": 0.9, "inferer#roi_size": [16, 16, 16], "network_def": CONTRAST, "amp": False}
@@ -74,12 +74,12 @@ def test_a_runtime_that_is_not_installed_is_a_sentence(tmp_path, weights, monkey
     assert not (tmp_path / "eval").exists()
 
 
-def test_dropout_is_sampled_in_pytorch_whatever_is_installed(tmp_path, weights):
+def test_dropout_is_sampled_in_pytorch_whatever_is_installed(tmp_path, weights, monkeypatch):
+    monkeypatch.setitem(ENGINES, "openvino", ENGINES["openvino"]._replace(packages=("numpy",)))
     item = tube_case(tmp_path / "data", "a", shape=(24, 24, 16))
-    network = {"_target_": "bundle.networks.ResUNet3D", "channels": [2, 4], "dropout": "@dropout"}
-    configs = [str(CONFIG), str(MODES / "mc_dropout.yaml")]
-    save_weights(ResUNet3D(channels=(2, 4)), tmp_path / "small.pt")
-    options = {"network_def": network, "spatial_size": [24, 24, 16], "ensemble#members#count": 2}
-    run = workflow(item["image"], tmp_path / "eval", tmp_path / "small.pt", config=configs, **options)
-    run.run()
-    assert isinstance(run.parser.get_parsed_content("network"), ResUNet3D)
+    made = []
+    for overlays in ([], ["mc_dropout.yaml"]):
+        configs = [str(CONFIG), *(str(MODES / name) for name in overlays)]
+        run = workflow(item["image"], tmp_path / "eval", weights, configs, device="cpu")
+        made.append(runtime_of(run.parser.get_parsed_content("network")))
+    assert made == ["openvino", "torch"]
