@@ -109,6 +109,19 @@ def test_a_runtime_that_answers_otherwise_is_not_used(tmp_path, network, pretend
     assert pretended["exports"] == 1 and not list(tmp_path.iterdir())
 
 
+class Undecided(torch.nn.Module):
+    """One half, everywhere."""
+
+    def forward(self, x):
+        return 0 * x
+
+
+def test_rounding_at_one_half_is_no_other_mask(tmp_path, pretended):
+    pretended["bias"] = 1e-7
+    found = CompiledNetwork(Undecided(), "onnx", cache_dir=tmp_path)(volume())
+    assert found.max() > 0 and len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_runtime_without_numbers_is_not_used(tmp_path, network, pretended):
     pretended["bias"] = np.nan
     with pytest.raises(RunFailed):
