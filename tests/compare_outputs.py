@@ -14,6 +14,8 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
+import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -48,6 +50,8 @@ def machine() -> dict[str, str]:
     versions = {"torch": torch.__version__, "numpy": np.__version__, "scipy": scipy.__version__}
     versions |= {"monai": monai.__version__, "vtk": vtk.vtkVersion.GetVTKVersion()}
     versions |= {"pillow": PIL.__version__}  # of the page's slices
+    if importlib.util.find_spec("openvino"):  # which then runs the network
+        versions |= {"openvino": importlib.metadata.version("openvino")}
     here = {"processor": model or platform.processor(), "threads": str(os.cpu_count())}
     return here | {"instructions": torch.backends.cpu.get_cpu_capability()} | versions
 

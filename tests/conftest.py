@@ -15,6 +15,12 @@ from contrast_network import ContrastNetwork
 from tube_cases import tube_case, write_split
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Exported networks of the tests, also of programs that they start, go where pytest cleans up."""
+    os.environ["TORCH_HOME"] = str(tmp_path_factory.mktemp("torch_home"))
+
+
 @pytest.fixture
 def imagecas_dir(tmp_path):
     """An ImageCAS folder of six tube cases (3 Training, 1 Val, 2 Testing) with its split file."""

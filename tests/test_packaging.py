@@ -47,8 +47,8 @@ def test_every_requirement_has_one_pin_that_satisfies_it(python):
 @pytest.mark.parametrize("folder", ["bundle", "scripts"])
 def test_code_imports_only_what_the_project_requires(folder):
     provides = packages_distributions()
-    # scripts measure the bundle, as its tests do; the mesher is asked for only when it is used
-    extras = ("mesher", "test") if folder == "scripts" else ("mesher",)
+    # scripts measure the bundle, as its tests do; mesher and runtimes are asked for only when they are used
+    extras = ("mesher", "openvino", "onnx", *(["test"] if folder == "scripts" else []))
     declared = {name_of(need.name) for need in required(extras)}
     declared |= {"vtk", "pillow", "itk-core"}  # parts of PyVista and of ITK
     own = {"bundle"} | {path.stem for path in (ROOT / "scripts").iterdir()}

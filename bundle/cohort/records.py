@@ -31,7 +31,9 @@ _CHANGED = {
     "weights_sha256": "the weights changed",
     "settings_sha256": "the settings changed",
     "bundle": "it is of another version of the bundle",
+    "runtime": "another runtime made it",
 }
+_ABSENT = {"runtime": "torch"}  # what a record without the key was made with
 
 
 class CaseRecords:
@@ -39,7 +41,7 @@ class CaseRecords:
 
     The JSON is written after every other file of its case, and removed before the first of them is replaced:
     where it stands, the case is whole. Its ``record`` holds the SHA-256 of the scan's bytes, of the weights'
-    and of the settings, the bundle's version, and the size in bytes of every file.
+    and of the settings, the bundle's version, what ran the network, and the size in bytes of every file.
 
     Args:
         output_dir: folder of the results.
@@ -47,6 +49,7 @@ class CaseRecords:
         redo: make every case again, also the finished ones; a bool or a word such as "true".
         settings: a digest of all other settings that can change a result; None takes it from the config that
             is being run (`SETTINGS` and all that these refer to).
+        runtime: that runs the network (`bundle.networks.runtime_of`).
     """
 
     def __init__(
@@ -55,11 +58,12 @@ class CaseRecords:
         ckpt_path: str | os.PathLike,
         redo: Any = False,
         settings: str | None = None,
+        runtime: str = "torch",
     ) -> None:
         self.output_dir = Path(output_dir)
         self.ckpt_path = Path(ckpt_path)
         self.settings = settings_digest(*SETTINGS) if settings is None else settings
-        self.redo = parse_bool(redo, "redo")
+        self.redo, self.runtime = parse_bool(redo, "redo"), runtime
         self._weights: str | None = None
         self._begun: dict[str, dict[str, str]] = {}
 
@@ -100,6 +104,7 @@ class CaseRecords:
             "weights_sha256": self._weights,
             "settings_sha256": self.settings,
             "bundle": bundle.__version__,
+            "runtime": self.runtime,
         }
 
     def _read(self, case: str) -> dict[str, Any] | None:
@@ -114,7 +119,7 @@ class CaseRecords:
         if not isinstance(record, dict) or not isinstance(record.get("file_bytes"), dict):
             return "it has no record"
         for key, sentence in _CHANGED.items():
-            if record.get(key) != fingerprint[key]:
+            if record.get(key, _ABSENT.get(key)) != fingerprint[key]:
                 return sentence
         for name, size in record["file_bytes"].items():
             path = self.output_dir / case / name

@@ -94,6 +94,18 @@ def _devices() -> Iterator[Finding]:
     yield Finding("note", "GPU", cure)
 
 
+def _runtimes() -> Iterator[Finding]:
+    from bundle.networks import ENGINES
+
+    engine = ENGINES["openvino"]
+    missing = engine.missing()
+    if missing:
+        cure = f"pip install {' '.join(missing)}"
+        yield Finding("note", engine.title, f"is not installed; it is quicker on a CPU: {cure}")
+    else:
+        yield Finding("ok", engine.title, f"{engine.version()} runs the network on a CPU")
+
+
 def _weights() -> Iterator[Finding]:
     from monai.bundle import ConfigParser
 
@@ -181,7 +193,7 @@ def _looked_at(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
 
 
 def _checks(quick: bool) -> list[Callable[[], Iterator[Finding]]]:
-    always = [_program, _packages, _devices, _weights, _pictures, _mesher]
+    always = [_program, _packages, _devices, _runtimes, _weights, _pictures, _mesher]
     return always if quick else [*always, _tiny_run]
 
 

@@ -18,7 +18,7 @@ from bundle.common.root import bundle_root as own_root
 __all__ = ["config_in_use", "inference_steps", "references_of", "settings_digest"]
 
 # Where things lie and what they run on, not what is computed.
-_PLACES = ("bundle_root", "dataset_dir", "output_dir", "ckpt_path", "device", "records")
+_PLACES = ("bundle_root", "dataset_dir", "output_dir", "ckpt_path", "device", "runtime", "records")
 
 
 def config_in_use() -> dict[str, Any] | None:
@@ -38,8 +38,8 @@ def config_in_use() -> dict[str, Any] | None:
 def settings_digest(*keys: str) -> str:
     """SHA-256 of what the config in use says under ``keys`` and under all that these refer to.
 
-    Keys that it does not have count as nothing. The folders, the weights' path and the device are left out:
-    what a result depends on is hashed elsewhere by its content.
+    Keys that it does not have count as nothing. The folders, the weights' path, the device and the runtime
+    are left out: what a result depends on is noted elsewhere by what it is.
     """
     config = config_in_use()
     if config is None:

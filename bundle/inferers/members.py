@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from bundle.common.errors import InputError
-from bundle.networks import load_weights
+from bundle.networks import CompiledNetwork, load_weights
 
 __all__ = ["Checkpoints", "DropoutSamples", "FlipsAndShifts", "Member"]
 
@@ -89,7 +89,8 @@ class DropoutSamples:
         seed: of the random numbers.
 
     Raises:
-        InputError: no member, or when called, a network without a layer of dropout.
+        InputError: no member, or when called, a network without a layer of dropout, or one that another
+            runtime than PyTorch runs.
     """
 
     def __init__(self, count: int = 8, seed: int = 0) -> None:
@@ -98,6 +99,11 @@ class DropoutSamples:
         self.count, self.seed = count, seed
 
     def __call__(self, inputs: torch.Tensor, network: nn.Module) -> Iterator[AbstractContextManager[Member]]:
+        if isinstance(network, CompiledNetwork):
+            raise InputError(
+                f"{network.engine.title} runs the network without its dropout, and Monte Carlo dropout needs "
+                "it; give --runtime torch."
+            )
         kinds = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
         layers = [layer for layer in network.modules() if isinstance(layer, kinds)]
         if not layers:

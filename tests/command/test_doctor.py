@@ -9,6 +9,7 @@ from small_run import ROOT
 from typed import coronary
 
 from bundle.command import doctor
+from bundle.networks import ENGINES
 
 
 @pytest.fixture
@@ -34,6 +35,16 @@ def test_a_whole_installation_has_no_fault(root, monkeypatch):
     assert answer.code == 0 and "fault" not in lines(answer) and answer.err == ""
     for what in ("coronary", "packages", "CPU", "model.pt", "native_checkpoint.pt"):
         assert any(line.split()[1] == what for line in lines(answer)["ok"]), what
+
+
+def test_openvino_is_advised_where_it_is_not(root, monkeypatch):
+    for packages, state, said in (
+        (("no_such_package",), "note", "pip install no_such_package"),
+        (("numpy",), "ok", "runs the network on a CPU"),
+    ):
+        monkeypatch.setitem(ENGINES, "openvino", ENGINES["openvino"]._replace(packages=packages))
+        (finding,) = doctor._runtimes()
+        assert (finding.state, finding.what) == (state, "OpenVINO") and said in finding.found
 
 
 def test_weights_that_are_cut_off_are_a_fault(root, monkeypatch):

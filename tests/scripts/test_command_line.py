@@ -21,7 +21,8 @@ ALONE = ("ablation", "accuracy", "calibration", "degraded", "dicom_faults", "dic
 PARTS = {
     "pictures": ("overlay", "page", "tensorboard"),
     "robustness": ("fuzz", "kills", "memory", "orientations"),
-    "speed": ("crops", "dashboard", "geometry", "inference", "network", "page", "phantoms", "several_gpus"),
+    "speed": ("crops", "dashboard", "geometry", "inference", "network", "page", "phantoms", "runtimes",
+              "several_gpus"),
 }
 STUDIES = [(name,) for name in ALONE] + [(group, part) for group, parts in PARTS.items() for part in parts]
 

@@ -16,6 +16,7 @@ from studies.common import table, write_results
 from studies.openfoam import why_no_openfoam
 
 from bundle.geometry.solver.tetrahedra import why_no_mesher
+from bundle.networks import ENGINES
 from bundle.phantom import write_imagecas
 
 SMALL = ("--set", "spatial_size=[32,32,16]", "--set", "device=cpu")
@@ -280,6 +281,18 @@ def test_speed_on_two_processes(tmp_path):
     words += ("--set", "channels=[4,8]", "--set", "spatial_size=[32,32,16]", "--out", tmp_path)
     assert study("speed", "several_gpus", *words) == 0
     assert [row["processes"] for row in rows_of(tmp_path / "speed_several_gpus.csv")] == ["1", "2"]
+
+
+@pytest.mark.slow
+def test_speed_of_the_runtimes(phantoms, tmp_path):
+    image = phantoms / "test" / "1-200" / "1.img.nii.gz"
+    words = ("--network", "default", "--repeats", 1, "--image", image, "--set", "spatial_size=[32,32,16]")
+    assert study("speed", "runtimes", *words, "--out", tmp_path) == 0
+    rows = {row["way"]: row for row in rows_of(tmp_path / "speed_runtimes.csv")}
+    installed = {engine.title for engine in ENGINES.values() if not engine.missing()}
+    assert {"PyTorch", "PyTorch, compiled"} | installed <= set(rows)
+    assert float(rows["PyTorch"]["ratio"]) == 1 and float(rows["PyTorch"]["differing"]) == 0
+    assert all(float(row["probability"]) < 0.02 for way, row in rows.items() if "bfloat16" not in way)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

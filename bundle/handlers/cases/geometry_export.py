@@ -33,6 +33,7 @@ class GeometryExport:
         output_dir: folder of the results, e.g. "eval".
         options: what is made of each mask.
         weights: path of the weights, for the reports.
+        runtime: what runs the network, for the reports.
         records: those of the loader; they go into the JSON, so that a rerun knows the finished cases.
 
     Attributes:
@@ -47,11 +48,12 @@ class GeometryExport:
         output_dir: str | os.PathLike,
         options: ExportOptions | None = None,
         weights: str | os.PathLike | None = None,
+        runtime: str | None = None,
         records: CaseRecords | None = None,
     ) -> None:
         self.output_dir = Path(output_dir)
         self.options = options or ExportOptions()
-        self.provenance = {"weights": weights}
+        self.provenance = {"weights": weights, "runtime": runtime}
         self.stamp = None if records is None else records.stamp
         self.results: dict[str, dict] = {}
         self.failures = FailureLog()

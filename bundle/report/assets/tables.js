@@ -62,7 +62,7 @@ function fillTables(joins) {
 function fillAbout() {
   const { record = {}, provenance = {}, scan = {}, mesh, smoothing } = report;
   terms(byId("provenance"), [
-    ["Bundle", provenance.bundle ?? record.bundle], ["Weights", provenance.weights], ["Weights, SHA-256", record.weights_sha256],
+    ["Bundle", provenance.bundle ?? record.bundle], ["Weights", provenance.weights], ["Weights, SHA-256", record.weights_sha256], ["Network run by", provenance.runtime],
     ["Settings, SHA-256", record.settings_sha256], ["Scan, SHA-256", record.scan_sha256], ["Mask", report.source],
     ["Scan", scan.shape ? `${scan.shape.join(" × ")} voxels` : null],
     ["Threshold", scan.threshold !== undefined ? `${shown(scan.threshold, 2)}, confidence ${shown(scan.confidence, 3)}` : null],
