@@ -50,7 +50,7 @@ def test_code_imports_only_what_the_project_requires(folder):
     # scripts measure the bundle, as its tests do; mesher and runtimes are asked for only when they are used
     extras = ("mesher", "openvino", "onnx", *(["test"] if folder == "scripts" else []))
     declared = {name_of(need.name) for need in required(extras)}
-    declared |= {"vtk", "pillow", "itk-core"}  # parts of PyVista and of ITK
+    declared |= {"vtk", "pillow", "itk-core", "triton"}  # parts of PyVista, of ITK and of PyTorch for CUDA
     own = {"bundle"} | {path.stem for path in (ROOT / "scripts").iterdir()}
     label = {name_of(line.split("==")[0]) for line in (ROOT / "constraints-label.txt").open() if "==" in line}
     for path in (ROOT / folder).rglob("*.py"):
