@@ -41,6 +41,7 @@ def _best_link(skeleton: Skeleton, max_gap_mm: float) -> tuple[int, int] | None:
     for tip in () if ends is None else ends.tips:
         reach_mm = max(max_gap_mm, min(_RADII * ends.wide[tip], _LONGEST_MM))
         others = ends.others_within(skeleton.points[tip], tip, reach_mm + 6.0)
+        others = others[~(ends.whole[ends.piece_of[others]] & ends.whole[ends.piece_of[tip]])]
         if len(others) == 0:
             continue
         price = _prices(skeleton, ends, tip, others, max_gap_mm)
@@ -52,7 +53,7 @@ def _best_link(skeleton: Skeleton, max_gap_mm: float) -> tuple[int, int] | None:
 def _prices(
     skeleton: Skeleton, ends: PieceEnds, tip: int, others: np.ndarray, max_gap_mm: float
 ) -> np.ndarray:
-    """Of links from a tip to other nodes (N,), (N,): the shorter and straighter the less, infinite for none."""
+    """Price (N,) of links from a tip to nodes (N,): less for short and straight ones, infinite for none."""
     way = skeleton.points[others] - skeleton.points[tip]
     distance = np.maximum(np.linalg.norm(way, axis=1), 1e-9)
     gap = np.maximum(distance - skeleton.radius[tip] - skeleton.radius[others], 0.0)

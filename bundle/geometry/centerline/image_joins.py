@@ -8,24 +8,31 @@ from scipy.cluster.hierarchy import DisjointSet
 
 from bundle.common.polylines import resample, smooth
 
-from .image_ways import LEAST_REACH_MM, REACH_RADII, STEP_MM, ImageWay, ways_from
+from .image_ways import STEP_MM, ImageWay, farthest_mm, ways_from
 from .piece_ends import PieceEnds, ends_of_pieces
 from .skeleton import Skeleton
 
 __all__ = ["join_along_image"]
 
-_MEAN, _DIMMEST, _DIM_MM = 0.4, 0.2, 2.0
-_DETOUR = 1.25
+_MEAN, _DIMMEST, _DIM_MM = 0.4, 0.2, 2.0  # likeness in the mean, and over any two millimetres
+_DETOUR, _GRID_MM = 1.25, 0.5  # times the straight way, and what the steps of the grid add
 _FACING = 0.6
-_ALIKE, _SHORT_MM = 0.4, 6.0
+_ALIKE, _SHORT_MM = 0.4, 6.0  # least ratio of calibres, of a way that is longer than this
+_APART_MM = 0.8  # the left and the right tree come near each other with thinner ends only
 _SIGMA = 1.5  # samples of 0.6 mm: takes the steps of the grid off a way
 
 
 def join_along_image(skeleton: Skeleton, image: np.ndarray, affine: np.ndarray) -> None:
-    """Link ends of the forest's pieces along what the CT shows of a vessel, the cheapest way first.
+    """Link ends of the forest's pieces along what the CT shows of a vessel between them, cheapest first.
 
-    The way from an end to another piece's (see `ways_from`) becomes part of the skeleton where it looks like
-    the vessel throughout, is no detour, leaves both ends in their own direction, and both are about as wide.
+    A way from end to end (see `ways_from`) becomes part of the skeleton where
+
+    - it looks like the vessel: 0.4 of it in the mean, 0.2 over any two millimetres;
+    - it is at most a quarter longer than the straight one, and forty radii of the thinner end, 8 to 25 mm;
+    - it leaves both ends in their own direction, but for a piece too short to have one;
+    - both ends are about as wide, where it is longer than 6 mm.
+
+    Two pieces that are whole trees by themselves are linked by wide ends only. Each end is linked once.
 
     Args:
         image: (X, Y, Z) HU on any grid. affine: (4, 4) voxel to RAS mm.
@@ -35,41 +42,43 @@ def join_along_image(skeleton: Skeleton, image: np.ndarray, affine: np.ndarray) 
         return
     found = [way for tip in ends.tips for way in ways_from(skeleton, ends, tip, image, affine)]
     groups, used = DisjointSet(range(len(ends.whole))), set()
-    whole = {int(n) for n in np.flatnonzero(ends.whole)}
+    whole = set(np.flatnonzero(ends.whole).tolist())
     for way in sorted((way for way in found if _fits(way, ends)), key=lambda way: way.cost_mm):
-        first, second = (int(ends.piece_of[node]) for node in (way.tip, way.node))
-        if groups.connected(first, second) or used & {way.tip, way.node}:
+        both = [int(ends.piece_of[node]) for node in (way.tip, way.other)]
+        if groups.connected(*both) or used & {way.tip, way.other}:
             continue
-        if all(groups.subset(n) & whole for n in (first, second)):
+        are_whole = all(groups.subset(piece) & whole for piece in both)
+        if are_whole and ends.wide[[way.tip, way.other]].min() < _APART_MM:
             continue
-        groups.merge(first, second)
-        used |= {way.tip, way.node}
+        groups.merge(*both)
+        used |= {way.tip, way.other}
         _add(skeleton, way)
 
 
 def _fits(way: ImageWay, ends: PieceEnds) -> bool:
     """Whether a way is one vessel with both of its ends."""
-    if way.facing_back is None:
-        return False
-    for node, facing in ((way.tip, way.facing), (way.node, way.facing_back)):
-        if facing < _FACING and not ends.is_stub(node):
-            return False
-    if way.length_mm > _DETOUR * np.linalg.norm(way.points[-1] - way.points[0]) + 0.5:
-        return False
-    thinner, wider = sorted(ends.wide[[way.tip, way.node]])
-    if way.length_mm > max(REACH_RADII * thinner, LEAST_REACH_MM):
-        return False
-    if thinner < _ALIKE * wider and way.length_mm > _SHORT_MM:
-        return False
-    count = max(1, round(_DIM_MM / STEP_MM))
-    running = np.convolve(way.likeness, np.ones(count) / count, "valid") if len(way.likeness) > count else ()
-    return way.likeness.mean() >= _MEAN and min(running, default=1.0) >= _DIMMEST
+    thinner, wider = sorted(ends.wide[[way.tip, way.other]])
+    faces = [
+        ends.is_stub(node) or facing >= _FACING
+        for node, facing in ((way.tip, way.facing), (way.other, way.facing_back))
+    ]
+    straight = float(np.linalg.norm(way.points[-1] - way.points[0]))
+    count = min(round(_DIM_MM / STEP_MM), len(way.likeness))
+    dimmest = np.convolve(way.likeness, np.ones(count) / count, "valid").min()
+    return bool(
+        all(faces)
+        and way.length_mm <= min(_DETOUR * straight + _GRID_MM, farthest_mm(thinner))
+        and (thinner >= _ALIKE * wider or way.length_mm <= _SHORT_MM)
+        and way.likeness.mean() >= _MEAN
+        and dimmest >= _DIMMEST
+    )
 
 
 def _add(skeleton: Skeleton, way: ImageWay) -> None:
+    """Put a way between its tips into the skeleton."""
     points = resample(smooth(way.points, _SIGMA), STEP_MM)[1:-1]
-    nodes = np.arange(len(skeleton.points), len(skeleton.points) + len(points))
-    radius = np.linspace(*skeleton.radius[[way.tip, way.node]], len(points) + 2)[1:-1]
-    nx.add_path(skeleton.graph, [way.tip, *nodes.tolist(), way.node])
+    nodes = range(len(skeleton.points), len(skeleton.points) + len(points))
+    radius = np.linspace(*skeleton.radius[[way.tip, way.other]], len(points) + 2)[1:-1]
+    nx.add_path(skeleton.graph, [way.tip, *nodes, way.other])
     skeleton.points = np.concatenate([skeleton.points, points])
     skeleton.radius = np.append(skeleton.radius, radius)

@@ -1,9 +1,9 @@
-"""Ways between pieces of a vessel along which the CT shows a vessel that the mask lacks.
+"""Ways between ends of pieces along which the CT shows a vessel that the mask lacks.
 
-From an end of a piece the least-cost path is followed through the image to the other pieces ahead of it. A
-place costs little where it looks as the piece's own end does: as tubular (the line filter of Sato et al.,
-Med Image Anal 2 (1998), at the scale of its calibre) and at least half as bright. What lies inside of a
-chamber is bright but no tube, and fat is neither.
+From the end of a piece a least-cost path leads through the image to the ends of other pieces ahead of it. A
+place costs the less the more it looks like the vessel that ends there: a bright tube of its calibre, by the
+line filter of Sato et al., Med Image Anal 2 (1998), against that filter's value in the vessel itself. The
+inside of a chamber is bright but no tube, and fat is neither.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter, map_coordinates, maximum_filter
 from skimage.feature import hessian_matrix
 from skimage.graph import MCP_Geometric
 
@@ -22,64 +22,71 @@ from bundle.common.time_limit import check_time
 from .piece_ends import PieceEnds
 from .skeleton import Skeleton
 
-__all__ = ["LEAST_REACH_MM", "REACH_RADII", "STEP_MM", "ImageWay", "ways_from"]
+__all__ = ["STEP_MM", "ImageWay", "farthest_mm", "ways_from"]
 
 STEP_MM = 0.6
-LEAST_REACH_MM, REACH_RADII, _MOST_REACH_MM = 8.0, 40.0, 25.0
+_RADII, _LEAST_REACH_MM, _MOST_REACH_MM = 40.0, 8.0, 25.0
 _AHEAD_COS = 0.3
 _END_MM, _DIRECTION_MM = 6.0, 4.0
 _MARGIN_MM = 4.0
-_FAT_HU = -100.0
-_LEAST = 0.05
-_MOST_COST_MM = 60.0
+_FAT_HU, _BRIGHT = -100.0, 0.25  # no vessel is where it is darker than this part of the way from fat to it
 _SMOOTH = 0.7  # voxels
-_BRIGHT = 0.25
+_LEAST = 0.05  # likeness that a dark place counts with
+_PASSABLE, _AWAY = 0.15, 2  # only what is as like as this, and two voxels around it, is searched
 
 
 @dataclass(frozen=True)
 class ImageWay:
-    """A way from a tip to a node of another piece.
+    """A way from one tip of the skeleton to another.
 
-    points: (N, 3) RAS mm from the tip to the node, 0.6 mm apart. likeness: (N,) from 0.05 to 1, how far the
-    image looks there as it does in the vessel that ends in the tip. cost_mm: its length, each millimetre
-    divided by its likeness. facing, facing_back: cosine between the way's first and last 4 mm and the
-    direction of the tip, and of the other node where that is a tip.
+    points: (N, 3) RAS mm, 0.6 mm apart. likeness: (N,) from 0.05 to 1, how far the image looks there as it
+    does in the vessel that ends in `tip`. cost_mm: its length, each millimetre divided by its likeness.
+    facing, facing_back: cosines between its first and last 4 mm and the directions of both tips.
     """
 
     tip: int
-    node: int
+    other: int
     points: np.ndarray
     likeness: np.ndarray
     cost_mm: float
     facing: float
-    facing_back: float | None
-    level: float
-    level_back: float
+    facing_back: float
 
     @property
     def length_mm(self) -> float:
         return float(arc_length(self.points)[-1])
 
 
-class _Crop:
-    """The CT about an end on a grid of 0.6 mm: `likeness` (X, Y, Z) as in `ImageWay`."""
+def farthest_mm(radius_mm: float) -> float:
+    """How long a way from an end of this radius may be: forty radii, 8 mm at least and 25 at most."""
+    return float(np.clip(_RADII * radius_mm, _LEAST_REACH_MM, _MOST_REACH_MM))
 
-    def __init__(self, image, affine, points: np.ndarray, end: np.ndarray, radius_mm: float):
-        self.level = 0.0
+
+class _Crop:
+    """The CT on a grid of 0.6 mm around points (N, 3); `likeness` (X, Y, Z) as in `ImageWay`.
+
+    Args:
+        end: (M, 3) RAS mm, the centreline of the vessel near its end. radius_mm: its radius there.
+    """
+
+    def __init__(
+        self,
+        image: np.ndarray,
+        affine: np.ndarray,
+        points: np.ndarray,
+        end: np.ndarray,
+        radius_mm: float,
+    ) -> None:
         self.low = points.min(axis=0) - _MARGIN_MM
         self.shape = np.ceil((points.max(axis=0) + _MARGIN_MM - self.low) / STEP_MM).astype(int) + 1
-        grid = self.low + STEP_MM * np.indices(self.shape).reshape(3, -1).T
-        index = world_to_voxel(grid, affine).T
+        index = world_to_voxel(self.low + STEP_MM * np.indices(self.shape).reshape(3, -1).T, affine).T
         hu = map_coordinates(image, index, order=1, cval=_FAT_HU, output=np.float32).reshape(self.shape)
-        own = tuple(self.at(end).T)
-        soft = gaussian_filter(hu, _SMOOTH)
-        self.soft = soft
-        self.level = float(np.median(soft[own]))
-        bright = soft > _FAT_HU + _BRIGHT * (self.level - _FAT_HU)
-        sigma = float(np.clip(0.7 * (radius_mm + 0.3) / STEP_MM, 0.9, 2.5))
-        tubular = _tubular(hu, sigma, bright)
+        own, soft = tuple(self.at(end).T), gaussian_filter(hu, _SMOOTH)
+        bright = soft > _FAT_HU + _BRIGHT * (float(np.median(soft[own])) - _FAT_HU)
+        # The voxels' radius is a third of a millimetre too small.
+        tubular = _tubular(hu, float(np.clip(0.7 * (radius_mm + 0.3) / STEP_MM, 0.9, 2.5)), bright)
         usual = float(np.median(tubular[own]))
-        self.likeness = np.clip(tubular / usual, _LEAST, 1.0) if usual > 0 else None
+        self.likeness = np.clip(tubular / usual, _LEAST, 1.0) if usual > 0 else np.zeros_like(tubular)
 
     def at(self, points: np.ndarray) -> np.ndarray:
         """The nearest voxels (N, 3) of points (N, 3), RAS mm."""
@@ -87,8 +94,9 @@ class _Crop:
 
 
 def _tubular(values: np.ndarray, sigma: float, where: np.ndarray) -> np.ndarray:
-    """How far a bright tube runs through each voxel (X, Y, Z): Sato's filter, 0 outside of `where`."""
+    """Sato's filter for bright tubes at a scale in voxels, of each voxel (X, Y, Z); 0 outside of `where`."""
     parts = hessian_matrix(values, sigma=sigma, order="rc", use_gaussian_derivatives=False, mode="nearest")
+    where = where & (parts[0] + parts[3] + parts[5] < 0)  # most of the time goes into the eigenvalues
     matrix = np.empty((np.count_nonzero(where), 3, 3), np.float32)
     for (row, column), part in zip(((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)), parts):
         matrix[:, row, column] = matrix[:, column, row] = part[where]
@@ -101,50 +109,42 @@ def _tubular(values: np.ndarray, sigma: float, where: np.ndarray) -> np.ndarray:
 def ways_from(
     skeleton: Skeleton, ends: PieceEnds, tip: int, image: np.ndarray, affine: np.ndarray
 ) -> list[ImageWay]:
-    """The cheapest way from a tip to each piece within 22 mm ahead of it, to that one's tip where it is as near.
+    """The cheapest way from a tip to each piece that has a tip ahead of it and near enough (`farthest_mm`).
 
     Args:
-        image: (X, Y, Z) HU on any grid, and its 4x4 affine.
+        image: (X, Y, Z) HU on any grid. affine: (4, 4) voxel to RAS mm.
     """
     check_time()
     start = skeleton.points[tip]
-    reach_mm = float(np.clip(REACH_RADII * ends.wide[tip], LEAST_REACH_MM, _MOST_REACH_MM))
-    others = ends.others_within(start, tip, reach_mm)
-    way = skeleton.points[others] - start
+    others = ends.others_within(start, tip, farthest_mm(ends.wide[tip]))
+    others = others[ends.is_tip(others)]
     if not ends.is_stub(tip):
+        way = skeleton.points[others] - start
         others = others[way @ ends.direction[tip] > _AHEAD_COS * np.linalg.norm(way, axis=1)]
     if len(others) == 0:
         return []
     path = np.asarray(skeleton.from_tip(tip))
     end = skeleton.points[path[arc_length(skeleton.points[path]) <= _END_MM]]
-    around = np.concatenate([skeleton.points[others], end])
-    crop = _Crop(image, affine, around, end, ends.wide[tip])
-    if crop.likeness is None:
-        return []
-    finder = MCP_Geometric(1.0 / crop.likeness, sampling=(STEP_MM,) * 3)
-    costs = finder.find_costs([tuple(crop.at(start[None])[0])])[0]
+    crop = _Crop(image, affine, np.concatenate([skeleton.points[others], end]), end, ends.wide[tip])
+    near = maximum_filter(crop.likeness > _PASSABLE, 2 * _AWAY + 1)
+    with np.errstate(divide="ignore"):
+        finder = MCP_Geometric(np.where(near, 1 / crop.likeness, np.inf), sampling=(STEP_MM,) * 3)
+    cost = finder.find_costs([tuple(crop.at(start[None])[0])])[0]
     places = crop.at(skeleton.points[others])
-    price = costs[tuple(places.T)]
-    price = np.where(ends.is_tip(others), price - 3.0, price)
+    price, piece_of = cost[tuple(places.T)], ends.piece_of[others]
     found = []
-    for piece in np.unique(ends.piece_of[others]):
-        own = np.flatnonzero(ends.piece_of[others] == piece)
-        best = own[np.argmin(price[own])]
-        cost = float(costs[tuple(places[best])])
-        if cost > _MOST_COST_MM:
-            continue
+    for piece in np.unique(piece_of[np.isfinite(price)]):
+        best = min(np.flatnonzero(piece_of == piece), key=lambda n: price[n])
         voxels = np.array(finder.traceback(tuple(places[best])))
-        points, node = crop.low + STEP_MM * voxels, int(others[best])
-        facing = float(_first(points) @ ends.direction[tip])
-        back = float(_first(points[::-1]) @ ends.direction[node]) if ends.direction[node].any() else None
-        opath = np.asarray(skeleton.from_tip(node)) if ends.direction[node].any() else np.array([node])
-        oend = skeleton.points[opath[arc_length(skeleton.points[opath]) <= _END_MM]]
-        olevel = float(np.median(crop.soft[tuple(crop.at(oend).T)]))
-        found.append(ImageWay(tip, node, points, crop.likeness[tuple(voxels.T)], cost, facing, back, crop.level, olevel))
+        points, other = crop.low + STEP_MM * voxels, int(others[best])
+        facing = float(_begin(points) @ ends.direction[tip])
+        back = float(_begin(points[::-1]) @ ends.direction[other])
+        likeness = crop.likeness[tuple(voxels.T)]
+        found.append(ImageWay(tip, other, points, likeness, float(price[best]), facing, back))
     return found
 
 
-def _first(points: np.ndarray) -> np.ndarray:
+def _begin(points: np.ndarray) -> np.ndarray:
     """Unit direction of the first 4 mm of a way (N, 3)."""
     along = arc_length(points)
     step = points[int(np.searchsorted(along, min(_DIRECTION_MM, along[-1])))] - points[0]

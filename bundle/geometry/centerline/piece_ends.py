@@ -55,13 +55,9 @@ class PieceEnds:
         return self.direction[nodes].any(axis=1)
 
     def others_within(self, point: np.ndarray, tip: int, reach_mm: float) -> np.ndarray:
-        """Nodes of other pieces within a reach of a point (3,) that a tip's piece may be joined to, (N,).
-
-        Two whole trees are a left and a right coronary tree, and stay apart.
-        """
+        """Nodes (N,) of other pieces than a tip's within a reach of a point (3,)."""
         others = self.nodes[self.search.query_ball_point(point, reach_mm)]
-        others = others[self.piece_of[others] != self.piece_of[tip]]
-        return others[~(self.whole[self.piece_of[others]] & self.whole[self.piece_of[tip]])]
+        return others[self.piece_of[others] != self.piece_of[tip]]
 
 
 def ends_of_pieces(skeleton: Skeleton) -> PieceEnds | None:
