@@ -2,13 +2,14 @@
 
 - `spoilt_case`: a mask of `degrade.py` with the phantom's scan. In each break the lumen's contrast is left as
   it is, taken down to 0.4, or taken out: networks miss vessels that are there, and some that hardly are.
-- `network_cases`: what the default network draws of phantoms; what it misses of a vessel between two pieces
-  is a gap.
+- `network_cases`: what the default network draws of phantoms outside of the ranges of its training
+  (`shifted.py`); what it misses of a vessel between two pieces is a gap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import cc3d
@@ -20,10 +21,12 @@ from shared import workflow
 from bundle.common.coordinates import voxel_size_mm, voxel_to_world, voxels_of, world_to_voxel
 from bundle.data.readers import read_volume
 from bundle.geometry.core import sample_volume
-from bundle.phantom import draw_patient, write_imagecas
+from bundle.phantom import draw_patient
 
-from .degrade import FINE_MM, LEAST_GAP_MM, SEEN_MM, Degraded, Gap, TrueTube, truth_of
+from .degrade import FINE_MM, LEAST_GAP_MM, SEEN_MM, Degraded, Gap, TrueTube, tubes_of
 from .degraded import case_of
+from .sets import FIRST_SEEDS
+from .shifted import write_shifted
 
 SHAPE = (384, 384, 180)  # of the scans beside spoilt masks: 0.5 x 0.5 x 0.6 mm
 LEFT, SHARES = (1.0, 0.4, 0.0), (0.4, 0.3, 0.3)
@@ -80,32 +83,28 @@ def spoilt_case(seed: int, scan: Scan) -> tuple[Degraded, Scan, list[float]]:
     return case, (image, affine), [float(part) for part in left]
 
 
-def scans_of(
-    seeds: Sequence[int], folder: Path, shape: tuple[int, int, int] | None, processes: int
-) -> list[Path]:
-    """Files of the phantoms' scans, in the order of their seeds; those that are there are kept."""
-    cases = write_imagecas(seeds, folder, shape=shape, processes=processes)
-    return [Path(case["image"]) for case in cases]
+def network_cases(first: int, count: int, folder: Path, processes: int) -> Iterator[tuple[Degraded, Scan]]:
+    """What the default network draws of scans of the set "shifted", as cases, and the scans.
 
-
-def network_cases(seeds: Sequence[int], folder: Path, processes: int) -> Iterator[tuple[Degraded, Scan]]:
-    """What the default network draws of phantoms at the scanner's matrix, as cases, and their scans."""
-    images, results = scans_of(seeds, folder / "scans", None, processes), folder / "network"
+    Args:
+        first: which of the set's seeds is the first.
+    """
+    begin = FIRST_SEEDS["shifted"] + first
+    cases = write_shifted(range(begin, begin + count), folder / "scans", processes, shape=SHAPE)
     keys = {"geometry#centerline": False, "geometry#pictures": False, "geometry#page": False}
-    workflow("inference.yaml", dataset_dir=folder / "scans", output_dir=results, **keys).run()
-    for seed, image in zip(seeds, images):
-        name = image.name.split(".")[0]
-        mask, affine = read_volume(results / name / f"{name}_seg.nii.gz")
-        probability = read_volume(results / name / f"{name}_prob.nii.gz")[0]
-        yield (
-            drawn_case(np.asarray(mask) > 0, affine, np.asarray(probability, np.float32), seed),
-            read_scan(image),
-        )
+    workflow("inference.yaml", dataset_dir=folder / "scans", output_dir=folder / "network", **keys).run()
+    for case in cases:
+        name = Path(case["image"]).name.split(".")[0]
+        files = (folder / "network" / name / f"{name}_{what}.nii.gz" for what in ("seg", "prob"))
+        (mask, affine), (probability, _) = map(read_volume, files)
+        tubes = tubes_of(json.loads(Path(case["truth"]).read_text())["branches"])
+        yield drawn_case(mask > 0, affine, probability.astype(np.float32), tubes), read_scan(case["image"])
 
 
-def drawn_case(mask: np.ndarray, affine: np.ndarray, probability: np.ndarray, seed: int) -> Degraded:
-    """A mask (X, Y, Z) of the phantom `seed` as a case: what of its vessels is seen, and the gaps in them."""
-    tubes = truth_of(seed).tubes
+def drawn_case(
+    mask: np.ndarray, affine: np.ndarray, probability: np.ndarray, tubes: list[TrueTube]
+) -> Degraded:
+    """A mask (X, Y, Z) of true vessels as a case: what of them is seen, and the gaps in them."""
     parts = cc3d.connected_components(mask, connectivity=26)
     voxels = voxels_of(parts > 0)
     search, part = cKDTree(voxel_to_world(voxels, affine)), parts[tuple(voxels.T)]

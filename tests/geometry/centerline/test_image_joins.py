@@ -1,0 +1,83 @@
+"""Pieces of a vessel that the CT shows to be one, and those that it does not."""
+
+import numpy as np
+import pytest
+from shapes import scan, tube
+from vessels import extract_surface
+
+from bundle.geometry.centerline import vessel_tree
+from bundle.geometry.core import find_vessels
+
+ISO = np.diag([0.4, 0.4, 0.4])
+SHAPE = (120, 60, 50)
+FAT, LUMEN, NOISE = -100.0, 350.0, 20.0
+TURN = np.linspace(-1, 1, 41)[:, None]
+ARC = np.hstack([20 * np.sin(TURN), 10 - 20 * np.cos(TURN), 0 * TURN])  # 40 mm long, of radius 20 mm
+LINE = np.hstack([20 * TURN, 0 * TURN, 0 * TURN])
+
+
+def joined(path, hole_mm, radius=0.8, shown=tube, level=LUMEN):
+    """The tree of a vessel along a path whose mask lacks `hole_mm` in the middle, with and without its CT.
+
+    shown: signed distance of what the CT shows, by points, path and radius.
+    """
+    half = hole_mm / 40 / 2 * len(path)
+    middle = len(path) // 2
+    parts = path[: int(middle - half) + 1], path[int(middle + half) :]
+    mask, affine, _ = scan(SHAPE, ISO, lambda p: np.maximum(*(tube(p, part, radius) for part in parts)))
+    seen = scan(SHAPE, ISO, lambda p: shown(p, path, radius), edge_mm=0.3)[2]
+    rng = np.random.default_rng(0)
+    image = FAT + (level - FAT) * seen + rng.normal(0, NOISE, SHAPE)
+    vessels, wall = find_vessels(mask, affine), extract_surface(mask, affine)
+    return [vessel_tree(vessels, wall, ct=ct) for ct in (None, (image.astype(np.float32), affine))]
+
+
+def count(tree):
+    return len({segment.tree for segment in tree.segments})
+
+
+def dark(points, path, radius):
+    """Nothing of the vessel between its pieces."""
+    return tube(points, path[:10], radius)
+
+
+def in_a_chamber(points, path, radius):
+    """The pieces end at a wall of contrast 10 mm deep and wider than the scan."""
+    return np.maximum(tube(points, path, radius), 5.0 - np.abs(points[:, 0]))
+
+
+@pytest.mark.parametrize("path", [LINE, ARC], ids=["straight", "bent"])
+def test_a_long_gap_is_joined_where_the_ct_shows_the_vessel(path):
+    """12 mm at a radius of 0.8 mm: too far for the mask alone."""
+    alone, with_ct = joined(path, 12.0)
+    assert (count(alone), count(with_ct)) == (2, 1)
+
+
+def test_the_joined_stretch_follows_the_vessel_and_is_marked():
+    tree = joined(ARC, 14.0)[1]
+    points = np.concatenate([s.points[s.gap] for s in tree.segments])
+    assert 11 < 0.5 * len(points) < 15  # points are half a millimetre apart
+    off_mm = np.abs(np.linalg.norm(points - [0, 10, 0], axis=1) - 20)
+    assert off_mm.max() < 0.5  # the straight way is off by 1.2
+    radius = np.concatenate([s.radius[s.gap] for s in tree.segments])
+    assert np.abs(radius - 0.8).max() < 0.1
+
+
+@pytest.mark.parametrize("shown", [dark, in_a_chamber])
+def test_pieces_stay_apart_where_the_ct_shows_no_vessel_between_them(shown):
+    alone, with_ct = joined(LINE, 14.0, shown=shown)
+    assert (count(alone), count(with_ct)) == (2, 2)
+
+
+def test_a_vessel_with_little_contrast_is_joined_too():
+    """150 HU, as where a scan begins late."""
+    assert count(joined(LINE, 12.0, level=150.0)[1]) == 1
+
+
+def test_a_vessel_that_turns_aside_is_not_joined_to_what_lies_ahead():
+    def aside(points, path, radius):
+        first, last = path[path[:, 0] < -6], path[path[:, 0] > 6]
+        away = np.vstack([first, first[-1] + np.outer(np.linspace(0, 10, 20), [0.3, 0.95, 0])])
+        return np.maximum(tube(points, away, radius), tube(points, last, radius))
+
+    assert count(joined(LINE, 14.0, shown=aside)[1]) == 2
