@@ -9,8 +9,8 @@ Two kinds of masks with a scan beside them (`joins_scans.py`):
   the breaks 40 % are as bright in the scan as they were drawn, in 30 % contrast is down to 0.4, and in 30 %
   there is none.
 - network: what the default network draws of phantoms of the set "shifted", whose scanner, contrast and
-  anatomy are outside of the ranges of its training, on the same grid. A gap is a stretch of a true vessel
-  without mask between two pieces.
+  anatomy are outside of the ranges of its training, on the same grid, with all parts from 3 mm3 on. A gap is
+  a stretch of a true vessel without mask between two pieces.
 
 Each is made into a tree twice, with the mask alone and with the scan. Gaps and false joins are counted as in
 the study "degraded"; "rooted" is the part of the true centreline within 1.5 mm of a tree that begins within
@@ -155,7 +155,7 @@ def main(
     ] = HELD_OUT,
     count: Annotated[int, typer.Option(help="spoilt masks")] = 40,
     first_shifted: Annotated[int, typer.Option(help="from 0 on held out, from 100 for development")] = 0,
-    networks: Annotated[int, typer.Option(help="masks of the default network")] = 8,
+    networks: Annotated[int, typer.Option(help="masks of the default network")] = 10,
     folder: Annotated[
         Path | None, typer.Option(help="where scans and masks are kept; default nowhere")
     ] = None,

@@ -26,7 +26,7 @@ __all__ = ["STEP_MM", "ImageWay", "farthest_mm", "ways_from"]
 
 STEP_MM = 0.6
 _RADII, _LEAST_REACH_MM, _MOST_REACH_MM = 40.0, 8.0, 25.0
-_AHEAD_COS = 0.3
+_AHEAD_COS, _SIDE_MM = 0.3, 8.0
 _END_MM, _DIRECTION_MM = 6.0, 4.0
 _MARGIN_MM = 4.0
 _FAT_HU, _BRIGHT = -100.0, 0.25  # no vessel is where it is darker than this part of the way from fat to it
@@ -37,11 +37,12 @@ _PASSABLE, _AWAY = 0.15, 2  # only what is as like as this, and two voxels aroun
 
 @dataclass(frozen=True)
 class ImageWay:
-    """A way from one tip of the skeleton to another.
+    """A way from one tip of the skeleton to another, or to another vessel's side.
 
     points: (N, 3) RAS mm, 0.6 mm apart. likeness: (N,) from 0.05 to 1, how far the image looks there as it
     does in the vessel that ends in `tip`. cost_mm: its length, each millimetre divided by its likeness.
-    facing, facing_back: cosines between its first and last 4 mm and the directions of both tips.
+    facing, facing_back: cosines between its first and last 4 mm and the directions of both tips; None at a
+    side.
     """
 
     tip: int
@@ -50,7 +51,7 @@ class ImageWay:
     likeness: np.ndarray
     cost_mm: float
     facing: float
-    facing_back: float
+    facing_back: float | None
 
     @property
     def length_mm(self) -> float:
@@ -109,7 +110,8 @@ def _tubular(values: np.ndarray, sigma: float, where: np.ndarray) -> np.ndarray:
 def ways_from(
     skeleton: Skeleton, ends: PieceEnds, tip: int, image: np.ndarray, affine: np.ndarray
 ) -> list[ImageWay]:
-    """The cheapest way from a tip to each piece that has a tip ahead of it and near enough (`farthest_mm`).
+    """The cheapest ways from a tip to the tips of each other piece that has one ahead and near enough
+    (`farthest_mm`), and from where a side branch may begin to the sides within 8 mm.
 
     Args:
         image: (X, Y, Z) HU on any grid. affine: (4, 4) voxel to RAS mm.
@@ -117,7 +119,8 @@ def ways_from(
     check_time()
     start = skeleton.points[tip]
     others = ends.others_within(start, tip, farthest_mm(ends.wide[tip]))
-    others = others[ends.is_tip(others)]
+    side = (np.linalg.norm(skeleton.points[others] - start, axis=1) <= _SIDE_MM) & ends.may_be_origin(tip)
+    others = others[ends.is_tip(others) | side]
     if not ends.is_stub(tip):
         way = skeleton.points[others] - start
         others = others[way @ ends.direction[tip] > _AHEAD_COS * np.linalg.norm(way, axis=1)]
@@ -131,14 +134,14 @@ def ways_from(
         finder = MCP_Geometric(np.where(near, 1 / crop.likeness, np.inf), sampling=(STEP_MM,) * 3)
     cost = finder.find_costs([tuple(crop.at(start[None])[0])])[0]
     places = crop.at(skeleton.points[others])
-    price, piece_of = cost[tuple(places.T)], ends.piece_of[others]
+    price, kind = cost[tuple(places.T)], 2 * ends.piece_of[others] + ends.is_tip(others)
     found = []
-    for piece in np.unique(piece_of[np.isfinite(price)]):
-        best = min(np.flatnonzero(piece_of == piece), key=lambda n: price[n])
+    for own in np.unique(kind[np.isfinite(price)]):
+        best = min(np.flatnonzero(kind == own), key=lambda n: price[n])
         voxels = np.array(finder.traceback(tuple(places[best])))
         points, other = crop.low + STEP_MM * voxels, int(others[best])
         facing = float(_begin(points) @ ends.direction[tip])
-        back = float(_begin(points[::-1]) @ ends.direction[other])
+        back = float(_begin(points[::-1]) @ ends.direction[other]) if own % 2 else None
         likeness = crop.likeness[tuple(voxels.T)]
         found.append(ImageWay(tip, other, points, likeness, float(price[best]), facing, back))
     return found

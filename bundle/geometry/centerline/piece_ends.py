@@ -54,6 +54,12 @@ class PieceEnds:
         """Whether nodes (N,) are ends, (N,) bool."""
         return self.direction[nodes].any(axis=1)
 
+    def may_be_origin(self, tip: int) -> bool:
+        """Whether a tip is the widest end of a piece that is no whole tree: where a side branch begins."""
+        piece = self.piece_of[tip]
+        own = [self.wide[t] for t in self.tips if self.piece_of[t] == piece]
+        return not self.whole[piece] and bool(self.wide[tip] >= max(own))
+
     def others_within(self, point: np.ndarray, tip: int, reach_mm: float) -> np.ndarray:
         """Nodes (N,) of other pieces than a tip's within a reach of a point (3,)."""
         others = self.nodes[self.search.query_ball_point(point, reach_mm)]
