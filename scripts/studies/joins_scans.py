@@ -43,14 +43,24 @@ def read_scan(path: str | Path) -> Scan:
     return np.asarray(volume, np.float32), affine
 
 
-def fade(image: np.ndarray, affine: np.ndarray, tube: TrueTube, gap: Gap, left: float, seed: int) -> None:
+def fade(
+    image: np.ndarray,
+    affine: np.ndarray,
+    tube: TrueTube,
+    gap: Gap,
+    left: float,
+    fat_hu: float,
+    blur_mm: np.ndarray,
+) -> None:
     """Take contrast out of a vessel (X, Y, Z) along a gap, so that `left` of it stays over the fat about it.
 
     What a scanner does is linear but for its noise: the scan of a fainter lumen is the scan less a part of
     the lumen's own, which is drawn here with the scan's blur.
+
+    Args:
+        blur_mm: (3,) sigma along the patient's axes.
     """
-    patient = draw_patient(seed)
-    protocol, voxel = patient.protocol, voxel_size_mm(affine)
+    voxel = voxel_size_mm(affine)
     index = world_to_voxel(tube.points[gap.first : gap.last + 1], affine)
     reach = (tube.radius.max() + BESIDE_MM) / voxel
     low = np.maximum(np.floor(index.min(axis=0) - reach), 0).astype(int)
@@ -60,12 +70,10 @@ def fade(image: np.ndarray, affine: np.ndarray, tube: TrueTube, gap: Gap, left: 
     distance, nearest = cKDTree(tube.points).query(places)
     lumen = np.clip((tube.radius[nearest] - distance) / voxel.mean() + 0.5, 0, 1)
     lumen *= (nearest > gap.first) & (nearest < gap.last)
-    # The scan's axes are the patient's here, but for small turns of the table.
-    blur = np.array([protocol.psf_fwhm_mm, protocol.psf_fwhm_mm, protocol.psf_z_fwhm_mm]) / 2.355
-    axes = np.abs(affine[:3, :3]).argmax(axis=0)
-    drawn = gaussian_filter(lumen.reshape(high - low), blur[axes] / voxel)
+    axes = np.abs(affine[:3, :3]).argmax(axis=0)  # the patient's, but for small turns of the table
+    drawn = gaussian_filter(lumen.reshape(high - low), blur_mm[axes] / voxel)
     middle = tube.points[(gap.first + gap.last) // 2][None]
-    shown = float(sample_volume(image, affine, middle)[0]) - patient.contrast.epicardial_fat
+    shown = float(sample_volume(image, affine, middle)[0]) - fat_hu
     of_drawn = float(
         sample_volume(drawn, affine, voxel_to_world(world_to_voxel(middle, affine) - low, affine))[0]
     )
@@ -78,9 +86,12 @@ def spoilt_case(seed: int, scan: Scan) -> tuple[Degraded, Scan, list[float]]:
     case = case_of(seed)
     image, affine = scan[0].copy(), scan[1]
     left = np.random.default_rng([seed, 12]).choice(LEFT, len(case.gaps), p=SHARES)
+    patient = draw_patient(seed)
+    fat_hu, protocol = patient.contrast.epicardial_fat, patient.protocol
+    blur = np.array([protocol.psf_fwhm_mm, protocol.psf_fwhm_mm, protocol.psf_z_fwhm_mm]) / 2.355
     for gap, part in zip(case.gaps, left):
         if part < 1:
-            fade(image, affine, case.tubes[gap.tube], gap, float(part), seed)
+            fade(image, affine, case.tubes[gap.tube], gap, float(part), fat_hu, blur)
     return case, (image, affine), [float(part) for part in left]
 
 
