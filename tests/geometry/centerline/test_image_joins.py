@@ -24,12 +24,20 @@ def joined(path, hole_mm, radius=0.8, shown=tube, level=LUMEN):
     half = hole_mm / 40 / 2 * len(path)
     middle = len(path) // 2
     parts = path[: int(middle - half) + 1], path[int(middle + half) :]
-    mask, affine, _ = scan(SHAPE, ISO, lambda p: np.maximum(*(tube(p, part, radius) for part in parts)))
-    seen = scan(SHAPE, ISO, lambda p: shown(p, path, radius), edge_mm=0.3)[2]
-    rng = np.random.default_rng(0)
-    image = FAT + (level - FAT) * seen + rng.normal(0, NOISE, SHAPE)
+    return both_trees(
+        lambda p: np.maximum(*(tube(p, part, radius) for part in parts)),
+        lambda p: shown(p, path, radius),
+        level,
+    )
+
+
+def both_trees(drawn, shown, level=LUMEN):
+    """The trees of what a mask has drawn, by signed distance, without a CT and with one that shows this."""
+    mask, affine, _ = scan(SHAPE, ISO, drawn)
+    image = FAT + (level - FAT) * scan(SHAPE, ISO, shown, edge_mm=0.3)[2]
+    image = (image + np.random.default_rng(0).normal(0, NOISE, SHAPE)).astype(np.float32)
     vessels, wall = find_vessels(mask, affine), extract_surface(mask, affine)
-    return [vessel_tree(vessels, wall, ct=ct) for ct in (None, (image.astype(np.float32), affine))]
+    return [vessel_tree(vessels, wall, ct=ct) for ct in (None, (image, affine))]
 
 
 def count(tree):
@@ -79,3 +87,25 @@ def test_a_vessel_that_turns_aside_is_not_joined_to_what_lies_ahead():
         return np.maximum(tube(points, away, radius), tube(points, last, radius))
 
     assert count(joined(LINE, 14.0, shown=aside)[1]) == 2
+
+
+def test_a_side_branch_whose_beginning_is_missing_is_joined_to_its_vessel():
+    """3.5 mm of it; from the mask alone up to 3 mm."""
+    main = LINE - [0, 6, 0]
+    branch, radius = np.outer(np.arange(15), [0.5, 0.87, 0]) + main[20], np.linspace(1.1, 0.8, 15)
+    alone, with_ct = both_trees(
+        lambda p: np.maximum(tube(p, main, 1.4), tube(p, branch[6:], radius[6:])),
+        lambda p: np.maximum(tube(p, main, 1.4), tube(p, branch, radius)),
+    )
+    assert (count(alone), count(with_ct)) == (2, 1)
+    begin = next(s for s in with_ct.segments if np.linalg.norm(s.points[-1] - branch[-1]) < 2).points[0]
+    assert np.linalg.norm(begin - branch[0]) < 2
+
+
+def test_a_ct_of_another_place_joins_nothing():
+    mask, affine, _ = scan(SHAPE, ISO, lambda p: np.maximum(tube(p, LINE[:14], 1.0), tube(p, LINE[27:], 1.0)))
+    elsewhere = affine.copy()
+    elsewhere[:3, 3] += 500
+    image = np.full(SHAPE, LUMEN, np.float32)
+    vessels, wall = find_vessels(mask, affine), extract_surface(mask, affine)
+    assert count(vessel_tree(vessels, wall, ct=(image, elsewhere))) == 2
