@@ -39,7 +39,7 @@ def reconstruct_masks(
     out: Annotated[Path, typer.Option(help="folder of the results")],
     label: Annotated[int | None, typer.Option(help="take this label only; else everything above 0")] = None,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="of a probability map")] = 0.5,
-    image: Annotated[Path | None, typer.Option(help="CT of a single mask: what it shows of vessels")] = None,
+    image: Annotated[Path | None, typer.Option(help="CT of a single mask: for joins and narrowings")] = None,
     min_part_mm3: Annotated[float, typer.Option(help="drop smaller parts")] = DEFAULT.min_part_mm3,
     smoothing: Annotated[str, typer.Option(help=", ".join(METHODS))] = DEFAULT.smoothing,
     edge_length_mm: Annotated[float | None, typer.Option(help="mean edge of the triangles")] = None,

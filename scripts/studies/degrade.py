@@ -27,7 +27,18 @@ from bundle.phantom import draw_patient
 from bundle.phantom.core import sample
 from bundle.phantom.scanner import move_points
 
-__all__ = ["Degraded", "Faults", "Gap", "TrueTube", "Truth", "degrade", "degraded", "draw_faults", "truth_of"]
+__all__ = [
+    "Degraded",
+    "Faults",
+    "Gap",
+    "TrueTube",
+    "Truth",
+    "degrade",
+    "degraded",
+    "draw_faults",
+    "truth_of",
+    "tubes_of",
+]
 
 SPACING_MM = np.array([0.4, 0.4, 0.625])
 FINE_MM = 0.05
@@ -126,16 +137,14 @@ def _dense(points: np.ndarray, *values: np.ndarray) -> list[np.ndarray]:
     return [at_length(points, value, where) for value in (points, *values)]
 
 
-def truth_of(seed: int, lesions: bool = True) -> Truth:
-    """The vessels, veins and aorta of the phantom `seed`, as far as its scan shows them.
+def tubes_of(branches: list[dict], lesions: bool = True) -> list[TrueTube]:
+    """The tubes of a phantom's truth (`Phantom.tree`), or of its file.
 
     Args:
         lesions: False gives every vessel its healthy radius.
     """
-    patient = draw_patient(seed)
-    grid, chest, steps = patient.grid, patient.chest, patient.protocol.slab_steps
     tubes: list[TrueTube] = []
-    for branch in patient.truth()["branches"]:
+    for branch in branches:
         points = np.asarray(branch["points_ras_mm"])
         if len(points) < 2:
             continue
@@ -145,6 +154,18 @@ def truth_of(seed: int, lesions: bool = True) -> Truth:
         parent = next((i for i, t in enumerate(tubes) if t.name == branch["parent"]), -1)
         own = branch["lesions"] if lesions else []
         tubes.append(TrueTube(branch["name"], points, radius if lesions else healthy, healthy, own, parent))
+    return tubes
+
+
+def truth_of(seed: int, lesions: bool = True) -> Truth:
+    """The vessels, veins and aorta of the phantom `seed`, as far as its scan shows them.
+
+    Args:
+        lesions: False gives every vessel its healthy radius.
+    """
+    patient = draw_patient(seed)
+    grid, chest, steps = patient.grid, patient.chest, patient.protocol.slab_steps
+    tubes = tubes_of(patient.truth()["branches"], lesions)
     low, high = grid.origin - grid.spacing / 2, grid.far_corner + grid.spacing / 2
     veins = []
     for points, radius in patient.tree.veins:

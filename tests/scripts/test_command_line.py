@@ -16,8 +16,8 @@ from bundle.common.errors import InputError
 SCRIPTS = ("demo", "make_phantoms", "train_default", "train_native", "reconstruct", "register",
            "label")  # fmt: skip
 ALONE = ("ablation", "accuracy", "calibration", "degraded", "dicom_faults", "dicom_objects", "geometry",
-         "geometry_scans", "label", "mistakes", "native", "paper", "postprocessing", "register", "sets",
-         "volume_mesh")  # fmt: skip
+         "geometry_scans", "joins", "label", "mistakes", "native", "paper", "postprocessing", "register",
+         "sets", "volume_mesh")  # fmt: skip
 PARTS = {
     "pictures": ("overlay", "page", "tensorboard"),
     "robustness": ("fuzz", "kills", "memory", "orientations"),

@@ -122,7 +122,8 @@ def export_case(
         probability: (X, Y, Z) in 0..1 on the same grid; places the wall between voxels, colours the results.
         vein: (X, Y, Z) in 0..1, probability of cardiac vein; tells with it how sure a branch is.
         slices: of the scan, for `<case>_overlay.png`.
-        ct: the scan, (A, B, C) HU on any grid, and its (4, 4) affine: what it shows of narrowings.
+        ct: the scan, (A, B, C) HU on any grid, and its (4, 4) affine: what it shows of narrowings, and
+            of vessels where the mask is interrupted.
         mask_file, scan_file: where mask and scan lie on disk, for the scene.
         **settings: see `ExportOptions`.
 
@@ -191,7 +192,7 @@ def export_case(
                 own = raw if options.smoothing == "laplacian" else wall
                 try:
                     with time_limit(options.centerline_limit_s):
-                        tree = name_branches(vessel_tree(arteries, own))
+                        tree = name_branches(vessel_tree(arteries, own, ct=ct))
                 except OutOfTime:
                     report["warnings"].append(given_up(options.centerline_limit_s))
             report["warnings"] += tree.warnings + doubts_about_tree(tree)

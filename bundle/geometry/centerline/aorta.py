@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import cc3d
 import numpy as np
-from scipy.ndimage import binary_erosion, distance_transform_edt, zoom
+from scipy.ndimage import binary_erosion, distance_transform_edt, minimum_filter1d, zoom
 from scipy.spatial import cKDTree
 
 from bundle.common.coordinates import voxel_size_mm, voxel_to_world
@@ -24,6 +24,8 @@ def find_aorta(mask: np.ndarray, affine: np.ndarray, min_radius_mm: float = 6.0)
     """
     coarse = mask[::_STEP, ::_STEP, ::_STEP] > 0
     spacing = _STEP * voxel_size_mm(affine)
+    if not _may_hold(coarse, spacing, min_radius_mm):
+        return None
     core = distance_transform_edt(coarse, sampling=spacing) >= min_radius_mm
     if not core.any():
         return None
@@ -33,6 +35,20 @@ def find_aorta(mask: np.ndarray, affine: np.ndarray, min_radius_mm: float = 6.0)
     common = tuple(slice(0, min(a, b)) for a, b in zip(mask.shape, full.shape))
     sized[common] = full[common]
     return sized & (mask > 0)
+
+
+def _may_hold(mask: np.ndarray, spacing: np.ndarray, radius_mm: float) -> bool:
+    """Whether the middle of a ball may lie in a mask (X, Y, Z): one has room along all axes.
+
+    A quick look that saves the distance transform of most scans.
+    """
+    room = np.ones(mask.shape, bool)
+    for axis, step in enumerate(spacing):
+        size = 2 * (int(np.ceil(radius_mm / step)) - 1) + 1
+        room &= minimum_filter1d(mask.view(np.uint8), size, axis=axis, mode="nearest") > 0
+        if not room.any():
+            return False
+    return True
 
 
 def without_aorta(vessels: Vessels) -> Vessels:

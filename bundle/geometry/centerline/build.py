@@ -17,6 +17,7 @@ from bundle.geometry.surface import level_set
 
 from .chains import Chain, forest
 from .gaps import bridge_gaps
+from .image_joins import join_along_image
 from .kissing import part_kissing, unparted
 from .occupancy import radius_from_integral, wall_excess
 from .refine import STEP_MM, attach, drop_beak, drop_start, in_lumen, join, reach_wall, recentre
@@ -183,7 +184,12 @@ def _segments(lines: list[_Line | None], wall: pv.PolyData) -> list[Segment]:
     return segments
 
 
-def vessel_tree(vessels: Vessels, wall: pv.PolyData, max_gap_mm: float = 8.0) -> Tree:
+def vessel_tree(
+    vessels: Vessels,
+    wall: pv.PolyData,
+    max_gap_mm: float = 8.0,
+    ct: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Tree:
     """The centreline tree of `vessels`, directed from the ostia to the tips, without names.
 
     Skeleton, loops opened at their thinnest link, spurs pruned against the local radius, rooted at the
@@ -194,6 +200,8 @@ def vessel_tree(vessels: Vessels, wall: pv.PolyData, max_gap_mm: float = 8.0) ->
         wall: the surface of the vessels, RAS mm, for the inscribed radius.
         max_gap_mm: longest interruption over which two pieces of a vessel are joined, but for wide ones that
             point at each other (`bridge_gaps`); 0 joins none.
+        ct: (A, B, C) HU on any grid and its (4, 4) affine; pieces are first joined along what it shows of a
+            vessel between them (`join_along_image`).
 
     Returns:
         a `Tree` with segments and no branches; without segments where nothing is longer than 3 mm.
@@ -208,6 +216,8 @@ def vessel_tree(vessels: Vessels, wall: pv.PolyData, max_gap_mm: float = 8.0) ->
     """
     skeleton, vessels, touching = _parted_skeleton(vessels)
     if max_gap_mm > 0:
+        if ct is not None:
+            join_along_image(skeleton, *ct)
         bridge_gaps(skeleton, max_gap_mm)
     soft = vessels.probability is None
     field = vessels.mask if soft else level_set(vessels.mask, vessels.probability, vessels.level)

@@ -8,7 +8,7 @@ from scipy.spatial import cKDTree
 from bundle.common.coordinates import ras_to_lps, voxel_size_mm, voxel_to_world, world_to_voxel
 
 from .chains import end_radius
-from .gaps import outwards
+from .piece_ends import outwards
 from .tree_parts import Parts
 from .tree_rule import TreeRule
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -38,6 +39,7 @@ _BEGINS = {"LM": 0.0, "RCA": 0.0, "LAD": 1.5, "LCx": 1.5, "none": 2.5}  # others
 _STOPS = {"LAD": 5.0, "LCx": 1.0, "RCA": 1.0}  # a vessel that ends where others leave it; LM 0, others 1
 _MISSING = {"LAD": 2.0, "LCx": 1.5}  # where a left main ends in a bifurcation of which no child is this
 _SINGLE = ("LM", "LAD", "LCx")  # of which a bifurcation of the left main has one at most
+_MOST_SINGLE = 5  # children among which these are looked for
 
 
 def _table(rows: dict[str, dict[str, float]]) -> np.ndarray:
@@ -125,51 +127,58 @@ def label_stretches(stretches: Stretches, cost: np.ndarray) -> tuple[np.ndarray,
 
 
 def _best_of(below: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Least cost of a child (L + 1,) under each label of its parent, and the child's label then."""
-    both = below[None] + table
-    which = both.argmin(axis=1)
-    return both[np.arange(_COUNT), which], which
+    """Least cost of children (..., L + 1) under each label of their parent, and their labels then."""
+    both = below[..., None, :] + table
+    which = both.argmin(axis=-1)
+    return np.take_along_axis(both, which[..., None], axis=-1)[..., 0], which
 
 
 def _at_fork(below: np.ndarray, onward: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Least cost of children (C, L + 1) that leave a bifurcation, and their labels (L + 1, C)."""
     count = len(below)
-    sides = [_best_of(child, table) for child in below]
-    paid = np.stack([cost for cost, _ in sides])
-    which = np.stack([label for _, label in sides], axis=1)
+    paid, labels = _best_of(below, table)
+    which = np.ascontiguousarray(labels.T)
     # One of them goes on under the parent's label, or none does.
-    goes_on = below + onward[:, None] + paid.sum(axis=0) - paid
-    options = np.concatenate([goes_on, (paid.sum(axis=0) + _STOP)[None]])
+    together = paid.sum(axis=0)
+    options = np.concatenate([below + onward[:, None] + together - paid, (together + _STOP)[None]])
     pick = options.argmin(axis=0)
     total = options[pick, np.arange(_COUNT)]
-    for label in np.flatnonzero(pick < count):
-        which[label, pick[label]] = label
+    one = np.flatnonzero(pick < count)
+    which[one, pick[one]] = one
     main = _INDEX["LM"]
     total[main], which[main] = _at_left_main(below, onward)
     return total, which
 
 
-def _at_left_main(below: np.ndarray, onward: np.ndarray) -> tuple[float, list[int]]:
-    main = _INDEX["LM"]
+@lru_cache
+def _left_main_options(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which of `_SINGLE` each of so many children may be, 3 for none: (K, count), and what is missing costs.
+
+    Of more than five children the others are none.
+    """
+    options = np.array(list(product(range(len(_SINGLE) + 1), repeat=min(count, _MOST_SINGLE))))
+    used = (options[:, :, None] == np.arange(len(_SINGLE))).sum(axis=1)
+    options, used = options[(used <= 1).all(axis=1)], used[(used <= 1).all(axis=1)]
+    missing = sum(cost * (used[:, _SINGLE.index(label)] == 0) for label, cost in _MISSING.items())
+    missing = np.where(used[:, _SINGLE.index("LM")] > 0, 0.0, missing)
+    return np.pad(options, ((0, 0), (0, count - options.shape[1])), constant_values=len(_SINGLE)), missing
+
+
+def _at_left_main(below: np.ndarray, onward: np.ndarray) -> tuple[float, np.ndarray]:
+    """Least cost of children (C, L + 1) that leave a left main, and their labels (C,)."""
     single = [_INDEX[label] for label in _SINGLE]
-    price = _SIDE[main].copy()
-    others = np.where(np.isin(np.arange(_COUNT), single), np.inf, price)
-    best, best_labels = np.inf, [NONE] * len(below)
-    rest = [int(np.argmin(child + others)) for child in below]
-    for labels in product([*single, -1], repeat=min(len(below), 5)):
-        named = [label for label in labels if label >= 0]
-        if len(set(named)) < len(named):
-            continue
-        labels = [*labels, *[-1] * (len(below) - len(labels))]
-        labels = [rest[i] if label < 0 else label for i, label in enumerate(labels)]
-        on = onward + _MAIN_GOES_ON
-        paid = [on[i] if label == main else price[label] for i, label in enumerate(labels)]
-        total = sum(paid) + sum(below[i, label] for i, label in enumerate(labels))
-        if main not in named:
-            total += sum(cost for label, cost in _MISSING.items() if _INDEX[label] not in named)
-        if total < best:
-            best, best_labels = total, labels
-    return best, best_labels
+    price = _SIDE[_INDEX["LM"]].copy()
+    named = below[:, single] + price[single]
+    named[:, _SINGLE.index("LM")] = below[:, _INDEX["LM"]] + onward + _MAIN_GOES_ON
+    price[single] = np.inf
+    others = below + price
+    rest = others.argmin(axis=1)
+    cost = np.concatenate([named, others[np.arange(len(below)), rest][:, None]], axis=1)
+    options, missing = _left_main_options(len(below))
+    total = cost[np.arange(len(below)), options].sum(axis=1) + missing
+    best = int(total.argmin())
+    labels = np.concatenate([np.tile(single, (len(below), 1)), rest[:, None]], axis=1)
+    return float(total[best]), labels[np.arange(len(below)), options[best]]
 
 
 def runs_of(stretches: Stretches, labels: np.ndarray) -> list[list[int]]:

@@ -37,6 +37,18 @@ def test_a_case_leaves_its_files_and_a_report_with_units(tmp_path):
     assert 0.7 < confidence.mean() <= 1.0
 
 
+def test_pieces_that_the_ct_shows_to_be_one_vessel_are_joined_and_the_report_says_over_what(tmp_path):
+    line = np.array([[-18.0, 0, 0], [-6, 0, 0], [6, 0, 0], [18, 0, 0]])
+    mask, affine, _ = scan(
+        (90, 20, 20), AXES, lambda p: np.maximum(*(tube(p, x, 1.0) for x in (line[:2], line[2:])))
+    )
+    shown = scan((90, 20, 20), AXES, lambda p: tube(p, line, 1.0), edge_mm=0.3)[2]
+    ct = (500 * shown - 100, affine)
+    for name, given, gap_mm in (("alone", None, 0.0), ("ct", ct, 10.0)):  # the pieces' ends are round
+        report = export_case(mask, affine, tmp_path, name, ct=given, pictures=False)
+        assert sum(row["gap_mm"] for row in report["branches"]) == pytest.approx(gap_mm, abs=1.0)
+
+
 def test_an_empty_mask_is_reported_and_old_files_go(tmp_path):
     mask, affine, probability = ring()
     export_case(mask, affine, tmp_path, "7", probability, pictures=False)
