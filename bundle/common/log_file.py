@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from logging.handlers import MemoryHandler
 from pathlib import Path
 
@@ -25,6 +26,20 @@ class _AboveBars(logging.StreamHandler):
             self.handleError(record)
 
 
+class _UntilFull(logging.FileHandler):
+    """Where the disk fills up the log ends with a line on the console; the run says what fails beside it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._ended:
+            self._ended = True
+            tqdm.write(f"{self.baseFilename} ends here: {error.strerror or error}", file=sys.stderr)
+
+    _ended = False
+
+
 def start_log(output_dir: str | os.PathLike) -> None:
     """Write the log to ``<output_dir>/run.log`` too, from the beginning of the run on.
 
@@ -39,7 +54,7 @@ def start_log(output_dir: str | os.PathLike) -> None:
                if isinstance(h, MemoryHandler)}  # fmt: skip
     for memory, users in keeping.items():
         Path(output_dir).mkdir(parents=True, exist_ok=True)
-        file = logging.FileHandler(Path(output_dir) / LOG, encoding="utf-8")
+        file = _UntilFull(Path(output_dir) / LOG, encoding="utf-8")
         file.setFormatter(memory.formatter)
         for logger in users:
             logger.removeHandler(memory)

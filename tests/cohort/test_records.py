@@ -63,7 +63,8 @@ def test_what_is_doubtful_about_a_scan_stands_in_table_and_report(cohort):
     """These scans have no air."""
     report = json.loads((cohort / "eval" / "1" / "1.json").read_text())
     assert "does not look like a CT" in report["warnings"][0]
-    assert rows(cohort)["1"]["warnings"] == "; ".join(report["scan"]["warnings"])
+    assert rows(cohort)["1"]["warnings"] == "; ".join(report["warnings"])
+    assert report["warnings"][: len(report["scan"]["warnings"])] == report["scan"]["warnings"]
 
 
 def test_another_name_for_the_folder_changes_nothing(cohort):
