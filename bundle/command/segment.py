@@ -76,6 +76,14 @@ def segment_scans(
         bool,
         typer.Option("--dicom/--no-dicom", help="of DICOM also DICOM objects, which name the patient"),
     ] = True,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local|auto|ADDRESS",
+            help="spread the cases over workers of Ray: local on this machine, auto on the cluster that it is "
+            "part of, or ray://HOST:10001",
+        ),
+    ] = None,
     config: Config = None,
     set_: Set = None,
 ) -> None:
@@ -97,7 +105,7 @@ def segment_scans(
         paths = [str(path) for path in scans]
         run_configs(
             "inference",
-            ["inference.yaml", mode.overlay],
+            ["inference.yaml", mode.overlay, *(["modes/cluster.yaml"] if cluster else [])],
             config,
             set_,
             dataset_dir=paths if len(paths) > 1 else paths[0],
@@ -105,6 +113,7 @@ def segment_scans(
             device=device,
             redo=redo or None,
             **scene,
+            **({"cluster#address": cluster} if cluster else {}),
         )
 
     if not with_dicom:

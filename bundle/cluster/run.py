@@ -1,0 +1,127 @@
+"""`ClusterRun`: inference of all cases of a config on the workers of a Ray cluster."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from bundle.cohort import FailureLog, clear_case
+from bundle.common.config_in_use import config_in_use
+from bundle.common.errors import InputError
+from bundle.common.log_file import start_log
+from bundle.data import as_cases
+
+from .engine import connected, import_ray, room_for
+from .progress import Gathered
+from .spread import spread
+from .worker import CaseWorker
+
+__all__ = ["ClusterRun"]
+
+
+class ClusterRun:
+    """In place of an evaluator's run over all cases: each worker runs the same evaluator over one at a time.
+
+    Made inside a config (``configs/modes/cluster.yaml``), which it hands to the workers as it stands, with
+    overlays and command line in it. Which cases are finished the workers ask themselves. The table, the log
+    and the list of failures are made here, as one process has them.
+
+    Args:
+        cases: the data list.
+        output_dir: folder of the results, at the same path on all nodes.
+        address: see `bundle.cluster.engine.connected`.
+        workers: their number; None is what the cluster has room for as the run begins.
+        num_cpus: cores of a worker; also the threads of its network.
+        num_gpus: GPUs of a worker, or a part of one, by which several share it; None is one where there are any.
+        local_cpus: cores that "local" counts; None is all of this machine.
+        retries: of a case that fails on anything but bad input, each on another worker.
+        losses: so many workers may end at work on one case, and it is begun again.
+
+    Raises:
+        InputError: Ray is not installed, or a number is out of its bounds.
+
+    Attributes:
+        failures: the cases that failed in the run so far.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[Mapping[str, str]],
+        output_dir: str | os.PathLike,
+        address: str = "local",
+        workers: int | None = None,
+        num_cpus: float = 1,
+        num_gpus: float | None = None,
+        local_cpus: int | None = None,
+        retries: int = 1,
+        losses: int = 3,
+    ) -> None:
+        import_ray()
+        _check(workers, num_cpus, num_gpus)
+        self.cases = as_cases(cases)
+        self.output_dir = Path(output_dir)
+        self.address, self.workers = address, workers
+        self.num_cpus, self.num_gpus, self.local_cpus = num_cpus, num_gpus, local_cpus
+        self.retries, self.losses = retries, losses
+        self.failures = FailureLog()
+        self.config = deepcopy(config_in_use() or {})
+        if not self.cases:
+            raise InputError("there is no case to run on: the chosen part of the data set is empty")
+
+    def run(self) -> None:
+        """Run all cases; returns when each is finished or has failed.
+
+        Raises:
+            InputError: no cluster answers, or the workers cannot start.
+            RunFailed: the cluster has no room for a worker.
+        """
+        in_hand: dict[Any, str] = {}
+        self.failures.begin({item["case"]: item["image"] for item in self.cases})
+        with ExitStack() as stack:
+            ray = stack.enter_context(connected(self.address, self.local_cpus))
+            on_cpu = str(self.config.get("device")) == "cpu"
+            room, num_gpus = room_for(ray, self.num_cpus, self.num_gpus, on_cpu)
+            actor = ray.remote(CaseWorker).options(num_cpus=self.num_cpus, num_gpus=num_gpus)
+            config, folder = ray.put(self.config), os.getcwd()
+            gathered = Gathered(self.output_dir, self.cases, self.failures)
+            stack.callback(gathered.close)
+            try:
+                spread(
+                    ray,
+                    lambda: actor.remote(config, folder),
+                    self.workers or room,
+                    self.cases,
+                    lambda: start_log(self.output_dir),
+                    gathered.add,
+                    self.retries,
+                    self.losses,
+                    in_hand,
+                )
+            except BaseException:
+                self._stop(ray, in_hand)
+                raise
+            gathered.finish()
+
+    def _stop(self, ray: Any, in_hand: Mapping[Any, str]) -> None:
+        """End the workers at once and remove what they have half made."""
+        for worker in in_hand:
+            ray.kill(worker)
+        time.sleep(1.0 if in_hand else 0.0)  # a signal to another machine
+        for case in in_hand.values():
+            if not (self.output_dir / case / f"{case}.json").is_file():
+                clear_case(self.output_dir, case)
+
+
+def _check(workers: int | None, num_cpus: float, num_gpus: float | None) -> None:
+    if workers is not None and (not isinstance(workers, int) or workers < 1):
+        raise InputError(f"cluster#workers is {workers!r}; it must be a whole number from 1 on, or null.")
+    for name, value in (("num_cpus", num_cpus), ("num_gpus", num_gpus)):
+        if value is not None and (not isinstance(value, (int, float)) or value < 0 or value > 1e4):
+            raise InputError(f"cluster#{name} is {value!r}; it must be a number from 0 on, such as 1.")
+    if not num_cpus and not num_gpus:
+        raise InputError("cluster#num_cpus is 0; give each worker a part of a core, such as 0.5.")

@@ -1,0 +1,116 @@
+"""Runs on a Ray of this machine: what one process gives, from more than one worker."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from inference_run import CONTRAST
+from page_case import data_of
+from tube_cases import tube_case
+from typed import ROOT, coronary, sets
+
+from bundle.networks import save_weights
+from tests.helpers.contrast_network import ContrastNetwork
+
+pytest.importorskip("ray")
+KEYS = {"network_def": CONTRAST, "spatial_size": [48, 48, 32], "geometry#pictures": False}
+OPTIONS = ("--mode", "paper", "--device", "cpu")
+
+
+def table(out):
+    """Rows of summary.csv, without what is measured by the clock."""
+    with open(out / "summary.csv", newline="") as file:
+        return [{key: row[key] for key in row if key != "seconds"} for row in csv.DictReader(file)]
+
+
+def contents(out):
+    """Every file of every case; of JSON and page what they say, without the times."""
+    found = {}
+    for path in sorted(out.glob("*/*")):
+        found[str(path.relative_to(out))] = path.read_bytes()
+        if path.suffix == ".json":
+            report = json.loads(path.read_text())
+            report["record"]["file_bytes"].pop(f"{path.stem}.html")  # as long as its times
+            found[str(path.relative_to(out))] = {
+                key: report[key] for key in report if key not in ("seconds", "provenance")
+            }
+        if path.suffix == ".html":
+            page = data_of(path)
+            found[str(path.relative_to(out))] = {key: page[key] for key in page if key != "report"}
+    return found
+
+
+@pytest.fixture
+def scans(tmp_path):
+    """Three scans and a file that is none, and weights."""
+    for number in range(3):
+        tube_case(tmp_path / "scans", f"c{number}", seed=number)
+    (tmp_path / "scans" / "broken.img.nii.gz").write_bytes(b"not an image")
+    save_weights(ContrastNetwork(), tmp_path / "contrast.pt")
+    return tmp_path
+
+
+def test_workers_give_the_files_and_the_table_of_one_process(scans, monkeypatch):
+    """And a second run keeps them, in one process or on workers."""
+    monkeypatch.chdir(scans)
+    words = ("segment", "scans", *OPTIONS, *sets(**KEYS, ckpt_path="contrast.pt"))
+    spread = ("--cluster", "local", *sets(**{"cluster#num_cpus": 0.5, "cluster#local_cpus": 1}))
+    one = coronary(monkeypatch, *words, "--out", "one")
+    several = coronary(monkeypatch, *words, "--out", "several", *spread)
+    assert several.code == one.code == 1
+    assert several.last == one.last.replace("one/", "several/")
+    assert "1 of 4 cases failed, first 'broken'" in several.last
+    assert table(scans / "several") == table(scans / "one")
+    assert contents(scans / "several") == contents(scans / "one")
+    assert {path.name for path in (scans / "several").iterdir()} == {
+        "c0", "c1", "c2", "index.html", "run.log", "summary.csv",
+    }  # fmt: skip
+    assert "case 'c2' is done" in (scans / "several" / "run.log").read_text()
+
+    kept = coronary(monkeypatch, *words, "--out", "several")
+    assert kept.code == 1 and [row["kept"] for row in table(scans / "several")] == ["", "yes", "yes", "yes"]
+
+
+def program(scans, out, *words):
+    command = [sys.executable, "-m", "bundle.command", "segment", str(scans / "scans"), "--out", str(out)]
+    command += [*OPTIONS, *sets(**KEYS, ckpt_path=str(scans / "contrast.pt")), *words]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, env=environment, start_new_session=True, **streams)
+
+
+def workers_of(session: int) -> list[int]:
+    """The processes of workers that have begun, below a program that was started with a session of its own."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            name = (path / "cmdline").read_bytes()
+            environment = (path / "environ").read_bytes()
+        except OSError:
+            continue
+        if name.startswith(b"ray::CaseWorker") and f"CLUSTER_TEST={session}".encode() in environment:
+            found.append(int(path.name))
+    return found
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_in_one_sentence_and_leaves_no_half_case(scans):
+    keys = {"cluster#num_cpus": 0.5, "cluster#local_cpus": 1, "network_def#seconds": 30}
+    run = program(scans, scans / "out", "--cluster", "local", *sets(**keys))
+    while not (scans / "out" / "run.log").is_file():
+        assert run.poll() is None, run.communicate()
+        time.sleep(0.1)
+    time.sleep(2)
+    os.killpg(run.pid, signal.SIGINT)
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert errors.strip().splitlines()[-1] == "error: stopped by Ctrl+C."
+    assert {path.name for path in (scans / "out").iterdir()} <= {"run.log", "summary.csv"}
