@@ -30,7 +30,7 @@ def import_ray() -> Any:
         import ray
     except ImportError:
         raise InputError(
-            "a run on a cluster needs Ray, which is not installed; pip install 'coronary-cta-bundle[cluster]'."
+            "a run on a cluster needs Ray, which is not installed; run: pip install 'ray>=2.50'."
         ) from None
     return ray
 

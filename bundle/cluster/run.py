@@ -37,7 +37,7 @@ class ClusterRun:
         address: see `bundle.cluster.engine.connected`.
         workers: their number; None is what the cluster has room for as the run begins.
         num_cpus: cores of a worker; also the threads of its network.
-        num_gpus: GPUs of a worker, or a part of one, by which several share it; None is one where there are any.
+        num_gpus: GPUs of a worker, or a part of one that several share; None is one where there are any.
         local_cpus: cores that "local" counts; None is all of this machine.
         retries: of a case that fails on anything but bad input, each on another worker.
         losses: so many workers may end at work on one case, and it is begun again.

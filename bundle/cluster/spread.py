@@ -39,10 +39,10 @@ def spread(
 ) -> None:
     """Run all cases on workers.
 
-    Ray places the workers and tells of those that end. Its ``ActorPool`` does not say which case a lost worker
-    had, and Ray's own retry of a call waits for the same worker to come back, so until its node does; here
-    the case goes to the next worker that is free, and a worker that was lost, or that met anything but bad input
-    (after an error of CUDA every later case would fail), is replaced.
+    Ray places the workers and tells of those that end. Its ``ActorPool`` does not say which case a lost
+    worker had, and Ray's own retry of a call waits for the same worker to come back, so until its node does.
+    Here the case goes to the next worker that is free. A worker that was lost, or that met anything but bad
+    input (after an error of CUDA every later case would fail), is replaced.
 
     Args:
         ray: the package, connected.

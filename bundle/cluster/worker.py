@@ -72,8 +72,8 @@ class CaseWorker:
         """One case.
 
         Returns:
-            ``row``: of summary.csv; ``reason`` why the case failed, else ""; ``trace``: the traceback where that
-            may be a fault of the program or of this worker.
+            ``row``: of summary.csv; ``reason`` why the case failed, else ""; ``trace``: the traceback where
+            that may be a fault of the program or of this worker.
         """
         case = item["case"]
         self.loader.dataset.data = [dict(item)]

@@ -41,7 +41,7 @@ class CaseSummary:
     The figures are in the ``meta`` of the engine's output "pred" (`KeepComponentsd`, `AdaptiveThresholdd`).
 
     Args:
-        output_dir: folder of the results; None keeps the rows for `rows` alone, nothing is written or printed.
+        output_dir: folder of the results; with None nothing is written or printed, `rows` has the table.
     """
 
     def __init__(self, output_dir: str | os.PathLike | None) -> None:

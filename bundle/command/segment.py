@@ -80,8 +80,8 @@ def segment_scans(
         str | None,
         typer.Option(
             metavar="local|auto|ADDRESS",
-            help="spread the cases over workers of Ray: local on this machine, auto on the cluster that it is "
-            "part of, or ray://HOST:10001",
+            help="spread the cases over workers of Ray: local on this machine, auto on the cluster that "
+            "it is part of, or ray://HOST:10001",
         ),
     ] = None,
     config: Config = None,

@@ -1,4 +1,4 @@
-"""Cases and their workers, where workers end, break or cannot start: a cluster without Ray, a step at a time."""
+"""Cases and their workers, where workers end, break or cannot start; without Ray."""
 
 from __future__ import annotations
 
