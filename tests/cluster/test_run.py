@@ -13,7 +13,8 @@ import time
 import pytest
 from inference_run import CONTRAST
 from page_case import data_of
-from ray_workers import case_workers
+from script_call import study
+from studies.cluster import case_workers
 from tube_cases import tube_case
 from typed import ROOT, coronary, sets
 
@@ -106,3 +107,13 @@ def test_ctrl_c_ends_in_one_sentence_and_leaves_no_half_case(scans):
     assert run.returncode in (130, -signal.SIGINT), errors  # a shell shows 130 for both
     assert errors.strip().splitlines()[-1] == "error: stopped by Ctrl+C."
     assert {path.name for path in (scans / "out").iterdir()} <= {"run.log", "summary.csv"}
+
+
+@pytest.mark.slow
+def test_of_forty_scans_none_is_lost_or_made_twice_where_ten_workers_are_killed(tmp_path):
+    """The study itself ends with an error where one is."""
+    words = ("--scans", 40, "--kills", 10, "--workers", 4, "--cores", 2, "--out", tmp_path)
+    assert study("cluster", *words) == 0
+    with open(tmp_path / "cluster.csv", newline="") as file:
+        killed = list(csv.DictReader(file))[-1]
+    assert (killed["kills"], killed["lost"], killed["twice"], killed["different"]) == ("10", "0", "0", "0")
