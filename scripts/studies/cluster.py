@@ -3,10 +3,11 @@
     python scripts/study.py cluster
     python scripts/study.py cluster --scans 8 --kills 2 --out trial
 
-Makes small phantoms and runs configs/inference.yaml over them in one process, then with configs/modes/
-cluster.yaml on some workers of this machine, and at last on four of which a random one gets a SIGKILL again and again. Every run
-must finish all cases, with the files of one process (reports and pages without their timings) and its summary.csv,
-and no case that was finished when a kill came may be made again. Ends with an error where it is not so.
+Makes small phantoms and runs configs/inference.yaml over them in one process, then with
+configs/modes/cluster.yaml on workers of this machine, and at last on four of which a random one gets a SIGKILL
+again and again. Every run must finish all cases, with the files of one process (reports and pages without their
+timings) and its summary.csv, and no case that was finished when a kill came may be made again. Ends with an
+error where it is not so.
 """
 
 import csv
@@ -29,10 +30,17 @@ from .common import RESULTS, Out, table, write_results
 
 SHAPE = (64, 64, 32)
 COLUMNS = {
-    "run": "run", "seconds": "s in all", "rate": "cases a minute, start apart", "speed_up": "times one process",
-    "kills": "workers killed", "begun_again": "cases begun again", "lost": "cases lost", "twice": "made twice",
-    "files": "files compared", "different": "different",
-}  # fmt: skip
+    "run": "run",
+    "seconds": "s in all",
+    "rate": "cases a minute, start apart",
+    "speed_up": "times one process",
+    "kills": "workers killed",
+    "begun_again": "cases begun again",
+    "lost": "cases lost",
+    "twice": "made twice",
+    "files": "files compared",
+    "different": "different",
+}
 
 
 def case_workers(program: int) -> list[int]:
@@ -93,9 +101,9 @@ def contents(out: Path) -> dict[str, bytes]:
             content = re.sub(rb'"seconds":\{[^}]*\}', b"", content)
         found[str(path.relative_to(out))] = content
     with open(out / "summary.csv", newline="") as file:
-        rows = [
-            {key: row[key] for key in row if key not in ("seconds", "kept")} for row in csv.DictReader(file)
-        ]
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        del row["seconds"], row["kept"]
     return found | {"summary.csv": json.dumps(rows).encode()}
 
 
@@ -124,9 +132,15 @@ def timed(home: Path, name: str, workers: int, cores: int, kills: int = 0, seed:
     minutes = (max(written.values()) - min(written.values())) / 6e10
     again = sum(written[case] != at for case, at in finished.items())
     return {
-        "run": name, "workers": workers, "seconds": seconds, "rate": (len(written) - 1) / minutes, "kills": killed,
-        "begun_again": log.count("is begun again on another worker"), "lost": scans - len(written), "twice": again,
-    }  # fmt: skip
+        "run": name,
+        "workers": workers,
+        "seconds": seconds,
+        "rate": (len(written) - 1) / minutes,
+        "kills": killed,
+        "begun_again": log.count("is begun again on another worker"),
+        "lost": scans - len(written),
+        "twice": again,
+    }
 
 
 def main(
