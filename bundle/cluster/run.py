@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -10,15 +11,19 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from bundle.cohort import FailureLog, clear_case
+from bundle.cohort import SUMMARY, FailureLog, clear_case
 from bundle.common.config_in_use import config_in_use
 from bundle.common.errors import InputError
+from bundle.common.filenames import is_url
 from bundle.common.log_file import start_log
+from bundle.common.output_folder import check_output_dir
 from bundle.data import as_cases
+from bundle.report import write_index
 
 from .engine import connected, import_ray, room_for
 from .progress import Gathered
 from .spread import spread
+from .storage import CaseStore
 from .worker import CaseWorker
 
 __all__ = ["ClusterRun"]
@@ -33,7 +38,7 @@ class ClusterRun:
 
     Args:
         cases: the data list.
-        output_dir: folder of the results, at the same path on all nodes.
+        output_dir: folder of the results, at the same path on all nodes, or a URL.
         address: see `bundle.cluster.engine.connected`.
         workers: their number; None is what the cluster has room for as the run begins.
         num_cpus: cores of a worker; also the threads of its network.
@@ -64,22 +69,64 @@ class ClusterRun:
         import_ray()
         _check(workers, num_cpus, num_gpus)
         self.cases = as_cases(cases)
-        self.output_dir = Path(output_dir)
+        self.output_dir = str(output_dir)
+        self.store = CaseStore(self.output_dir) if is_url(output_dir) else None
         self.address, self.workers = address, workers
         self.num_cpus, self.num_gpus, self.local_cpus = num_cpus, num_gpus, local_cpus
         self.retries, self.losses = retries, losses
         self.failures = FailureLog()
         self.config = deepcopy(config_in_use() or {})
+        if self.store is not None or any(is_url(item["image"]) for item in self.cases):
+            # A scene that names the scan would name a file that is gone after the run.
+            self.config["geometry"].setdefault("scene", "results")
         if not self.cases:
             raise InputError("there is no case to run on: the chosen part of the data set is empty")
 
-    def run(self) -> None:
+    def check(self, dataset_dir: Any) -> None:
+        """Check that results can be written.
+
+        Raises:
+            InputError: they cannot, or they would lie among the scans.
+        """
+        given = dataset_dir if isinstance(dataset_dir, (list, tuple)) else [dataset_dir]
+        if self.store is None:
+            check_output_dir(self.output_dir, [path for path in given if not is_url(path)])
+        elif self.store.url in [str(path).rstrip("/") for path in given]:
+            raise InputError(
+                f"output_dir '{self.output_dir}' is the folder of the scans, whose files results could "
+                "replace; give another one."
+            )
+        else:
+            self.store.check()
+
+    def run(self, pages: bool = True) -> None:
         """Run all cases; returns when each is finished or has failed.
+
+        Args:
+            pages: make the page of the cohort.
 
         Raises:
             InputError: no cluster answers, or the workers cannot start.
             RunFailed: the cluster has no room for a worker.
         """
+        if self.store is None:
+            self._run(Path(self.output_dir))
+            if pages:
+                write_index(self.output_dir)
+            return
+        with tempfile.TemporaryDirectory(prefix="coronary-") as scratch:
+            folder = Path(scratch) / self.store.url.rpartition("/")[2]  # its name is the page's heading
+            folder.mkdir()
+            try:
+                self._run(folder)
+                if pages:
+                    self.store.mirror(folder)
+                    write_index(folder)
+            finally:
+                self.store.upload(folder, [path.name for path in folder.iterdir() if path.is_file()])
+
+    def _run(self, out: Path) -> None:
+        """Run all cases; log and table go to a folder of this machine."""
         in_hand: dict[Any, str] = {}
         self.failures.begin({item["case"]: item["image"] for item in self.cases})
         with ExitStack() as stack:
@@ -88,15 +135,16 @@ class ClusterRun:
             room, num_gpus = room_for(ray, self.num_cpus, self.num_gpus, on_cpu)
             actor = ray.remote(CaseWorker).options(num_cpus=self.num_cpus, num_gpus=num_gpus)
             config, folder = ray.put(self.config), os.getcwd()
-            gathered = Gathered(self.output_dir, self.cases, self.failures)
+            gathered = Gathered(out, self.cases, self.failures)
+            url = None if self.store is None else self.store.url
             stack.callback(gathered.close)
             try:
                 spread(
                     ray,
-                    lambda: actor.remote(config, folder),
+                    lambda: actor.remote(config, folder, url),
                     self.workers or room,
                     self.cases,
-                    lambda: start_log(self.output_dir),
+                    lambda: start_log(out),
                     gathered.add,
                     self.retries,
                     self.losses,
@@ -105,7 +153,7 @@ class ClusterRun:
             except BaseException:
                 self._stop(ray, in_hand)
                 raise
-            gathered.finish()
+            gathered.finish(f"{self.output_dir}/{SUMMARY}")
 
     def _stop(self, ray: Any, in_hand: Mapping[Any, str]) -> None:
         """End the workers at once and remove what they have half made."""
@@ -113,7 +161,10 @@ class ClusterRun:
             ray.kill(worker)
         time.sleep(1.0 if in_hand else 0.0)  # a signal to another machine
         for case in in_hand.values():
-            if not (self.output_dir / case / f"{case}.json").is_file():
+            if self.store is not None:
+                if self.store.read(case) is None:
+                    self.store.clear(case)
+            elif not Path(self.output_dir, case, f"{case}.json").is_file():
                 clear_case(self.output_dir, case)
 
 

@@ -4,7 +4,7 @@ from .evaluator import CaseEvaluator
 from .failures import FailureLog
 from .loader import CaseLoader
 from .progress import CaseProgress
-from .records import CaseRecords, clear_case
+from .records import CaseRecords, clear_case, names_of_case
 from .summary import COLUMNS, SUMMARY, CaseSummary, add_failed, print_summary
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "FailureLog",
     "add_failed",
     "clear_case",
+    "names_of_case",
     "print_summary",
 ]

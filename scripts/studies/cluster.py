@@ -4,10 +4,10 @@
     python scripts/study.py cluster --scans 8 --kills 2 --out trial
 
 Makes small phantoms and runs configs/inference.yaml over them in one process, then with
-configs/modes/cluster.yaml on workers of this machine, and at last on four of which a random one gets a SIGKILL
-again and again. Every run must finish all cases, with the files of one process (reports and pages without their
-timings) and its summary.csv, and no case that was finished when a kill came may be made again. Ends with an
-error where it is not so.
+configs/modes/cluster.yaml on workers of this machine, and at last on four of which a random one gets a
+SIGKILL again and again. Every run must finish all cases, with the files of one process (reports and pages
+without their timings) and its summary.csv, and no case that was finished when a kill came may be made again.
+Ends with an error where it is not so.
 """
 
 import csv
