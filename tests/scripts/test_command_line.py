@@ -17,7 +17,7 @@ SCRIPTS = ("demo", "make_phantoms", "train_default", "train_native", "reconstruc
            "label")  # fmt: skip
 ALONE = ("ablation", "accuracy", "calibration", "cluster", "degraded", "dicom_faults", "dicom_objects",
          "geometry", "geometry_scans", "label", "mistakes", "native", "paper", "postprocessing", "register",
-         "sets", "volume_mesh")  # fmt: skip
+         "scale", "sets", "volume_mesh")  # fmt: skip
 PARTS = {
     "pictures": ("overlay", "page", "tensorboard"),
     "robustness": ("fuzz", "kills", "memory", "orientations"),
