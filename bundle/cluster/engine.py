@@ -66,7 +66,7 @@ def connected(address: str, cpus: float | None = None) -> Iterator[Any]:
         said = " ".join(str(error).split()).rstrip(".")[:200]
         raise InputError(
             f"no Ray cluster answers at '{address}' ({type(error).__name__}: {said}); start one with "
-            "'ray start --head', or give 'local' for this machine alone."
+            "'ray start --head', or give 'local'; one that asks for a token needs RAY_AUTH_MODE=token and the token."
         ) from None
     try:
         yield ray

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from bundle.data import as_cases, find_images
 
 __all__ = ["CaseStore", "StoredRecords", "fetched", "list_scans"]
 
+_AT_ONCE = 16  # requests: each takes longer to be answered than to be read
 _HEAD = 16_384  # bytes of a page that its icon is found in
 
 
@@ -169,14 +171,19 @@ class CaseStore:
 
     def mirror(self, folder: Path) -> None:
         """Bring the reports and the beginnings of the pages of all cases, for the page of the cohort."""
-        for path in self.system.glob(f"{self.root}/*/*.json"):
-            above, case = path.split("/")[-2:]
-            if case != f"{above}.json":
-                continue
-            for name, end in ((case, None), (f"{above}.html", _HEAD)):
-                if (part := self._head(f"{self.root}/{above}/{name}", end)) is not None:
-                    (folder / above).mkdir(exist_ok=True)
-                    (folder / above / name).write_bytes(part)
+        parts = [
+            part
+            for path in self.system.glob(f"{self.root}/*/*.json")
+            for case in [path.split("/")[-2]]
+            if path.endswith(f"/{case}/{case}.json")
+            for part in ((f"{case}/{case}.json", None), (f"{case}/{case}.html", _HEAD))
+        ]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            contents = pool.map(lambda part: self._head(f"{self.root}/{part[0]}", part[1]), parts)
+            for (name, _), content in zip(parts, contents):
+                if content is not None:
+                    (folder / name).parent.mkdir(exist_ok=True)
+                    (folder / name).write_bytes(content)
 
     def _head(self, path: str, end: int | None) -> bytes | None:
         try:
