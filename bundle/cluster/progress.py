@@ -49,11 +49,15 @@ class Gathered:
         if answer["reason"]:
             row |= {"status": "failed", "reason": answer["reason"]}
             self.failures.add(case, answer["reason"], answer["trace"])
-        self._rows[case] = row
+        self.keep(case, row)
         self._say(case, row)
         self._bar.update()
         if time.monotonic() - self._written > _SHARE * self._took:
             self.write()
+
+    def keep(self, case: str, row: dict[str, Any]) -> None:
+        """A case's row, for the table alone."""
+        self._rows[case] = row
 
     def _say(self, case: str, row: Mapping[str, Any]) -> None:
         left = len(self._order) - len(self._rows)

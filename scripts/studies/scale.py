@@ -33,7 +33,7 @@ def seconds_of(work: Callable[[], Any]) -> float:
 
 def measure(count: int, case: Path) -> dict[str, Any]:
     """The row of a number of cases, all like the finished one in a folder."""
-    from bundle.cluster.progress import Gathered
+    from bundle.cluster import Gathered
     from bundle.cohort import FailureLog
     from bundle.data import find_images
     from bundle.report import write_index
@@ -52,7 +52,8 @@ def measure(count: int, case: Path) -> dict[str, Any]:
         row: dict[str, Any] = {"count": count, "list_s": seconds_of(lambda: items.extend(find_images(scans)))}
         gathered = Gathered(out, items, FailureLog())
         figures = {"status": "ok", "volume_mm3": 2748.0, "components": 2, "threshold": 0.5, "seconds": 13.7}
-        gathered._rows = {item["case"]: {"case": item["case"], "warnings": ""} | figures for item in items}
+        for item in items:
+            gathered.keep(item["case"], {"case": item["case"], "warnings": ""} | figures)
         row["table_s"] = seconds_of(gathered.write)
         row["table_mb"] = (out / "summary.csv").stat().st_size / 1e6
         row["mirror"] = count * (len(report) + len(page)) / 1e6
