@@ -65,8 +65,8 @@ def connected(address: str, cpus: float | None = None) -> Iterator[Any]:
     except (ConnectionError, TimeoutError, ValueError, RuntimeError) as error:
         said = " ".join(str(error).split()).rstrip(".")[:200]
         raise InputError(
-            f"no Ray cluster answers at '{address}' ({type(error).__name__}: {said}); start one with 'ray start "
-            "--head', or give 'local'; one that asks for a token needs RAY_AUTH_MODE=token and its token."
+            f"no Ray cluster answers at '{address}' ({type(error).__name__}: {said}); start one with 'ray "
+            "start --head', or give 'local'; one that asks for a token needs RAY_AUTH_MODE=token, and it."
         ) from None
     try:
         yield ray

@@ -107,6 +107,23 @@ def contents(out: Path) -> dict[str, bytes]:
     return found | {"summary.csv": json.dumps(rows).encode()}
 
 
+def differences(home: Path, name: str, paths: list[str]) -> list[str]:
+    """What differs from the run in one process: of an image, in how many voxels and by how much."""
+    import nibabel as nib
+    import numpy as np
+
+    told = []
+    for path in paths:
+        both = [home / run / path for run in ("one process", name)]
+        text = path
+        if path.endswith(".nii.gz") and all(file.is_file() for file in both):
+            one, other = (np.asarray(nib.load(file).dataobj, np.float64) for file in both)
+            apart = np.abs(one - other)
+            text = f"{path} in {np.count_nonzero(apart)} of {apart.size} voxels, by at most {apart.max():.4f}"
+        told.append(text)
+    return told
+
+
 def timed(home: Path, name: str, workers: int, cores: int, kills: int = 0, seed: int = 0) -> dict[str, Any]:
     """A run to its end, and what became of its cases."""
     out, moments, finished = home / name, random.Random(seed), {}
@@ -168,14 +185,14 @@ def main(
             files = contents(home / name)
             whole = whole or files
             row |= {"files": len(whole), "speed_up": row["rate"] / (rows[0] if rows else row)["rate"]}
-            row["different"] = sum(files.get(path) != whole.get(path) for path in files | whole)
+            names = sorted(path for path in files | whole if files.get(path) != whole.get(path))
+            row |= {"different": len(names), "names": "; ".join(differences(home, name, names))}
             rows.append(row)
             print(row, flush=True)
-            if row["lost"] or row["twice"] or row["different"]:
-                names = [path for path in files | whole if files.get(path) != whole.get(path)]
-                raise SystemExit(f"error: {row}, {names[:5]} differ")
-    about = (
-        f"{scans} phantoms of {' × '.join(map(str, SHAPE))} voxels, the network at that size, {cores} cores."
-    )
-    text = f"{about}\n\n{table(rows, COLUMNS, seconds='.0f', rate='.1f', speed_up='.2f')}"
-    write_results(out, "cluster", text, rows, ["workers", *COLUMNS])
+    voxels = " × ".join(map(str, SHAPE))
+    about = f"{scans} phantoms of {voxels} voxels, the network at that size, {cores} cores."
+    told = [f"{row['run']}: {row['names']}." for row in rows if row["names"]]
+    shown = table(rows, COLUMNS, seconds=".0f", rate=".1f", speed_up=".2f")
+    write_results(out, "cluster", "\n\n".join([about, shown, *told]), rows, ["workers", *COLUMNS, "names"])
+    if bad := [row["run"] for row in rows if row["lost"] or row["twice"] or row["different"]]:
+        raise SystemExit(f"error: {', '.join(bad)} did not give what one process gives; see the page")
