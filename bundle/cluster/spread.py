@@ -41,8 +41,8 @@ def spread(
 
     Ray places the workers and tells of those that end. Its ``ActorPool`` does not say which case a lost
     worker had, and Ray's own retry of a call waits for the same worker to come back, so until its node does.
-    Here the case goes to the next worker that is free. A worker that was lost, or that met anything but bad
-    input (after an error of CUDA every later case would fail), is replaced.
+    Here the case goes behind those that wait, so to whichever worker is free then. A worker that was lost, or
+    that met anything but bad input (after an error of CUDA every later case would fail), is replaced.
 
     Args:
         ray: the package, connected.
@@ -99,7 +99,7 @@ def spread(
                 if _is_over(task, answer["reason"], retries, losses):
                     answered(task.item, answer)
                 else:
-                    waiting.appendleft(task)
+                    waiting.append(task)  # one that ends its workers must not hold up the others
             else:
                 idle.append(worker)
                 answered(task.item, answer)

@@ -89,6 +89,7 @@ def test_a_case_that_loses_its_worker_or_breaks_is_begun_again_on_another_one(fa
     cluster = Cluster(b=[fate])
     assert run(cluster) == {"a": "", "b": "", "c": "", "d": ""}
     first, second = [number for case, number in cluster.log if case == "b"]
+    assert cluster.log[-1] == ("b", second)  # a case that ends its workers does not hold up the others
     assert first != second and cluster.killed == [first]
     assert all(number != first for _, number in cluster.log[cluster.log.index(("b", first)) + 1 :])
     assert "case 'b' is begun again on another worker" in caplog.text
