@@ -84,6 +84,7 @@ def test_ctrl_c_ends_in_one_sentence_and_leaves_no_half_case(scans):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2400)
 def test_of_forty_scans_none_is_lost_or_made_twice_where_ten_workers_are_killed(tmp_path):
     """The study itself ends with an error where one is."""
     words = ("--scans", 40, "--kills", 10, "--workers", 4, "--cores", 2, "--out", tmp_path)
