@@ -16,7 +16,7 @@ FLOORS = [
     ["data", "dicom", "networks", "losses", "metrics", "report"],
     ["inferers", "transforms"],
     ["cohort"],
-    ["handlers"],
+    ["cluster", "handlers"],
     ["label"],
     ["command"],
 ]

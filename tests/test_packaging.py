@@ -39,7 +39,7 @@ def test_every_requirement_has_one_pin_that_satisfies_it(python):
     for pin in map(Requirement, lines):
         if pin.marker is None or pin.marker.evaluate({"python_version": python}):
             assert pins.setdefault(name_of(pin.name), pin) is pin, f"{pin.name} is pinned twice"
-    for need in required():
+    for need in required(("cluster", "s3", "test")):
         (version,) = (s.version for s in pins[name_of(need.name)].specifier)
         assert need.specifier.contains(version), f"{need} is pinned to {version}"
 
@@ -47,8 +47,8 @@ def test_every_requirement_has_one_pin_that_satisfies_it(python):
 @pytest.mark.parametrize("folder", ["bundle", "scripts"])
 def test_code_imports_only_what_the_project_requires(folder):
     provides = packages_distributions()
-    # scripts measure the bundle, as its tests do; mesher and runtimes are asked for only when they are used
-    extras = ("mesher", "openvino", "onnx", *(["test"] if folder == "scripts" else []))
+    # scripts measure the bundle, as its tests do; the rest is asked for only when used
+    extras = ("mesher", "openvino", "onnx", "cluster", "s3", *(["test"] if folder == "scripts" else []))
     declared = {name_of(need.name) for need in required(extras)}
     declared |= {"vtk", "pillow", "itk-core", "triton"}  # parts of PyVista, of ITK and of PyTorch for CUDA
     own = {"bundle"} | {path.stem for path in (ROOT / "scripts").iterdir()}

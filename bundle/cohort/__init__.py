@@ -4,10 +4,12 @@ from .evaluator import CaseEvaluator
 from .failures import FailureLog
 from .loader import CaseLoader
 from .progress import CaseProgress
-from .records import CaseRecords
-from .summary import CaseSummary, add_failed
+from .records import CaseRecords, clear_case, names_of_case
+from .summary import COLUMNS, SUMMARY, CaseSummary, add_failed, print_summary
 
 __all__ = [
+    "COLUMNS",  # of summary.csv
+    "SUMMARY",  # its name
     "CaseEvaluator",
     "CaseLoader",
     "CaseProgress",
@@ -15,4 +17,7 @@ __all__ = [
     "CaseSummary",
     "FailureLog",
     "add_failed",
+    "clear_case",
+    "names_of_case",
+    "print_summary",
 ]

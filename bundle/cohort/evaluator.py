@@ -28,6 +28,11 @@ class CaseEvaluator(SupervisedEvaluator):
     `CaseMetrics`) or cannot do its work for any case, such as a table that cannot be written.
     """
 
+    def run(self, global_epoch: int = 1) -> None:
+        """Run over the loader's cases, however many an earlier run had."""
+        self.state.epoch_length = None  # of which Ignite would take no more batches, nor any after none
+        super().run(global_epoch)
+
     def _iteration(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> Any:
         try:
             try:

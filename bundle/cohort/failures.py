@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback as tracebacks
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -25,11 +26,15 @@ class FailureLog:
         >>> failures.note("17", InputError("'17.nii.gz' is empty (0 bytes): copy or download it again"))
         >>> [entry["case"] for entry in failures]
         ['17']
+
+    Attributes:
+        traces: the traceback of each case that failed on anything but bad input.
     """
 
     def __init__(self) -> None:
         self.entries: list[dict[str, str]] = []
         self.images: dict[str, str] = {}
+        self.traces: dict[str, str] = {}
 
     def __getitem__(self, number: int) -> dict[str, str]:
         return self.entries[number]
@@ -42,16 +47,24 @@ class FailureLog:
 
     def begin(self, images: Mapping[str, Any]) -> None:
         """Forget an earlier run; this one has these cases, name to path of the scan."""
-        self.entries, self.images = [], {case: str(image) for case, image in images.items()}
+        self.entries, self.traces = [], {}
+        self.images = {case: str(image) for case, image in images.items()}
 
     def note(self, case: str, error: Exception) -> None:
         """Add ``case`` with the reason of ``error``, the first one where it fails twice."""
         known = find_input_error(error)
         cause = first_cause(error)
         reason = f"{type(cause).__name__}: {cause}" if known is None else str(known)
+        trace = "" if known is not None else "".join(tracebacks.format_exception(error)).rstrip()
+        self.add(case, reason, trace)
+
+    def add(self, case: str, reason: str, trace: str = "") -> None:
+        """Add ``case`` with its reason, the first one where it fails twice; the traceback goes to the log."""
         if all(entry["case"] != case for entry in self.entries):
             self.entries.append({"case": case, "image": self.images.get(case, ""), "reason": reason})
-        logger.error("case '%s' failed: %s", case, reason, exc_info=error if known is None else None)
+            if trace:
+                self.traces[case] = trace
+        logger.error("case '%s' failed: %s%s", case, reason, f"\n{trace}" if trace else "")
 
     def finish(self, where: str | None = None) -> None:
         """The end of the run, on every process of it.

@@ -15,9 +15,9 @@ from bundle.common.files import UNFINISHED, sha256_of
 from bundle.common.parsing import parse_bool
 from bundle.data.readers import files_of
 from bundle.geometry.case import SUFFIXES
-from bundle.report import remove_page
+from bundle.report import page_name, remove_page
 
-__all__ = ["CaseRecords", "clear_case"]
+__all__ = ["CaseRecords", "clear_case", "names_of_case"]
 
 logger = logging.getLogger(__name__)
 _BESIDE = (
@@ -79,7 +79,7 @@ class CaseRecords:
         try:
             fingerprint = self._fingerprint(image)
         except OSError:  # loading it will say why
-            clear_case(self.output_dir, case)
+            self._clear(case)
             return None
         report = self._read(case)
         if report is not None and not self.redo:
@@ -87,7 +87,7 @@ class CaseRecords:
             if why is None:
                 return report
             logger.info("case '%s' is made again: %s", case, why)
-        clear_case(self.output_dir, case)
+        self._clear(case)
         self._begun[case] = fingerprint
         return None
 
@@ -121,11 +121,24 @@ class CaseRecords:
         for key, sentence in _CHANGED.items():
             if record.get(key, _ABSENT.get(key)) != fingerprint[key]:
                 return sentence
+        sizes = self._sizes(case, record["file_bytes"])
         for name, size in record["file_bytes"].items():
-            path = self.output_dir / case / name
-            if not path.is_file() or path.stat().st_size != size:
+            if sizes.get(name) != size:
                 return f"{name} is missing or has another size"
         return None
+
+    def _sizes(self, case: str, names: Iterable[str]) -> dict[str, int]:
+        """Bytes of those files of a case that are there."""
+        paths = {name: self.output_dir / case / name for name in names}
+        return {name: path.stat().st_size for name, path in paths.items() if path.is_file()}
+
+    def _clear(self, case: str) -> None:
+        clear_case(self.output_dir, case)
+
+
+def names_of_case(case: str) -> list[str]:
+    """The names that files of a case can have; its report first, without which it is not finished."""
+    return [f"{case}.json", *(f"{case}_{suffix}" for suffix in (*_BESIDE, *SUFFIXES)), page_name(case)]
 
 
 def clear_case(output_dir: str | os.PathLike, case: str) -> None:
@@ -133,9 +146,8 @@ def clear_case(output_dir: str | os.PathLike, case: str) -> None:
     folder = Path(output_dir) / case
     if not folder.is_dir():
         return
-    (folder / f"{case}.json").unlink(missing_ok=True)  # first: without it the case is not finished
-    for suffix in (*_BESIDE, *SUFFIXES):
-        (folder / f"{case}_{suffix}").unlink(missing_ok=True)
+    for name in names_of_case(case):
+        (folder / name).unlink(missing_ok=True)
     remove_page(folder, case)
     for unfinished in folder.glob(f"{UNFINISHED}*"):
         unfinished.unlink()  # a kill came while it was being written

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from bundle.common.tables import exact, to_text, write_csv
 
 from .records import clear_case
 
-__all__ = ["CaseSummary", "add_failed"]
+__all__ = ["COLUMNS", "SUMMARY", "CaseSummary", "add_failed", "print_summary"]
+
+SUMMARY = "summary.csv"
 
 FIGURES = ("volume_mm3", "components", "threshold", "confidence")
 COUNTS = ("vessels_assessable", "vessels_narrowed_50", "vessels_narrowed_70")
@@ -37,10 +39,13 @@ class CaseSummary:
     Of vessels that can be judged and are narrowed, the numbers of the geometry (`narrowed_sums`).
 
     The figures are in the ``meta`` of the engine's output "pred" (`KeepComponentsd`, `AdaptiveThresholdd`).
+
+    Args:
+        output_dir: folder of the results; with None nothing is written or printed, `rows` has the table.
     """
 
-    def __init__(self, output_dir: str | os.PathLike) -> None:
-        self.path = Path(output_dir) / "summary.csv"
+    def __init__(self, output_dir: str | os.PathLike | None) -> None:
+        self.path = None if output_dir is None else Path(output_dir) / SUMMARY
         self._done: list[dict[str, Any]] = []
         self._last = 0.0
 
@@ -62,20 +67,15 @@ class CaseSummary:
             meta, seconds = output["pred"].meta, (now - self._last) / len(engine.state.batch)
             self._done.append(_row(str(batch["case"]), meta, warnings_of(meta)) | {"seconds": seconds})
         self._last = now
-        write_csv(self.path, self.rows(), COLUMNS)
+        if self.path is not None:
+            write_csv(self.path, self.rows(), COLUMNS)
 
     def completed(self, _: Engine) -> None:
         """Write the last state of the table and print it."""
-        rows = self.rows()
-        write_csv(self.path, rows, COLUMNS)
-        warnings = [[text for text in row["warnings"].split("; ") if text] for row in rows]
-        if rows:
-            shown = [row | {"warnings": len(own) or None} for row, own in zip(rows, warnings)]
-            print(to_text(shown, COLUMNS))
-        for row, own in zip(rows, warnings):
-            for sentence in own:
-                print(f"warning, case '{row['case']}': {sentence}")
-        print(f"summary: {self.path}")
+        if self.path is not None:
+            rows = self.rows()
+            write_csv(self.path, rows, COLUMNS)
+            print_summary(rows, self.path)
 
     def rows(self) -> list[dict[str, Any]]:
         """A row a case that is done, in the order of the data set."""
@@ -94,6 +94,18 @@ class CaseSummary:
             rows[number] = row | _counts(counts.get(row["case"], {})) | {"warnings": "; ".join(sentences)}
         order = {item["case"]: number for number, item in enumerate(self.loader.dataset.data)}
         return sorted(rows, key=lambda row: order[row["case"]])
+
+
+def print_summary(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike) -> None:
+    """Print the rows of a summary as a table, then their warnings, then the file's path."""
+    warnings = [[text for text in row["warnings"].split("; ") if text] for row in rows]
+    if rows:
+        shown = [{**row, "warnings": len(own) or None} for row, own in zip(rows, warnings)]
+        print(to_text(shown, COLUMNS))
+    for row, own in zip(rows, warnings):
+        for sentence in own:
+            print(f"warning, case '{row['case']}': {sentence}")
+    print(f"summary: {path}")
 
 
 def _row(case: str, figures: Mapping[str, Any], warnings: list[str]) -> dict[str, Any]:
@@ -117,7 +129,7 @@ def add_failed(output_dir: str | os.PathLike, failed: Mapping[str, str], ran: bo
     Returns:
         The table.
     """
-    path, rows = Path(output_dir) / "summary.csv", []
+    path, rows = Path(output_dir) / SUMMARY, []
     if ran and path.is_file():
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

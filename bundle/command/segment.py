@@ -6,6 +6,7 @@
   coronary segment scan.nii.gz --out results --config modes/tta.yaml
   coronary segment DICOM export.zip --out results
   coronary segment DICOM --out results --series 5
+  coronary segment s3://bucket/scans --out s3://bucket/results --cluster auto
 
 Of DICOM folders, files and zips the coronary CT angiogram of each study is taken; `coronary series` shows
 which it is. Its case is called by a hash of the series UID, and nothing that tells the patient is written.
@@ -25,6 +26,7 @@ from typing import Annotated
 import typer
 
 from bundle.common.errors import RunFailed, find_cause
+from bundle.common.filenames import is_url
 from bundle.common.output_folder import check_output_dir
 
 from .config_run import Config, Device, run_configs
@@ -39,6 +41,7 @@ from .dicom_inputs import (
     split_inputs,
 )
 from .overrides import Set, read_overrides
+from .places import given_input, place
 
 __all__ = ["Mode", "ModeOption", "segment_scans"]
 
@@ -63,9 +66,12 @@ ModeOption = Annotated[
 def segment_scans(
     inputs: Annotated[
         list[Path],
-        typer.Argument(metavar="INPUT", exists=True, help="scans, DICOM, zips, or folders of them"),
+        typer.Argument(metavar="INPUT", parser=given_input, help="scans, DICOM, zips, or folders of them"),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="folder of the results, a folder a case")],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="DIR", parser=place, help="folder of the results, a folder a case"),
+    ],
     mode: ModeOption = Mode.native,
     device: Device = None,
     redo: Annotated[bool, typer.Option("--redo", help="make finished cases again")] = False,
@@ -76,18 +82,34 @@ def segment_scans(
         bool,
         typer.Option("--dicom/--no-dicom", help="of DICOM also DICOM objects, which name the patient"),
     ] = True,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local|auto|ADDRESS",
+            help="spread the cases over workers of Ray: local on this machine, auto on the cluster that "
+            "it is part of, or ray://HOST:10001",
+        ),
+    ] = None,
     config: Config = None,
     set_: Set = None,
 ) -> None:
     """Run configs/inference.yaml in a mode."""
     from bundle.data import find_images
 
-    check_output_dir(out, inputs, name="--out")
-    with_dicom, others = split_inputs(inputs)
+    local = [path for path in inputs if not is_url(path)]
+    urls = [path for path in inputs if is_url(path)]
+    if not cluster and (urls or is_url(out)):
+        raise typer.BadParameter("URLs are read and written by the workers of --cluster; give it too")
+    if not is_url(out):
+        check_output_dir(out, local, name="--out")
+    with_dicom, others = split_inputs(local)
+    if with_dicom and is_url(out):
+        raise typer.BadParameter("DICOM is segmented into a folder of this machine; give --out a path")
     if not with_dicom and (series is not None or phase is not None or names_from_dicom):
         raise typer.BadParameter("--series, --phase and --names-from-dicom are for DICOM, and there is none")
     if others:
         find_images(others)  # before MONAI is loaded, which takes seconds
+    others += urls
 
     # The scan that a scene could name is gone after the run.
     own_scene = {"geometry#scene", "geometry::scene"} & read_overrides(set_).keys()
@@ -97,7 +119,7 @@ def segment_scans(
         paths = [str(path) for path in scans]
         run_configs(
             "inference",
-            ["inference.yaml", mode.overlay],
+            ["inference.yaml", mode.overlay, *(["modes/cluster.yaml"] if cluster else [])],
             config,
             set_,
             dataset_dir=paths if len(paths) > 1 else paths[0],
@@ -105,12 +127,17 @@ def segment_scans(
             device=device,
             redo=redo or None,
             **scene,
+            **({"cluster#address": cluster} if cluster else {}),
         )
 
     if not with_dicom:
         run(others)
         return
-    with tempfile.TemporaryDirectory(prefix="coronary-") as work:
+    # Workers on other machines see the folder of the results, and not this one's temporary files.
+    shared = None if cluster in (None, "local") else Path(out)
+    if shared is not None:
+        shared.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="coronary-", dir=shared) as work:
         listing, choices = chosen(with_dicom, Path(work), series, phase)
         done = convert(choices, Path(work), names_from_dicom)
         done.faults = listing.faults

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-__all__ = ["SUFFIXES", "case_name", "file_role", "is_duplicate", "natural_key", "split_suffix"]
+__all__ = ["SUFFIXES", "case_name", "file_role", "is_duplicate", "is_url", "natural_key", "split_suffix"]
 
 SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 
@@ -66,6 +66,11 @@ def file_role(relative_path: str | Path) -> str | None:
 def is_duplicate(relative_path: str | Path) -> bool:
     """True for what a download or an archive named ``(1)``: ``1-200(1)/3.img.nii.gz``."""
     return any(_DUPLICATE.search(part) for part in Path(relative_path).parts)
+
+
+def is_url(path: object) -> bool:
+    """True for ``s3://bucket/a``, not for ``a/b`` and ``C:\\a``."""
+    return "://" in str(path)
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:

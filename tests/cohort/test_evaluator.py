@@ -106,3 +106,18 @@ def test_a_case_that_cannot_be_measured(items, tmp_path, broken):
     assert [f["case"] for f in loader.failures] == broken
     summary = (tmp_path / "eval" / "metrics_summary.csv").read_text()
     assert f"\ndice,{4 - len(broken)}," in summary
+
+
+def test_a_later_run_has_as_many_cases_as_its_own_list(items):
+    """Ignite goes on with the number of batches of the run before, and of a run without one none are left."""
+    loader = CaseLoader(Dataset(items[:1], LoadCTAd(["image", "label"])))
+    evaluator, seen = CaseEvaluator(torch.device("cpu"), loader, Threshold()), []
+    evaluator.add_event_handler(
+        Events.ITERATION_COMPLETED, lambda e: seen.extend(item["case"] for item in e.state.batch)
+    )
+    with open(items[0]["image"], "w") as file:
+        file.write("not an image")
+    for part in (items[:1], items[1:2], items[2:4]):
+        loader.dataset.data = part
+        evaluator.run()
+    assert seen == ["c1", "c2", "c3"]

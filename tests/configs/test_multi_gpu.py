@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -198,3 +199,35 @@ def test_what_cannot_run_on_two_processes_says_why_on_one_line(cases, tmp_path):
     done = torchrun("training", "train", "multi_gpu_train", **keys)
     assert done.returncode == 1
     assert "nothing to resume" in done.stderr
+
+
+@pytest.mark.slow
+def test_two_nodes_train_to_the_weights_of_one_process(cases, tmp_path):
+    """Two agents that meet by a port, as on two machines, each with a process of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    two, one = tmp_path / "two", tmp_path / "one"
+    keys = training_keys(cases, two, max_epochs=2)
+    agents = []
+    for rank in (0, 1):
+        words = command("training", "train", "multi_gpu_train", **keys)
+        place = words.index("--standalone")
+        words[place : place + 3] = ["--nnodes=2", "--nproc_per_node=1", f"--node_rank={rank}"]
+        words[place:place] = [
+            "--rdzv_id=job1",
+            "--rdzv_backend=c10d",
+            f"--rdzv_endpoint=127.0.0.1:{port}",
+        ]
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        agents.append(subprocess.Popen(words, cwd=ROOT, env=environment(), **streams))
+    said = [agent.communicate(timeout=300)[0] for agent in agents]
+    assert [agent.returncode for agent in agents] == [0, 0], said
+    assert sum(text.count("epoch 2/2") for text in said) == 1
+
+    config = workflow(**training_keys(cases, one, max_epochs=2, batch_size=2), device="cpu")
+    config.run()
+    a, b = checkpoint(two), checkpoint(one)
+    assert a["trainer"] == b["trainer"]
+    apart = max(float((tensor - a["model"][name]).abs().max()) for name, tensor in b["model"].items())
+    assert apart < 1e-6

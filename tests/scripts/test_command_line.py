@@ -15,9 +15,9 @@ from bundle.common.errors import InputError
 
 SCRIPTS = ("demo", "make_phantoms", "train_default", "train_native", "reconstruct", "register",
            "label")  # fmt: skip
-ALONE = ("ablation", "accuracy", "calibration", "degraded", "dicom_faults", "dicom_objects", "geometry",
-         "geometry_scans", "joins", "label", "mistakes", "native", "paper", "postprocessing", "register",
-         "sets", "volume_mesh")  # fmt: skip
+ALONE = ("ablation", "accuracy", "calibration", "cluster", "degraded", "dicom_faults", "dicom_objects",
+         "geometry", "geometry_scans", "joins", "label", "mistakes", "native", "paper", "postprocessing",
+         "register", "scale", "sets", "volume_mesh")  # fmt: skip
 PARTS = {
     "pictures": ("overlay", "page", "tensorboard"),
     "robustness": ("fuzz", "kills", "memory", "orientations"),
