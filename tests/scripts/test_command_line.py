@@ -21,8 +21,8 @@ ALONE = ("ablation", "accuracy", "calibration", "cluster", "degraded", "dicom_fa
 PARTS = {
     "pictures": ("overlay", "page", "tensorboard"),
     "robustness": ("fuzz", "kills", "memory", "orientations"),
-    "speed": ("crops", "dashboard", "geometry", "inference", "network", "page", "phantoms", "runtimes",
-              "several_gpus"),
+    "speed": ("crops", "dashboard", "geometry", "inference", "page", "phantoms", "runtimes",
+              "several_gpus", "training"),
 }
 STUDIES = [(name,) for name in ALONE] + [(group, part) for group, parts in PARTS.items() for part in parts]
 
