@@ -296,16 +296,18 @@ def test_speed_of_the_runtimes(phantoms, tmp_path):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_speed_of_the_network_needs_a_gpu(tmp_path, capsys):
-    assert study("speed", "network", "--out", tmp_path) == 2
+def test_speed_of_training_needs_a_gpu(tmp_path, capsys):
+    assert study("speed", "training", "--out", tmp_path) == 2
     assert "no CUDA device" in capsys.readouterr().err
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-def test_speed_of_the_network(tmp_path):
-    assert study("speed", "network", "--out", tmp_path) == 0
-    assert len(rows_of(tmp_path / "speed_network.csv")) == 4
+def test_speed_of_training(tmp_path):
+    assert study("speed", "training", "--curves", 4, "--out", tmp_path) == 0
+    rows = rows_of(tmp_path / "speed_training.csv")
+    assert float(rows[0]["train_ratio"]) == 1
+    assert all(float(row["train_ms"]) > float(row["train_floor"]) for row in rows)
 
 
 def test_an_overlay_shows_the_outline(tmp_path, capsys):
