@@ -33,7 +33,7 @@ class GeometryExport:
         output_dir: folder of the results, e.g. "eval".
         options: what is made of each mask.
         weights: path of the weights, for the reports.
-        runtime: what runs the network, for the reports.
+        runtime: what runs the network, for the reports; None leaves it out.
         records: those of the loader; they go into the JSON, so that a rerun knows the finished cases.
 
     Attributes:
@@ -53,7 +53,7 @@ class GeometryExport:
     ) -> None:
         self.output_dir = Path(output_dir)
         self.options = options or ExportOptions()
-        self.provenance = {"weights": weights, "runtime": runtime}
+        self.provenance = {"weights": weights} | ({} if runtime is None else {"runtime": runtime})
         self.stamp = None if records is None else records.stamp
         self.results: dict[str, dict] = {}
         self.failures = FailureLog()
