@@ -22,7 +22,7 @@ from bundle.report import write_index
 
 from .engine import connected, import_ray, room_for
 from .progress import Gathered
-from .spread import spread
+from .spread import LOST, spread
 from .storage import CaseStore
 from .worker import CaseWorker
 
@@ -67,7 +67,7 @@ class ClusterRun:
         losses: int = 3,
     ) -> None:
         import_ray()
-        _check(workers, num_cpus, num_gpus)
+        _check(workers, num_cpus, num_gpus, {"retries": retries, "losses": losses})
         self.cases = as_cases(cases)
         self.output_dir = str(output_dir)
         self.store = CaseStore(self.output_dir) if is_url(output_dir) else None
@@ -91,10 +91,10 @@ class ClusterRun:
         given = dataset_dir if isinstance(dataset_dir, (list, tuple)) else [dataset_dir]
         if self.store is None:
             check_output_dir(self.output_dir, [path for path in given if not is_url(path)])
-        elif self.store.url in [str(path).rstrip("/") for path in given]:
+        elif any(f"{self.store.url}/".startswith(f"{str(path).rstrip('/')}/") for path in given):
             raise InputError(
-                f"output_dir '{self.output_dir}' is the folder of the scans, whose files results could "
-                "replace; give another one."
+                f"output_dir '{self.output_dir}' is the folder of the scans or lies in it, where a later run "
+                "would take results for scans; give another one."
             )
         else:
             self.store.check()
@@ -133,19 +133,30 @@ class ClusterRun:
             ray = stack.enter_context(connected(self.address, self.local_cpus))
             on_cpu = str(self.config.get("device")) == "cpu"
             room, num_gpus = room_for(ray, self.num_cpus, self.num_gpus, on_cpu)
+            if not num_gpus and str(self.config.get("device")).startswith("cuda"):
+                raise InputError("device is cuda, and a worker has no GPU; give cluster#num_gpus, such as 1.")
+            if not num_gpus:  # else all would share the first one that they see
+                self.config["device"] = "cpu"
+            threads = max(1, int(self.num_cpus))
             actor = ray.remote(CaseWorker).options(num_cpus=self.num_cpus, num_gpus=num_gpus)
             config, folder = ray.put(self.config), os.getcwd()
             gathered = Gathered(out, self.cases, self.failures)
             url = None if self.store is None else self.store.url
             stack.callback(gathered.close)
+
+            def answered(item: Mapping[str, str], answer: Mapping[str, Any]) -> None:
+                if answer["reason"] == LOST:
+                    self._clear(item["case"])
+                gathered.add(item, answer)
+
             try:
                 spread(
                     ray,
-                    lambda: actor.remote(config, folder, url),
+                    lambda: actor.remote(config, folder, url, threads),
                     self.workers or room,
                     self.cases,
                     lambda: start_log(out),
-                    gathered.add,
+                    answered,
                     self.retries,
                     self.losses,
                     in_hand,
@@ -161,18 +172,25 @@ class ClusterRun:
             ray.kill(worker)
         time.sleep(1.0 if in_hand else 0.0)  # a signal to another machine
         for case in in_hand.values():
-            if self.store is not None:
-                if self.store.read(case) is None:
-                    self.store.clear(case)
-            elif not Path(self.output_dir, case, f"{case}.json").is_file():
-                clear_case(self.output_dir, case)
+            self._clear(case)
+
+    def _clear(self, case: str) -> None:
+        """Remove what there is of a case that is not whole."""
+        if self.store is not None:
+            if self.store.read(case) is None:
+                self.store.clear(case)
+        elif not Path(self.output_dir, case, f"{case}.json").is_file():
+            clear_case(self.output_dir, case)
 
 
-def _check(workers: int | None, num_cpus: float, num_gpus: float | None) -> None:
+def _check(workers: int | None, num_cpus: float, num_gpus: float | None, counts: Mapping[str, int]) -> None:
     if workers is not None and (not isinstance(workers, int) or workers < 1):
         raise InputError(f"cluster#workers is {workers!r}; it must be a whole number from 1 on, or null.")
     for name, value in (("num_cpus", num_cpus), ("num_gpus", num_gpus)):
         if value is not None and (not isinstance(value, (int, float)) or value < 0 or value > 1e4):
             raise InputError(f"cluster#{name} is {value!r}; it must be a number from 0 on, such as 1.")
+    for name, count in counts.items():
+        if not isinstance(count, int) or count < 0:
+            raise InputError(f"cluster#{name} is {count!r}; it must be a whole number from 0 on, such as 1.")
     if not num_cpus and not num_gpus:
         raise InputError("cluster#num_cpus is 0; give each worker a part of a core, such as 0.5.")

@@ -56,14 +56,14 @@ def spread(
         in_hand: is kept filled with the cases that are being worked on, by worker.
 
     Raises:
-        InputError: a worker cannot start, and no other one could.
+        InputError: a worker cannot start for its input, and none has started yet.
         RunFailed: workers end again and again before they have begun.
     """
     waiting = deque(Task(item) for item in items)
     running: dict[Any, tuple[Any, Task | None]] = {}
     in_hand = {} if in_hand is None else in_hand
     idle: list[Any] = []
-    failed_starts = 0
+    failed_starts, has_begun = 0, False
 
     def begin() -> None:
         worker = new_worker()
@@ -88,13 +88,13 @@ def spread(
             if task is None:
                 if not answer["reason"]:
                     started()
-                    failed_starts = 0
+                    failed_starts, has_begun = 0, True
                     idle.append(worker)
                     continue
                 failed_starts += 1
-                _give_up(answer, failed_starts, count)
+                _give_up(answer | {"input": answer["input"] and not has_begun}, failed_starts, count)
                 replace(worker)
-            elif answer["trace"]:
+            elif answer["again"]:
                 replace(worker)
                 if _is_over(task, answer["reason"], retries, losses):
                     answered(task.item, answer)
@@ -113,7 +113,7 @@ def _answer(ray: Any, ref: Any) -> dict[str, Any]:
         reason, trace = f"{type(error.cause).__name__}: {error.cause}", str(error)
     except ray.exceptions.RayError as error:
         reason, trace = LOST, str(error)
-    return {"row": {}, "reason": reason, "trace": trace or reason, "input": False}
+    return {"row": {}, "reason": reason, "trace": trace or reason, "input": False, "again": True}
 
 
 def _is_over(task: Task, reason: str, retries: int, losses: int) -> bool:

@@ -23,11 +23,11 @@ from bundle.common.filenames import (
     split_suffix,
 )
 from bundle.data import as_cases, find_images
+from bundle.report import HEAD_BYTES
 
 __all__ = ["CaseStore", "StoredRecords", "fetched", "list_scans"]
 
 _AT_ONCE = 16  # requests: each takes longer to be answered than to be read
-_HEAD = 16_384  # bytes of a page that its icon is found in
 
 
 def _opened(url: str) -> tuple[Any, str]:
@@ -76,7 +76,13 @@ def _listed(url: str) -> list[dict[str, str]]:
     cases = {}
     for path in paths:
         below = os.path.relpath(path, folder)
-        if split_suffix(path)[1] and file_role(below) not in ("label", "map") and not is_duplicate(below):
+        hidden = any(part.startswith(".") or part == "__MACOSX" for part in Path(below).parts)
+        if (
+            not hidden
+            and split_suffix(path)[1]
+            and file_role(below) not in ("label", "map")
+            and not is_duplicate(below)
+        ):
             cases.setdefault(case_name(path), []).append(system.unstrip_protocol(path))
     if not cases:
         raise InputError(f"there is no scan below '{url}': expected files that end in {', '.join(SUFFIXES)}")
@@ -176,7 +182,7 @@ class CaseStore:
             for path in self.system.glob(f"{self.root}/*/*.json")
             for case in [path.split("/")[-2]]
             if path.endswith(f"/{case}/{case}.json")
-            for part in ((f"{case}/{case}.json", None), (f"{case}/{case}.html", _HEAD))
+            for part in ((f"{case}/{case}.json", None), (f"{case}/{case}.html", HEAD_BYTES))
         ]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             contents = pool.map(lambda part: self._head(f"{self.root}/{part[0]}", part[1]), parts)

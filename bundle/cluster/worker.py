@@ -16,7 +16,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from bundle.common.errors import find_input_error, first_cause
+from bundle.common.errors import RunFailed, find_input_error, first_cause
 from bundle.common.root import bundle_root as own_root
 
 from .storage import CaseStore, fetched
@@ -32,11 +32,14 @@ class CaseWorker:
             Its ``worker_start`` are the steps before the first case.
         folder: working folder of the run, against which the config's paths are read where it is there.
         url: of the results in object storage; each case is made in a folder of the worker first.
+        threads: of the network.
     """
 
-    def __init__(self, config: Mapping[str, Any], folder: str, url: str | None = None) -> None:
+    def __init__(
+        self, config: Mapping[str, Any], folder: str, url: str | None = None, threads: int = 1
+    ) -> None:
         self.config = deepcopy(dict(config))
-        self.folder = folder
+        self.folder, self.threads = folder, threads
         self.store = None if url is None else CaseStore(url)
 
     def start(self, item: Mapping[str, str]) -> dict[str, Any]:
@@ -53,14 +56,15 @@ class CaseWorker:
         try:
             self._start(item)
         except Exception as error:
-            known = find_input_error(error)
-            return where | {"reason": _reason(error), "input": known is not None}
+            return where | {"reason": _reason(error), "input": _is_input(error)}
         return where | {"reason": "", "input": False}
 
     def _start(self, item: Mapping[str, str]) -> None:
+        import torch
         from monai.bundle import ConfigParser
 
         logging.getLogger().setLevel(logging.WARNING)
+        torch.set_num_threads(self.threads)  # Ray leaves OMP_NUM_THREADS as it finds it
         if os.path.isdir(self.folder):
             os.chdir(self.folder)
         if not os.path.isdir(os.path.join(str(self.config["bundle_root"]), "configs")):
@@ -87,8 +91,8 @@ class CaseWorker:
         """One case.
 
         Returns:
-            ``row``: of summary.csv; ``reason`` why the case failed, else ""; ``trace``: the traceback where
-            that may be a fault of the program or of this worker.
+            ``row``: of summary.csv; ``reason`` why the case failed, else ""; ``trace``: the traceback of what
+            may be a fault of the program; ``again``: whether it may pass on another worker.
         """
         case = item["case"]
         try:
@@ -97,9 +101,11 @@ class CaseWorker:
                 if self.store is not None:
                     self._put_away(case)
         except Exception as error:  # of the storage
-            is_input = find_input_error(error) is not None
-            trace = "" if is_input else "".join(tracebacks.format_exception(error)).rstrip()
-            return {"row": {"case": case}, "reason": _reason(error), "trace": trace}
+            again = not _is_input(error)
+            trace = "".join(tracebacks.format_exception(error)).rstrip() if again else ""
+            if self.store is not None and not again:
+                self.store.clear(case)  # of an earlier run, whose results are not this one's
+            return {"row": {"case": case}, "reason": _reason(error), "trace": trace, "again": again}
         if image != item["image"]:  # the sentences name the file that a person knows
             for part, key in ((answer, "reason"), (answer["row"], "reason"), (answer["row"], "warnings")):
                 part[key] = (part.get(key) or "").replace(image, item["image"])
@@ -119,6 +125,7 @@ class CaseWorker:
             "row": row,
             "reason": failures[0]["reason"] if failures else "",
             "trace": self.loader.failures.traces.get(case, ""),
+            "again": case in self.loader.failures.may_pass,
         }
 
     def _put_away(self, case: str) -> None:
@@ -127,6 +134,12 @@ class CaseWorker:
         if (folder / case / f"{case}.json").is_file():
             self.store.upload_case(folder, case)
         shutil.rmtree(folder / case, ignore_errors=True)
+
+
+def _is_input(error: Exception) -> bool:
+    """Whether it fails on every worker: not so what a full disk or memory fails on."""
+    known = find_input_error(error)
+    return known is not None and not isinstance(known, RunFailed)
 
 
 def _reason(error: Exception) -> str:

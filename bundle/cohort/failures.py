@@ -29,12 +29,15 @@ class FailureLog:
 
     Attributes:
         traces: the traceback of each case that failed on anything but bad input.
+        may_pass: the cases that failed on a fault of the program, or of this machine (a full disk): bad input
+            fails anywhere.
     """
 
     def __init__(self) -> None:
         self.entries: list[dict[str, str]] = []
         self.images: dict[str, str] = {}
         self.traces: dict[str, str] = {}
+        self.may_pass: set[str] = set()
 
     def __getitem__(self, number: int) -> dict[str, str]:
         return self.entries[number]
@@ -47,12 +50,14 @@ class FailureLog:
 
     def begin(self, images: Mapping[str, Any]) -> None:
         """Forget an earlier run; this one has these cases, name to path of the scan."""
-        self.entries, self.traces = [], {}
+        self.entries, self.traces, self.may_pass = [], {}, set()
         self.images = {case: str(image) for case, image in images.items()}
 
     def note(self, case: str, error: Exception) -> None:
         """Add ``case`` with the reason of ``error``, the first one where it fails twice."""
         known = find_input_error(error)
+        if known is None or isinstance(known, RunFailed):
+            self.may_pass.add(case)
         cause = first_cause(error)
         reason = f"{type(cause).__name__}: {cause}" if known is None else str(known)
         trace = "" if known is not None else "".join(tracebacks.format_exception(error)).rstrip()

@@ -13,12 +13,11 @@ from ignite.engine import Engine, Events
 
 from bundle.common.case_warnings import warnings_of
 from bundle.common.tables import exact, to_text, write_csv
+from bundle.report import SUMMARY
 
 from .records import clear_case
 
 __all__ = ["COLUMNS", "SUMMARY", "CaseSummary", "add_failed", "print_summary"]
-
-SUMMARY = "summary.csv"
 
 FIGURES = ("volume_mm3", "components", "threshold", "confidence")
 COUNTS = ("vessels_assessable", "vessels_narrowed_50", "vessels_narrowed_70")

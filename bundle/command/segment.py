@@ -137,8 +137,11 @@ def segment_scans(
     shared = None if cluster in (None, "local") else Path(out)
     if shared is not None:
         shared.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="coronary-", dir=shared) as work:
-        listing, choices = chosen(with_dicom, Path(work), series, phase)
+    with (
+        tempfile.TemporaryDirectory(prefix="coronary-") as own,  # what zips hold names patients
+        tempfile.TemporaryDirectory(prefix="coronary-", dir=shared) as work,
+    ):
+        listing, choices = chosen(with_dicom, Path(own), series, phase)
         done = convert(choices, Path(work), names_from_dicom)
         done.faults = listing.faults
         failure = None

@@ -102,7 +102,7 @@ class DropoutSamples:
         if isinstance(network, CompiledNetwork):
             raise InputError(
                 f"{network.engine.title} runs the network without its dropout, and Monte Carlo dropout needs "
-                "it; give --runtime torch."
+                "it; give runtime torch (--runtime torch, or --set runtime=torch)."
             )
         kinds = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
         layers = [layer for layer in network.modules() if isinstance(layer, kinds)]

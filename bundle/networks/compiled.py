@@ -109,7 +109,7 @@ class CompiledNetwork(nn.Module):
         logger.info("the network is exported for %s, once for these weights", self.engine.title)
         try:
             model = as_onnx(self.network, x.shape)
-            check_same(self.network, self.engine.load(model, False), x, self.engine.title)
+            check_same(self.network, self._loaded(model, False), x, self.engine.title)
         except RunFailed as error:
             self._failure = error
             raise
@@ -123,7 +123,17 @@ class CompiledNetwork(nn.Module):
                 self.cache_dir,
                 error,
             )
-        return self.engine.load(model, self.half)
+        return self._loaded(model, self.half)
+
+    def _loaded(self, model: bytes, half: bool) -> Run:
+        try:
+            return self.engine.load(model, half)
+        except Exception as error:  # each runtime has errors of its own
+            said = " ".join(str(error).split())[:200]
+            raise RunFailed(
+                f"{self.engine.title} cannot run the network ({type(error).__name__}: {said}); give runtime "
+                "torch (--runtime torch, or --set runtime=torch)."
+            ) from error
 
 
 def check_same(network: nn.Module, run: Run, x: np.ndarray, title: str) -> None:
@@ -133,14 +143,15 @@ def check_same(network: nn.Module, run: Run, x: np.ndarray, title: str) -> None:
         RunFailed: they differ, see `CompiledNetwork`.
     """
     with torch.inference_mode(), torch.autocast("cpu", enabled=False):
-        expected = network(torch.from_numpy(x)).sigmoid()[:, 0].numpy()
-    found = torch.from_numpy(run(x)).sigmoid()[:, 0].numpy()
-    lumen = expected > 0.5
+        expected = network(torch.from_numpy(x)).sigmoid().numpy()
+    found = torch.from_numpy(run(x)).sigmoid().numpy()
+    lumen = expected[:, 0] > 0.5
     apart = np.abs(expected - found)
-    differing = int(((lumen != (found > 0.5)) & (apart > _ROUNDING)).sum())
+    differing = int(((lumen != (found[:, 0] > 0.5)) & (apart[:, 0] > _ROUNDING)).sum())
     most = float(apart.max())
     if differing > max(1, _MASK_SHARE * lumen.sum()) or not most <= _PROBABILITY:
         raise RunFailed(
             f"{title} gives another mask than PyTorch: {differing} of {lumen.sum()} voxels differ, and "
-            f"probabilities by up to {most:.2g}; give --runtime torch."
+            f"probabilities by up to {most:.2g}; give runtime torch (--runtime torch, or --set "
+            "runtime=torch)."
         )

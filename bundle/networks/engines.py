@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -62,8 +63,11 @@ class Engine(NamedTuple):
         return [name for name in self.packages if find_spec(name) is None]
 
     def version(self) -> str:
-        """Of the first package."""
-        return version(self.packages[0])
+        """Of the first package, whatever distribution brings it."""
+        try:
+            return version(self.packages[0])
+        except PackageNotFoundError:  # onnxruntime-gpu, say
+            return import_module(self.packages[0]).__version__
 
 
 ENGINES = {

@@ -44,7 +44,8 @@ def as_onnx(network: nn.Module, shape: Sequence[int]) -> bytes:
             program = torch.onnx.export(network, (torch.zeros(*shape),), dynamo=True, verbose=False)
     except Exception as error:
         raise RunFailed(
-            f"PyTorch cannot export {type(network).__name__} for another runtime; give --runtime torch."
+            f"PyTorch cannot export {type(network).__name__} for another runtime; give runtime "
+            "torch (--runtime torch, or --set runtime=torch)."
         ) from error
     return program.model_proto.SerializeToString()
 

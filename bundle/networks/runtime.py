@@ -48,12 +48,13 @@ def on_runtime(
     if missing:
         raise InputError(
             f"runtime is {runtime}, and {' and '.join(missing)} cannot be found; "
-            f"pip install {' '.join(missing)}, or give --runtime torch."
+            f"pip install {' '.join(missing)}, or give runtime torch (--runtime torch, or --set "
+            "runtime=torch)."
         )
     if not is_cpu:
         raise InputError(
             f"runtime is {runtime}, which runs on the CPU, and device is '{device}'; "
-            "give --device cpu, or --runtime torch."
+            "give --device cpu, or runtime torch (--runtime torch, or --set runtime=torch)."
         )
     return CompiledNetwork(network.to(device), runtime, half, cache_dir)
 

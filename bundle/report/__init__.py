@@ -1,12 +1,14 @@
 """The pages that a person reads in a browser: one of each case, one of a cohort. No network, no MONAI."""
 
 from .html import LARGEST_BYTES
-from .index import INDEX, case_reports, write_index
+from .index import HEAD_BYTES, INDEX, SUMMARY, case_reports, write_index
 from .page import add_page, page_name, remove_page, write_page
 
 __all__ = [
+    "HEAD_BYTES",  # of a case's page that a cohort's needs
     "INDEX",  # name of a cohort's page
     "LARGEST_BYTES",  # of a case's page
+    "SUMMARY",  # name of the table of a run
     "add_page",  # to a case that has just been made
     "case_reports",  # of a folder of results
     "page_name",  # of a case

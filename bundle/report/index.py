@@ -17,11 +17,11 @@ from .html import filled
 from .page import page_name
 from .plain import without_folders
 
-__all__ = ["INDEX", "case_reports", "write_index"]
+__all__ = ["HEAD_BYTES", "INDEX", "SUMMARY", "case_reports", "write_index"]
 
 INDEX = "index.html"
 SUMMARY = "summary.csv"
-_HEAD = 16_384  # bytes of a page within which its icon stands
+HEAD_BYTES = 16_384  # of a page, within which its icon stands
 _ICON = re.compile(rb'<link rel="icon" href="(data:image/webp;base64,[A-Za-z0-9+/=]+)">')
 
 
@@ -106,5 +106,5 @@ def _picture(page: Path) -> str | None:
     if not page.is_file():
         return None
     with open(page, "rb") as file:
-        found = _ICON.search(file.read(_HEAD))
+        found = _ICON.search(file.read(HEAD_BYTES))
     return found and found[1].decode()

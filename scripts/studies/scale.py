@@ -22,7 +22,6 @@ COLUMNS = {
     "count": "cases", "list_s": "list of the scans, s", "table_s": "summary.csv once, s", "table_mb": "MB",
     "mirror": "reports and pages, MB", "page_s": "index.html, s", "page_mb": "MB ", "peak_gib": "peak, GiB",
 }  # fmt: skip
-_HEAD = 16_384
 
 
 def seconds_of(work: Callable[[], Any]) -> float:
@@ -36,9 +35,10 @@ def measure(count: int, case: Path) -> dict[str, Any]:
     from bundle.cluster import Gathered
     from bundle.cohort import FailureLog
     from bundle.data import find_images
-    from bundle.report import write_index
+    from bundle.report import HEAD_BYTES, write_index
 
-    report, page = (case / f"{case.name}.json").read_text(), (case / f"{case.name}.html").read_bytes()[:_HEAD]
+    report = (case / f"{case.name}.json").read_text()
+    page = (case / f"{case.name}.html").read_bytes()[:HEAD_BYTES]
     with tempfile.TemporaryDirectory() as temporary:
         scans, out = Path(temporary, "scans"), Path(temporary, "results")
         scans.mkdir()

@@ -27,7 +27,8 @@ class Actor(NamedTuple):
 class Cluster:
     """Stands for the package `ray`: calls are made at once, their answers fetched later.
 
-    ``fate`` of a case, or of "start", says what each call of it in turn does: "ok", "lost", "fault", "bad".
+    ``fate`` of a case, or of "start", says what each call of it in turn does: "ok", "lost", "fault", "full",
+    "bad".
     """
 
     def __init__(self, **fate):
@@ -56,9 +57,9 @@ class Cluster:
         name, step = ref[2:]
         if step == "lost":
             raise Lost("its process was killed")
-        reason = {"ok": "", "fault": "ValueError: 3", "bad": "'b.nii' is empty"}[step]
-        trace = "Traceback ..." if step == "fault" else ""
-        return {"row": {"case": name}, "reason": reason, "trace": trace, "input": step == "bad"}
+        reason = {"ok": "", "fault": "ValueError: 3", "full": "the disk is full", "bad": "'b.nii' is empty"}
+        about = {"trace": "Traceback ..." if step == "fault" else "", "input": step == "bad"}
+        return {"row": {"case": name}, "reason": reason[step], "again": step in ("fault", "full")} | about
 
     def kill(self, worker):
         self.killed.append(worker.number)
@@ -84,7 +85,7 @@ def test_every_case_runs_once_and_no_more_workers_start_than_cases():
     assert cluster.made == 3 and cluster.killed == []
 
 
-@pytest.mark.parametrize("fate", ["lost", "fault"])
+@pytest.mark.parametrize("fate", ["lost", "fault", "full"])
 def test_a_case_that_loses_its_worker_or_breaks_is_begun_again_on_another_one(fate, caplog):
     cluster = Cluster(b=[fate])
     assert run(cluster) == {"a": "", "b": "", "c": "", "d": ""}
@@ -124,6 +125,12 @@ def test_what_every_worker_would_find_ends_the_run_at_once():
     with pytest.raises(InputError, match=r"'b\.nii' is empty"):
         run(cluster)
     assert cluster.log == []
+
+
+def test_a_worker_that_finds_nothing_on_its_machine_does_not_end_a_run_that_goes_on():
+    cluster = Cluster(start=["ok", "bad"])
+    assert set(run(cluster).values()) == {""}
+    assert cluster.killed == [2]
 
 
 def test_which_cases_are_in_hand_is_known_where_the_run_is_stopped():

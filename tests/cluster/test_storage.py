@@ -56,7 +56,9 @@ def scans(tmp_path, bucket, weights):
     return tmp_path
 
 
-def test_scans_are_found_and_called_as_in_a_folder(scans):
+def test_scans_are_found_and_called_as_in_a_folder(scans, bucket):
+    for hidden in (".hidden/c2.nii.gz", "._c0.img.nii.gz", "__MACOSX/c3.nii.gz"):
+        bucket.pipe_file(f"bucket/scans/{hidden}", b"")
     found = list_scans(f"{BUCKET}/scans")
     assert [item["case"] for item in found] == ["broken", "c0", "c1"]  # without the labels
     assert found[1]["image"] == f"{BUCKET}/scans/c0.img.nii.gz"
@@ -116,8 +118,11 @@ def test_a_worker_puts_a_case_away_whole_and_keeps_it(scans, bucket, weights, mo
         answer["reason"].startswith(f"'{BUCKET}/scans/c0.img.nii.gz' is not an image") and not answer["trace"]
     )
     assert set(CaseStore(f"{BUCKET}/results").sizes("c0")) == {"notes.txt"}
+    bucket.put_file(str(scans / "scans" / "c0.img.nii.gz"), "bucket/scans/c0.img.nii.gz")
+    assert first.run(item)["reason"] == ""
     bucket.rm_file("bucket/scans/c0.img.nii.gz")
     assert first.run(item)["reason"] == f"'{BUCKET}/scans/c0.img.nii.gz' is not there any more."
+    assert set(CaseStore(f"{BUCKET}/results").sizes("c0")) == {"notes.txt"}  # nothing of the run before
 
 
 @pytest.mark.slow

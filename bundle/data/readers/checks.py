@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from bundle.common.coordinates import voxel_size_mm
-from bundle.common.errors import InputError
+from bundle.common.errors import InputError, RunFailed
 
 from .damage import cut_short
 
@@ -61,7 +61,7 @@ def check_declared(path: str | Path, header: Header) -> None:
         )
     needed, free = voxels * (header.voxel_bytes + _FLOAT_BYTES), _free_bytes()
     if free is not None and needed > free:
-        raise InputError(
+        raise RunFailed(
             f"'{path}' needs {needed / 2**30:.1f} GiB for its {shape} voxels and {free / 2**30:.1f} GiB are "
             "free: free some memory or resample it"
         )

@@ -83,7 +83,7 @@ def _fits(way: ImageWay, ends: PieceEnds, skeleton: Skeleton) -> bool:
 
 
 def _dimmest(likeness: np.ndarray) -> float:
-    """The least mean of a way's likeness (N,) over two millimetres."""
+    """The least mean of a way's likeness (N,) over three of its steps, two to three millimetres."""
     count = min(round(_DIM_MM / STEP_MM), len(likeness))
     return float(np.convolve(likeness, np.ones(count) / count, "valid").min())
 

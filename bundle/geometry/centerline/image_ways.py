@@ -39,8 +39,8 @@ _PASSABLE, _AWAY = 0.15, 2  # only what is as like as this, and two voxels aroun
 class ImageWay:
     """A way from one tip of the skeleton to another, or to another vessel's side.
 
-    points: (N, 3) RAS mm, 0.6 mm apart. likeness: (N,) from 0.05 to 1, how far the image looks there as it
-    does in the vessel that ends in `tip`. cost_mm: its length, each millimetre divided by its likeness.
+    points: (N, 3) RAS mm, 0.6 to 1.04 mm apart. likeness: (N,) from 0.05 to 1, how far the image looks there
+    as it does in the vessel that ends in `tip`. cost_mm: its length, each millimetre divided by its likeness.
     facing, facing_back: cosines between its first and last 4 mm and the directions of both tips; None at a
     side.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -15,6 +17,11 @@ def fused_forward(network: nn.Module, x: torch.Tensor) -> torch.Tensor:
     Biases of shortcuts go into the norm beside them, those of transposed convolutions into `join`. Hooks of
     the blocks and norms inside are not called.
     """
+    with torch.cuda.device(x.device) if x.is_cuda else nullcontext():  # Triton takes the current one
+        return _forward(network, x)
+
+
+def _forward(network: nn.Module, x: torch.Tensor) -> torch.Tensor:
     from .join import join
     from .pool import pool_and_keep
 

@@ -152,7 +152,8 @@ def _normalise(
     value = (tl.load(x + at, mask=inside, other=0).to(tl.float32) - mean) * scale * own + shift
     if SHORTCUT:
         value += tl.load(shortcut + at, mask=inside, other=0).to(tl.float32)
-    tl.store(y + at, tl.maximum(value, 0).to(y.dtype.element_ty), mask=inside)
+    value = tl.maximum(value, 0, propagate_nan=tl.PropagateNan.ALL)  # as PyTorch's ReLU
+    tl.store(y + at, value.to(y.dtype.element_ty), mask=inside)
 
 
 @triton.jit

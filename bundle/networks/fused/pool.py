@@ -77,7 +77,8 @@ def _pool(
     best = tl.load(x + corner, mask=inside, other=0)
     for number in tl.static_range(1, 8):
         step = ((number // 4) * 2 * height + (number // 2) % 2) * 2 * depth + number % 2
-        best = tl.maximum(best, tl.load(x + corner + step * C, mask=inside, other=0))
+        value = tl.load(x + corner + step * C, mask=inside, other=0)
+        best = tl.maximum(best, value, propagate_nan=tl.PropagateNan.ALL)
     tl.store(pooled + (sample * count + row)[:, None] * C + lane[None, :], best, mask=inside)
 
 
@@ -93,7 +94,8 @@ def _grad(
     best = tl.load(x + corner * C + lane[None, :], mask=inside, other=0)
     for number in tl.static_range(1, 8):
         step = ((number // 4) * 2 * height + (number // 2) % 2) * 2 * depth + number % 2
-        best = tl.maximum(best, tl.load(x + (corner + step) * C + lane[None, :], mask=inside, other=0))
+        value = tl.load(x + (corner + step) * C + lane[None, :], mask=inside, other=0)
+        best = tl.maximum(best, value, propagate_nan=tl.PropagateNan.ALL)
     from_pooled = tl.load(
         grad_pooled + (sample * count + row)[:, None] * C + lane[None, :], mask=inside, other=0
     )

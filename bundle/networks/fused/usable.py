@@ -24,7 +24,7 @@ def can_fuse(x: torch.Tensor, norm: nn.Module) -> bool:
     On CUDA with Triton, and instance norms with weights. Not while PyTorch compiles, traces or exports the
     network, which would see kernels in place of operations that it knows.
     """
-    if not x.is_cuda or _is_plain.get() or torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if not x.is_cuda or torch.compiler.is_compiling() or torch.jit.is_tracing() or _is_plain.get():
         return False
     is_instance = isinstance(norm, nn.InstanceNorm3d) and norm.affine and not norm.track_running_stats
     return is_instance and _works(x.device)
@@ -57,9 +57,12 @@ def why_not_fused(device: torch.device) -> str:
     try:
         from .norm import instance_norm_relu
 
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.cuda.device(device):  # Triton takes the current one
             x = torch.ones((1, 8, 2, 2, 2), device=device)
             instance_norm_relu(x, *torch.ones((2, 8), device=device))
+            torch.cuda.synchronize(device)
+    except torch.OutOfMemoryError:
+        raise  # of whatever else is there
     except Exception as error:  # of many kinds: import, compiler, driver
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         return f"Triton, which PyTorch for CUDA brings and which needs a C compiler, does not work ({reason})"
