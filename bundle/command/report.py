@@ -5,7 +5,8 @@
 
 RESULTS is a folder of `coronary segment` or `coronary reconstruct`, with a folder a case. These commands make
 the pages too; this one makes them again, of cases of an earlier version or after files were changed. Slices
-and the CT along the vessels need the scans, which are found by the names of their cases.
+and the CT along the vessels need the scans, which are found by the names of their cases: case 7 is 7.nii.gz.
+A page that shows its scan is kept where the scan is not given.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import typer
 
 from bundle.common.errors import InputError
 from bundle.common.files import write_json
-from bundle.report import add_page, case_reports, page_name, write_index
+from bundle.report import add_page, case_reports, has_slices, page_name, write_index
 
 from .one_mask import ct_of
 
@@ -59,8 +60,11 @@ def report_results(
         raise InputError(
             f"{results}: no folder in it holds the report of a case, <case>/<case>.json; {where}"
         )
-    failures, without = [], []
+    failures, without, kept = [], [], []
     for case, report in reports.items():
+        if case not in found and has_slices(results / case, case):
+            kept.append(case)
+            continue
         try:
             _make(results, report, found.get(case))
         except (ValueError, KeyError, OSError) as error:
@@ -69,8 +73,12 @@ def report_results(
         if not (case in found or report["empty"]):
             without.append(case)
     index = write_index(results, reports)
-    made = len(reports) - len(failures)
+    made = len(reports) - len(failures) - len(kept)
     print(f"{made} {'page' if made == 1 else 'pages'}, and {index}")
+    if kept:
+        cases = "1 page is" if len(kept) == 1 else f"{len(kept)} pages are"
+        names = f"{', '.join(kept[:5])}{'…' if kept[5:] else ''}"
+        print(f"  note: {cases} kept as they were, for their scans were not given (--scans): {names}")
     if without:
         cases = "1 page has" if len(without) == 1 else f"{len(without)} pages have"
         missing = "no scan of that name was found" if scans else "--scans gives them"

@@ -9,7 +9,8 @@
   coronary segment s3://bucket/scans --out s3://bucket/results --cluster auto
 
 Of DICOM folders, files and zips the coronary CT angiogram of each study is taken; `coronary series` shows
-which it is. Its case is called by a hash of the series UID, and nothing that tells the patient is written.
+which it is. Its case is called by a hash of the series UID. Of its files the DICOM objects (<case>_*.dcm)
+name the patient, as their standard asks, and no other does; --no-dicom leaves them out.
 
 Each case gets a folder in --out, and summary.csv a row. A second run makes only what is missing. The same as
 `python -m monai.bundle run inference` with the config of the mode.

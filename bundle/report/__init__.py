@@ -2,7 +2,7 @@
 
 from .html import LARGEST_BYTES
 from .index import HEAD_BYTES, INDEX, SUMMARY, case_reports, write_index
-from .page import add_page, page_name, remove_page, write_page
+from .page import add_page, has_slices, page_name, remove_page, write_page
 
 __all__ = [
     "HEAD_BYTES",  # of a case's page that a cohort's needs
@@ -11,6 +11,7 @@ __all__ = [
     "SUMMARY",  # name of the table of a run
     "add_page",  # to a case that has just been made
     "case_reports",  # of a folder of results
+    "has_slices",  # of a case's page
     "page_name",  # of a case
     "remove_page",  # of an earlier run
     "write_index",  # of a folder of results

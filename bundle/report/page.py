@@ -62,6 +62,12 @@ def add_page(
     report["seconds"]["page"] = round(time.perf_counter() - start, 3)
 
 
+def has_slices(folder: str | os.PathLike, case: str) -> bool:
+    """Whether a case has a page that shows its scan."""
+    path = Path(folder) / page_name(case)
+    return path.is_file() and b'"cuts":' in path.read_bytes()
+
+
 def write_page(
     folder: str | os.PathLike,
     report: Mapping[str, Any],

@@ -150,6 +150,7 @@ def write_geometry(
         geometry.ct,
         next((folder / name for name in geometry.saved if name.startswith(f"{case}_seg.")), None),
         geometry.scan_file,
+        (geometry.parts or {}).get("joins", ()),
         **settings,
     )
     report |= {"scan": geometry.scan, "provenance": {"bundle": bundle.__version__, **provenance}}

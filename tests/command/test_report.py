@@ -54,7 +54,16 @@ def test_pages_are_made_again_and_their_cases_stay_finished(results, weights, mo
     assert segment(monkeypatch, weights) == ["yes", "yes"]
 
 
+def test_a_page_with_slices_is_kept_where_its_scan_is_not_given(results, monkeypatch):
+    before = (results / "a" / "a.html").read_bytes()
+    answer = coronary(monkeypatch, "report", "results")
+    assert answer.code == 0 and "2 pages are kept as they were" in answer.out
+    assert (results / "a" / "a.html").read_bytes() == before
+
+
 def test_without_scans_it_says_that_slices_are_missing(results, monkeypatch):
+    for name in "ab":
+        (results / name / f"{name}.html").unlink()
     answer = coronary(monkeypatch, "report", "results")
     assert answer.code == 0 and "2 pages have no slices (--scans gives them): a, b" in answer.out
     assert "volume" not in data_of(results / "a" / "a.html")
@@ -62,7 +71,8 @@ def test_without_scans_it_says_that_slices_are_missing(results, monkeypatch):
 
 def test_a_case_that_fails_is_named_and_the_others_are_made(results, monkeypatch):
     (results / "a" / "a_centerline.vtp").write_text("no tree")
-    (results / "b" / "b.html").unlink()
+    for name in "ab":
+        (results / name / f"{name}.html").unlink()
     answer = coronary(monkeypatch, "report", "results")
     assert answer.code == 1
     assert answer.last.startswith("error: case 'a': 'a_centerline.vtp' does not hold the branches"), (

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyvista as pv
@@ -106,6 +107,7 @@ def export_case(
     ct: tuple[np.ndarray, np.ndarray] | None = None,
     mask_file: str | os.PathLike | None = None,
     scan_file: str | os.PathLike | None = None,
+    joins: Sequence[Mapping[str, Any]] = (),
     **settings,
 ) -> dict:
     """Write the geometry of a case into `out_dir`, every file named after the case, in LPS mm.
@@ -125,6 +127,7 @@ def export_case(
         ct: the scan, (A, B, C) HU on any grid, and its (4, 4) affine: what it shows of narrowings, and
             of vessels where the mask is interrupted.
         mask_file, scan_file: where mask and scan lie on disk, for the scene.
+        joins: gaps that were bridged in the mask, see `is_bridged` in bundle/geometry/measure/assess.py.
         **settings: see `ExportOptions`.
 
     Returns:
@@ -197,7 +200,7 @@ def export_case(
                     report["warnings"].append(given_up(options.centerline_limit_s))
             report["warnings"] += tree.warnings + doubts_about_tree(tree)
             voxel_mm = float(voxel_size_mm(affine).mean())
-            lesions, segments = find_stenoses(tree, voxel_mm), scct_segments(tree)
+            lesions, segments = find_stenoses(tree, voxel_mm, joins), scct_segments(tree)
             if ct is not None:
                 lesions = seen_in_image(tree, lesions, *ct)
             report["centerline_length_mm"] = round(sum(s.length_mm for s in tree.segments), 2)

@@ -6,14 +6,26 @@ the wall is jagged, and in vessels of a few voxels. From the radius alone the tw
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import median_filter
 
+from bundle.common.coordinates import ras_to_lps
 from bundle.geometry.core import Branch, Tree
 
-__all__ = ["LEAST_MM", "LEAST_VOXELS", "branch_points_mm", "percent_range", "why_not_assessable"]
+__all__ = [
+    "BRIDGED",
+    "LEAST_MM",
+    "LEAST_VOXELS",
+    "branch_points_mm",
+    "is_bridged",
+    "percent_range",
+    "why_not_assessable",
+]
+
+BRIDGED = "the mask was bridged there"
 
 LEAST_MM = 1.5  # SCCT (Leipsic et al., JCCT 2014): segments from this reference diameter are graded
 LEAST_VOXELS = 4.0
@@ -99,6 +111,20 @@ def why_not_assessable(
     if depth_mm < _DEPTH_OVER_ROUGHNESS * rough_mm:
         return "the wall beside it is as uneven"
     return ""
+
+
+def is_bridged(branch: Branch, start_mm: float, end_mm: float, joins: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the rule for parts bridged a gap of the mask within 2 mm of a stretch: a bridge is thin.
+
+    Args:
+        start_mm, end_mm: the stretch, along the branch.
+        joins: of the record of `KeepTreesd`, with ``gap_mm`` and ``at_lps_mm`` of its middle.
+    """
+    along = branch.along_mm
+    near = branch.points[(along >= start_mm - _BESIDE_JOINT_MM) & (along <= end_mm + _BESIDE_JOINT_MM)]
+    middles = [ras_to_lps(np.array(join["at_lps_mm"], float)) for join in joins]  # back: the same signs
+    reach = [join["gap_mm"] / 2 + 1.0 for join in joins]
+    return any((np.linalg.norm(near - at, axis=1) <= mm).any() for at, mm in zip(middles, reach))
 
 
 def percent_range(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import binary_closing, binary_dilation, gaussian_filter1d, label, median_filter
@@ -10,7 +12,7 @@ from scipy.ndimage import binary_closing, binary_dilation, gaussian_filter1d, la
 from bundle.common.coordinates import ras_to_lps
 from bundle.geometry.core import Branch, Tree
 
-from .assess import branch_points_mm, percent_range, why_not_assessable
+from .assess import BRIDGED, branch_points_mm, is_bridged, percent_range, why_not_assessable
 from .whole import whole_vessels
 
 __all__ = [
@@ -236,13 +238,14 @@ def reference_diameters(tree: Tree) -> list[np.ndarray]:
     return [found[number] for number in range(len(tree.branches))]
 
 
-def find_stenoses(tree: Tree, voxel_mm: float) -> list[Stenosis]:
+def find_stenoses(tree: Tree, voxel_mm: float, joins: Sequence[Mapping[str, Any]] = ()) -> list[Stenosis]:
     """Lesions of all branches, by branch and place, also those that cannot be judged from the mask.
 
     Where one branch goes on in another without a bifurcation they are looked at as one vessel.
 
     Args:
         voxel_mm: size of the scan's voxels; the mean of the three edges.
+        joins: gaps of the mask that were bridged, see `is_bridged`; a narrowing there cannot be judged.
 
     Example:
         >>> lesion, = find_stenoses(tree, voxel_mm=0.4)
@@ -298,7 +301,8 @@ def find_stenoses(tree: Tree, voxel_mm: float) -> list[Stenosis]:
                     float(minimal), float(width),
                     branch.points[worst], "fit" if rough else "gap" if branch.gap[worst] else "sections",
                     *percent_range(branch, first, last, *sizes),
-                    why_not_assessable(branch, branchings, first, last, *sizes),
+                    BRIDGED if is_bridged(branch, first, last, joins)
+                    else why_not_assessable(branch, branchings, first, last, *sizes),
                 )
             )  # fmt: skip
     return sorted(found, key=lambda lesion: (lesion.branch, lesion.at_mm))

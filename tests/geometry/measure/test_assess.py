@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter1d
 from vessels import straight
 
+from bundle.common.coordinates import ras_to_lps
 from bundle.geometry.core import make_branch
 from bundle.geometry.core.tree import Segment
 from bundle.geometry.measure.assess import (
+    BRIDGED,
     branch_points_mm,
     percent_range,
     roughness_beside_mm,
@@ -136,3 +138,13 @@ def test_a_rough_wall_widens_the_range():
 def test_half_of_the_diameter_is_three_quarters_of_the_area():
     lesion = Stenosis(0, 10.0, 8.0, 12.0, 1.5, 3.0, np.zeros(3))
     assert (lesion.percent_diameter, lesion.percent_area) == (50, 75)
+
+
+def test_a_narrowing_where_the_mask_was_bridged_cannot_be_judged():
+    tree = straight(narrowed())
+    at_lps_mm = ras_to_lps(tree.branches[0].points[np.argmin(np.abs(ALONG - 40))]).tolist()
+    far_lps_mm = ras_to_lps(tree.branches[0].points[-1]).tolist()
+    (lesion,) = find_stenoses(tree, 0.4, [{"gap_mm": 1.2, "at_lps_mm": at_lps_mm}])
+    assert lesion.not_assessable_because == BRIDGED and lesion.grade == ""
+    (lesion,) = find_stenoses(tree, 0.4, [{"gap_mm": 1.2, "at_lps_mm": far_lps_mm}])
+    assert lesion.assessable
