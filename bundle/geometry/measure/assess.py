@@ -113,18 +113,17 @@ def why_not_assessable(
     return ""
 
 
-def is_bridged(branch: Branch, start_mm: float, end_mm: float, joins: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the rule for parts bridged a gap of the mask within 2 mm of a stretch: a bridge is thin.
+def is_bridged(point: np.ndarray, joins: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the rule for parts bridged a gap of the mask at a place: how wide it is there is the bridge's.
+
+    A severe lesion may interrupt the mask beside its narrowest place; that is no reason.
 
     Args:
-        start_mm, end_mm: the stretch, along the branch.
+        point: (3,) RAS mm, the narrowest place.
         joins: of the record of `KeepTreesd`, with ``gap_mm`` and ``at_lps_mm`` of its middle.
     """
-    along = branch.along_mm
-    near = branch.points[(along >= start_mm - _BESIDE_JOINT_MM) & (along <= end_mm + _BESIDE_JOINT_MM)]
-    middles = [ras_to_lps(np.array(join["at_lps_mm"], float)) for join in joins]  # back: the same signs
-    reach = [join["gap_mm"] / 2 + 1.0 for join in joins]
-    return any((np.linalg.norm(near - at, axis=1) <= mm).any() for at, mm in zip(middles, reach))
+    here = ras_to_lps(point)
+    return any(np.linalg.norm(here - join["at_lps_mm"]) <= join["gap_mm"] / 2 + 1.0 for join in joins)
 
 
 def percent_range(

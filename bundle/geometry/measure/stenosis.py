@@ -301,7 +301,7 @@ def find_stenoses(tree: Tree, voxel_mm: float, joins: Sequence[Mapping[str, Any]
                     float(minimal), float(width),
                     branch.points[worst], "fit" if rough else "gap" if branch.gap[worst] else "sections",
                     *percent_range(branch, first, last, *sizes),
-                    BRIDGED if is_bridged(branch, first, last, joins)
+                    BRIDGED if is_bridged(branch.points[worst], joins)
                     else why_not_assessable(branch, branchings, first, last, *sizes),
                 )
             )  # fmt: skip
