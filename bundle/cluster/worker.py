@@ -8,7 +8,6 @@ import shutil
 import socket
 import sys
 import tempfile
-import traceback as tracebacks
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from copy import deepcopy
@@ -16,7 +15,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from bundle.common.errors import RunFailed, find_input_error, first_cause
+from bundle.cohort import fault_of
 from bundle.common.root import bundle_root as own_root
 
 from .storage import CaseStore, fetched
@@ -56,7 +55,8 @@ class CaseWorker:
         try:
             self._start(item)
         except Exception as error:
-            return where | {"reason": _reason(error), "input": _is_input(error)}
+            fault = fault_of(error)
+            return where | {"reason": fault.reason, "input": not fault.may_pass}
         return where | {"reason": "", "input": False}
 
     def _start(self, item: Mapping[str, str]) -> None:
@@ -101,11 +101,10 @@ class CaseWorker:
                 if self.store is not None:
                     self._put_away(case)
         except Exception as error:  # of the storage
-            again = not _is_input(error)
-            trace = "".join(tracebacks.format_exception(error)).rstrip() if again else ""
+            reason, trace, again = fault_of(error)
             if self.store is not None and not again:
                 self.store.clear(case)  # of an earlier run, whose results are not this one's
-            return {"row": {"case": case}, "reason": _reason(error), "trace": trace, "again": again}
+            return {"row": {"case": case}, "reason": reason, "trace": trace, "again": again}
         if image != item["image"]:  # the sentences name the file that a person knows
             for part, key in ((answer, "reason"), (answer["row"], "reason"), (answer["row"], "warnings")):
                 part[key] = (part.get(key) or "").replace(image, item["image"])
@@ -134,14 +133,3 @@ class CaseWorker:
         if (folder / case / f"{case}.json").is_file():
             self.store.upload_case(folder, case)
         shutil.rmtree(folder / case, ignore_errors=True)
-
-
-def _is_input(error: Exception) -> bool:
-    """Whether it fails on every worker: not so what a full disk or memory fails on."""
-    known = find_input_error(error)
-    return known is not None and not isinstance(known, RunFailed)
-
-
-def _reason(error: Exception) -> str:
-    known, cause = find_input_error(error), first_cause(error)
-    return str(known) if known is not None else f"{type(cause).__name__}: {cause}"

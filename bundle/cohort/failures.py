@@ -5,14 +5,35 @@ from __future__ import annotations
 import logging
 import traceback as tracebacks
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from bundle.common.errors import RunFailed, find_input_error, first_cause
 from bundle.common.processes import gathered
 
-__all__ = ["FailureLog"]
+__all__ = ["FailureLog", "Fault", "fault_of"]
 
 logger = logging.getLogger(__name__)
+
+
+class Fault(NamedTuple):
+    """What is said of an error.
+
+    reason: one sentence. trace: the traceback of what may be a fault of the program, else "". may_pass:
+    whether the case may pass on another machine, or later; on bad input none does.
+    """
+
+    reason: str
+    trace: str
+    may_pass: bool
+
+
+def fault_of(error: Exception) -> Fault:
+    """What is said of an error that ended a case."""
+    known, cause = find_input_error(error), first_cause(error)
+    if known is not None:
+        return Fault(str(known), "", isinstance(known, RunFailed))
+    trace = "".join(tracebacks.format_exception(error)).rstrip()
+    return Fault(f"{type(cause).__name__}: {cause}", trace, True)
 
 
 class FailureLog:
@@ -55,13 +76,10 @@ class FailureLog:
 
     def note(self, case: str, error: Exception) -> None:
         """Add ``case`` with the reason of ``error``, the first one where it fails twice."""
-        known = find_input_error(error)
-        if known is None or isinstance(known, RunFailed):
+        fault = fault_of(error)
+        if fault.may_pass:
             self.may_pass.add(case)
-        cause = first_cause(error)
-        reason = f"{type(cause).__name__}: {cause}" if known is None else str(known)
-        trace = "" if known is not None else "".join(tracebacks.format_exception(error)).rstrip()
-        self.add(case, reason, trace)
+        self.add(case, fault.reason, fault.trace)
 
     def add(self, case: str, reason: str, trace: str = "") -> None:
         """Add ``case`` with its reason, the first one where it fails twice; the traceback goes to the log."""

@@ -15,7 +15,7 @@ from bundle.common.files import UNFINISHED, sha256_of
 from bundle.common.parsing import parse_bool
 from bundle.data.readers import files_of
 from bundle.geometry.case import SUFFIXES
-from bundle.report import page_name, remove_page
+from bundle.report import page_name
 
 __all__ = ["CaseRecords", "clear_case", "names_of_case"]
 
@@ -148,7 +148,6 @@ def clear_case(output_dir: str | os.PathLike, case: str) -> None:
         return
     for name in names_of_case(case):
         (folder / name).unlink(missing_ok=True)
-    remove_page(folder, case)
     for unfinished in folder.glob(f"{UNFINISHED}*"):
         unfinished.unlink()  # a kill came while it was being written
     if not any(folder.iterdir()):

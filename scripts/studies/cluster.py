@@ -14,7 +14,6 @@ import csv
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -26,7 +25,7 @@ from typing import Annotated, Any
 import typer
 from shared import ROOT
 
-from .common import RESULTS, Out, table, write_results
+from .common import RESULTS, Out, files_of_cases, table, write_results
 
 SHAPE = (64, 64, 32)
 COLUMNS = {
@@ -89,22 +88,11 @@ def reports(out: Path) -> dict[str, int]:
 
 def contents(out: Path) -> dict[str, bytes]:
     """Each file of each case by its path, and the table; without timings."""
-    found = {}
-    for path in sorted(out.glob("*/*")):
-        content = path.read_bytes()
-        if path.suffix == ".json":
-            report = json.loads(content)
-            report.pop("seconds", None)
-            report["record"]["file_bytes"].pop(f"{path.stem}.html", None)  # which tells the timings
-            content = json.dumps(report).encode()
-        elif path.suffix == ".html":
-            content = re.sub(rb'"seconds":\{[^}]*\}', b"", content)
-        found[str(path.relative_to(out))] = content
     with open(out / "summary.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
         del row["seconds"], row["kept"]
-    return found | {"summary.csv": json.dumps(rows).encode()}
+    return files_of_cases(out) | {"summary.csv": json.dumps(rows).encode()}
 
 
 def differences(home: Path, name: str, paths: list[str]) -> list[str]:

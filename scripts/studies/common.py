@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import json
 import os
 import platform
 import re
@@ -19,8 +20,8 @@ from bundle.common.files import sha256_of, write_text
 from bundle.common.tables import cell, exact, to_text, write_csv
 
 __all__ = [
-    "RESULTS", "Out", "held_out", "peak_gib", "rows_of", "stamp", "table", "weights_line", "with_earlier",
-    "write_results",
+    "RESULTS", "Out", "files_of_cases", "held_out", "peak_gib", "rows_of", "stamp", "table", "weights_line",
+    "with_earlier", "write_results",
 ]  # fmt: skip
 
 RESULTS = ROOT / "docs" / "results"
@@ -49,6 +50,23 @@ def rows_of(
             rows.append(row)
             print(to_text([row], columns).splitlines()[-1], flush=True)
     return rows
+
+
+def files_of_cases(out: Path) -> dict[str, bytes]:
+    """Bytes of each file of each case of a run by its path; of a JSON and a page all but the timings."""
+    found = {}
+    for path in sorted(out.glob("*/*")):
+        content = path.read_bytes()
+        if path.suffix == ".json":
+            report = json.loads(content)
+            report.pop("seconds", None)
+            sizes = report.get("record", {}).get("file_bytes", {})
+            sizes.pop(f"{path.stem}.html", None)  # which tells the timings
+            content = json.dumps(report).encode()
+        elif path.suffix == ".html":
+            content = re.sub(rb'"seconds":\{[^}]*\}', b"", content)
+        found[str(path.relative_to(out))] = content
+    return found
 
 
 def stamp() -> str:

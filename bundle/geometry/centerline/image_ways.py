@@ -19,7 +19,7 @@ from bundle.common.coordinates import world_to_voxel
 from bundle.common.polylines import arc_length
 from bundle.common.time_limit import check_time
 
-from .piece_ends import PieceEnds
+from .piece_ends import PieceEnds, beginning
 from .skeleton import Skeleton
 
 __all__ = ["STEP_MM", "ImageWay", "farthest_mm", "ways_from"]
@@ -27,7 +27,7 @@ __all__ = ["STEP_MM", "ImageWay", "farthest_mm", "ways_from"]
 STEP_MM = 0.6
 _RADII, _LEAST_REACH_MM, _MOST_REACH_MM = 40.0, 8.0, 25.0
 _AHEAD_COS, _SIDE_MM = 0.3, 8.0
-_END_MM, _DIRECTION_MM = 6.0, 4.0
+_END_MM = 6.0
 _MARGIN_MM = 4.0
 _FAT_HU, _BRIGHT = -100.0, 0.25  # no vessel is where it is darker than this part of the way from fat to it
 _SMOOTH = 0.7  # voxels
@@ -140,15 +140,8 @@ def ways_from(
         best = min(np.flatnonzero(kind == own), key=lambda n: price[n])
         voxels = np.array(finder.traceback(tuple(places[best])))
         points, other = crop.low + STEP_MM * voxels, int(others[best])
-        facing = float(_begin(points) @ ends.direction[tip])
-        back = float(_begin(points[::-1]) @ ends.direction[other]) if own % 2 else None
+        facing = float(beginning(points) @ ends.direction[tip])
+        back = float(beginning(points[::-1]) @ ends.direction[other]) if own % 2 else None
         likeness = crop.likeness[tuple(voxels.T)]
         found.append(ImageWay(tip, other, points, likeness, float(price[best]), facing, back))
     return found
-
-
-def _begin(points: np.ndarray) -> np.ndarray:
-    """Unit direction of the first 4 mm of a way (N, 3)."""
-    along = arc_length(points)
-    step = points[int(np.searchsorted(along, min(_DIRECTION_MM, along[-1])))] - points[0]
-    return step / max(np.linalg.norm(step), 1e-9)

@@ -12,19 +12,23 @@ from bundle.common.polylines import arc_length
 from .chains import end_radius
 from .skeleton import Skeleton
 
-__all__ = ["PieceEnds", "ends_of_pieces", "outwards"]
+__all__ = ["PieceEnds", "beginning", "ends_of_pieces", "outwards"]
 
+_DIRECTION_MM = 4.0
 _WHOLE_MM, _WHOLE_RADIUS_MM = 80.0, 1.2
 _STUB_MM, _STUB_RADII = 1.0, 3.0
 
 
+def beginning(points: np.ndarray) -> np.ndarray:
+    """Unit direction of the first 4 mm of a line (N, 3)."""
+    along = arc_length(points)
+    step = points[int(np.searchsorted(along, min(_DIRECTION_MM, along[-1])))] - points[0]
+    return step / max(np.linalg.norm(step), 1e-9)
+
+
 def outwards(skeleton: Skeleton, tip: int) -> np.ndarray:
     """Unit direction in which a vessel leaves through its tip, over the last 4 mm."""
-    path = skeleton.from_tip(tip)
-    along = arc_length(skeleton.points[path])
-    back = path[int(np.searchsorted(along, min(4.0, along[-1])))]
-    direction = skeleton.points[tip] - skeleton.points[back]
-    return direction / max(np.linalg.norm(direction), 1e-9)
+    return -beginning(skeleton.points[skeleton.from_tip(tip)])
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,9 @@ every case must then have the bytes of the undisturbed run (the JSON without its
 beside it; in between, whatever bears a final name must be whole. Ends with an error where it is not so.
 """
 
-import json
 import multiprocessing
 import os
 import random
-import re
 import tempfile
 import time
 from pathlib import Path
@@ -30,7 +28,7 @@ from bundle.transforms import (  # noqa: F401
     ResizeVolumed,
 )
 
-from ..common import RESULTS, Out, table, write_results
+from ..common import RESULTS, Out, files_of_cases, table, write_results
 from .trial_cases import inference, write_tube
 
 SHAPE = (48, 48, 32)
@@ -56,23 +54,6 @@ def finish(home: Path, out: Path) -> None:
     run.join()
     if run.exitcode != 0:
         raise SystemExit(f"the inference ended with {run.exitcode}: {(home / 'log.txt').read_text()[-2000:]}")
-
-
-def files_of_cases(out: Path) -> dict[str, bytes]:
-    """Bytes of each file of each case by its path; of a JSON and a page all but the timings."""
-    found = {}
-    for path in sorted(out.glob("*/*")):
-        content = path.read_bytes()
-        if path.suffix == ".json":
-            report = json.loads(content)
-            report.pop("seconds", None)
-            sizes = report.get("record", {}).get("file_bytes", {})
-            sizes.pop(f"{path.stem}.html", None)  # which tells the timings
-            content = json.dumps(report).encode()
-        elif path.suffix == ".html":
-            content = re.sub(rb'"seconds":\{[^}]*\}', b"", content)
-        found[str(path.relative_to(out))] = content
-    return found
 
 
 def count_files(out: Path) -> int:
