@@ -2,11 +2,13 @@
 
     python scripts/study.py native --predict runs/said --of held-out --of shifted --of foreign --count 20
     python scripts/study.py calibration --from runs/said --of held-out --of shifted --of foreign --count 20
+    python scripts/study.py calibration --from runs/looks --looks ...   # predicted in three looks, on a GPU
 
 Voxels: of those with a probability of 0.7, how many are lumen in the label; the expected calibration error,
 before and after a temperature. Branches: of those that are 80 % sure, how many run along a true one for at
 least half of their length. Temperature and the certainty's four numbers are fitted to the scans of odd number
 of all sets, and judged on those of even number; what goes into configs/modes/native.yaml is fitted to all.
+What the config has is judged on all of these scans too.
 """
 
 from __future__ import annotations
@@ -22,11 +24,12 @@ import matplotlib
 import numpy as np
 import torch
 import typer
+from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 from scipy import optimize
 from scipy.spatial import cKDTree
 from scipy.special import expit, logit
-from shared import ROOT, Processes, Set
+from shared import ROOT, Processes, Set, config_path
 from tqdm import tqdm
 
 from bundle.common.errors import InputError
@@ -60,7 +63,6 @@ LEAST = 0.02  # probability under which a voxel is left out: most of a scan is s
 NEAR_MM, SHARE = 1.5, 0.5  # of a branch that is real: so much of it lies so near a true centreline
 STEPS = (0.0, 0.5, 0.8, 0.9, 0.95, 1.0001)  # of the certainty
 PLAIN = 1e-4  # weight that keeps the certainty's numbers small
-PICTURE = "calibration.png"
 EVIDENCE = ("length_mm", "lumen_probability", "vein_probability")
 COLUMNS = ("set", "case", "name", *EVIDENCE, "true_share", "certainty")
 
@@ -179,6 +181,12 @@ def with_certainty(rows: Sequence[dict[str, Any]], sure: BranchCertainty) -> lis
     return [row | {"certainty": round(sure(*(row[key] for key in EVIDENCE)), 3)} for row in rows]
 
 
+def certainty_of_config() -> BranchCertainty:
+    """As configs/modes/native.yaml has it."""
+    mode = ConfigParser.load_config_file(config_path("modes/native.yaml"))
+    return BranchCertainty(**mode["geometry#certainty"])
+
+
 def area_under_curve(rows: Sequence[dict[str, Any]]) -> float:
     """Of a real branch and one that is not, how often the real one is the surer."""
     values = np.array([row["certainty"] for row in rows])
@@ -187,6 +195,12 @@ def area_under_curve(rows: Sequence[dict[str, Any]]) -> float:
         return float("nan")
     pairs = values[real][:, None] - values[~real][None]
     return float(((pairs > 0) + 0.5 * (pairs == 0)).mean())
+
+
+def told(rows: Sequence[dict[str, Any]]) -> str:
+    """How well the certainty tells real branches from others, and how far it is from 0 and 1."""
+    brier = np.mean([(row["certainty"] - is_real(row)) ** 2 for row in rows])
+    return f"Area under the curve {area_under_curve(rows):.2f}, Brier score {brier:.3f}."
 
 
 def steps_table(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -239,7 +253,7 @@ def draw(scans: Sequence[Scan], temperature: float, steps: Sequence[dict[str, An
 
 
 def figures(
-    scans: Sequence[Scan], weights: str
+    scans: Sequence[Scan], weights: str, picture: str
 ) -> tuple[str, list[dict[str, Any]], float, list[dict[str, Any]]]:
     """The page's text, the rows of all branches, the temperature, and the branches' steps."""
     odd, even = ([scan for scan in scans if scan.number % 2 == rest] for rest in (1, 0))
@@ -252,7 +266,7 @@ def figures(
     temperature = fit_temperature(np.sum([scan.bins for scan in scans], axis=0))
     sure = fit_certainty(of(scans))
     counts = ", ".join(f"{sum(scan.which == name for scan in scans)} {name}" for name in SETS)
-    brier = np.mean([(row["certainty"] - is_real(row)) ** 2 for row in judged])
+    shipped = with_certainty(of(scans), certainty_of_config())
     voxel_heads = {
         "set": "set",
         "before": "as it is",
@@ -273,10 +287,13 @@ def figures(
         table(voxels_table(even, half), voxel_heads, before=".3f", after=".3f", own=".2f"),
         "Branches of the scans of even number, by the certainty that was fitted to those of odd number:",
         table(steps, step_heads, mm=".0f", said=".2f", real=".2f"),
-        f"Area under the curve {area_under_curve(judged):.2f}, Brier score {brier:.3f}. Fitted to all scans: "
+        f"{told(judged)} Fitted to all scans: "
         + ", ".join(f"`{name}: {value:g}`" for name, value in asdict(sure).items())
         + ".",
-        f"![Reliability of voxels and branches]({PICTURE})",
+        "Branches of all scans, by the certainty of the config:",
+        table(steps_table(shipped), step_heads, mm=".0f", said=".2f", real=".2f"),
+        told(shipped),
+        f"![Reliability of voxels and branches]({picture})",
     ]
     return "\n\n".join(parts), with_certainty(of(scans), sure), half, steps
 
@@ -289,6 +306,9 @@ def main(
     / "test_full",
     sets: Annotated[list[str] | None, typer.Option("--of", help="a set; several times")] = None,
     native: Annotated[Path, typer.Option(help="the weights")] = ROOT / "models/native_checkpoint.pt",
+    looks: Annotated[
+        bool, typer.Option("--looks", help="of three looks: a part of the page of its own")
+    ] = False,
     out: Out = RESULTS,
     processes: Processes = None,
     override: Set = None,
@@ -306,7 +326,9 @@ def main(
             f"{source} has no predictions of these scans: make them with study.py native --predict."
         )
     scans = list(tqdm(in_processes(read_scan, jobs, processes), desc="scans", total=len(jobs)))
-    text, rows, temperature, branch_steps = figures(scans, weights_line(native))
+    part = "calibration looks" if looks else "calibration"
+    picture = f"{part.replace(' ', '_')}.png"
+    text, rows, temperature, branch_steps = figures(scans, weights_line(native), picture)
     out.mkdir(parents=True, exist_ok=True)
-    draw(scans, temperature, branch_steps, out / PICTURE)
-    write_results(out, "calibration", text, rows, COLUMNS)
+    draw(scans, temperature, branch_steps, out / picture)
+    write_results(out, part, text, rows, COLUMNS)

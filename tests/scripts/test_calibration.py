@@ -66,8 +66,9 @@ def test_the_page_of_two_scans_whose_labels_were_predicted(tmp_path):
     assert {row["case"] for row in rows} == {str(SEEDS["test"]), str(SEEDS["test"] + 1)}
     assert np.mean([float(row["true_share"]) for row in rows]) > 0.9
     page = (tmp_path / "calibration.md").read_text()
-    assert "2 held-out" in page and calibration.PICTURE in page
-    assert (tmp_path / calibration.PICTURE).stat().st_size > 10_000
+    assert "2 held-out" in page and "(calibration.png)" in page
+    assert "by the certainty of the config" in page
+    assert (tmp_path / "calibration.png").stat().st_size > 10_000
 
 
 def test_without_predictions_it_says_how_to_make_them(tmp_path, capsys):
