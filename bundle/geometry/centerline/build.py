@@ -75,7 +75,8 @@ def _refine_chain(
     ends = []
     for side in (0, -1):
         outwards = tangents(points)[side] * (1 if side else -1)
-        more = reach_wall(lumen, points[side], outwards, sections.radius[side])
+        ostium = side == 0 and parent is None
+        more = reach_wall(lumen, points[side], outwards, sections.radius[side], ostium)
         ends.append(_before_others(more, skeleton, chain, side, sections.radius[side]))
     if parent is not None:
         ends[0] = ends[0][:0]

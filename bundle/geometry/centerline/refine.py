@@ -21,6 +21,7 @@ _ROUNDS = 3
 _LONGEST = 1.25
 _REACH = 4.0  # radii
 _WINDOW = 13  # samples of the running median: 6 mm
+_FLAT = 0.93  # part of the radius that a section before a flat end still has
 _BEAK, _BEAK_MM, _BESIDE_MM = 0.6, 5.0, 10.0
 
 
@@ -58,18 +59,26 @@ def recentre(lumen: Lumen, points: np.ndarray, expected_mm: np.ndarray) -> tuple
     return points, cross_sections(lumen, points, tangents(points), expected_mm)
 
 
-def reach_wall(lumen: Lumen, end: np.ndarray, direction: np.ndarray, radius_mm: float) -> np.ndarray:
+def reach_wall(
+    lumen: Lumen, end: np.ndarray, direction: np.ndarray, radius_mm: float, flat: bool = False
+) -> np.ndarray:
     """Points 0.5 mm apart from a vessel's `end` (3,) straight on to its wall, (M, 3), possibly none.
 
     A skeleton stops about a radius short of the vessel's end. The last half radius before the wall is left
-    out, and what goes on for more than four radii is not an end.
+    out, for tips are round; of an end that may be cut `flat`, as an ostium is, only what lies beyond sections
+    of 0.93 of the radius. What goes on for more than four radii is not an end.
     """
     step = 0.25 * voxel_size_mm(lumen.affine).min()
     distance = np.arange(1, int(_REACH * radius_mm / step) + 2) * step
     free = in_lumen(lumen, end + distance[:, None] * direction)
-    length = 0.0 if free.all() else distance[int(np.argmin(free))] - step - 0.5 * radius_mm
-    count = max(0, int(length / STEP_MM))
-    return end + direction * (np.arange(1, count + 1) * STEP_MM)[:, None]
+    length = 0.0 if free.all() else distance[int(np.argmin(free))] - step
+    steps = np.arange(STEP_MM, length if flat else length - 0.5 * radius_mm, STEP_MM)
+    points = end + direction * steps[:, None]
+    if not flat or len(points) == 0:
+        return points
+    across, expected = np.broadcast_to(direction, points.shape), np.full(len(points), radius_mm)
+    round_ = cross_sections(lumen, points, across, expected).radius < _FLAT * radius_mm
+    return points[: int(np.argmax(round_))] if round_.any() else points
 
 
 def drop_start(

@@ -45,6 +45,16 @@ def test_it_starts_at_the_thick_end(y_tree):
     assert np.linalg.norm(y_tree.segments[0].points[0] - TRUNK[0]) < 2.0
 
 
+@pytest.mark.parametrize("lowest", [-6.0, -6.13, -6.31])
+def test_a_vessel_that_is_cut_flat_at_its_ostium_begins_at_the_cut(lowest):
+    axis = [-14.0, 0.3, -0.2] + STEPS * [26.0, 0, 0]
+    radius = np.linspace(2.0, 1.4, 60)
+    mask, affine, _ = scan((64, 24, 24), ISO, lambda p: np.minimum(tube(p, axis, radius), p[..., 0] - lowest))
+    first = centerline_tree(mask, affine).segments[0].points[0]
+    assert first[0] == pytest.approx(lowest, abs=0.75)
+    assert np.linalg.norm(first[1:] - axis[0, 1:]) < 0.15
+
+
 def test_points_lie_on_the_axis_and_all_of_it_is_found(y_tree):
     truth = np.concatenate([TRUNK, SIDE])
     dense = np.concatenate([s.points for s in y_tree.segments])
