@@ -30,7 +30,7 @@ from bundle.common.errors import RunFailed, find_cause
 from bundle.common.filenames import is_url
 from bundle.common.output_folder import check_output_dir
 
-from .config_run import Config, Device, run_configs
+from .config_run import Config, Device, check_configs, run_configs
 from .dicom_inputs import (
     Converted,
     NamesFromDicom,
@@ -116,24 +116,19 @@ def segment_scans(
     own_scene = {"geometry#scene", "geometry::scene"} & read_overrides(set_).keys()
     scene = {"geometry#scene": "results"} if with_dicom and not own_scene else {}
 
+    configs = ["inference.yaml", mode.overlay, *(["modes/cluster.yaml"] if cluster else [])]
+    keys = {"output_dir": str(out), "device": device, "redo": redo or None, **scene}
+    keys |= {"cluster#address": cluster} if cluster else {}
+
     def run(scans: Sequence[Path]) -> None:
         paths = [str(path) for path in scans]
-        run_configs(
-            "inference",
-            ["inference.yaml", mode.overlay, *(["modes/cluster.yaml"] if cluster else [])],
-            config,
-            set_,
-            dataset_dir=paths if len(paths) > 1 else paths[0],
-            output_dir=str(out),
-            device=device,
-            redo=redo or None,
-            **scene,
-            **({"cluster#address": cluster} if cluster else {}),
-        )
+        places = {"dataset_dir": paths if len(paths) > 1 else paths[0]}
+        run_configs("inference", configs, config, set_, **places, **keys)
 
     if not with_dicom:
         run(others)
         return
+    check_configs("inference", configs, config, set_, dataset_dir=str(with_dicom[0]), **keys)
     # Workers on other machines see the folder of the results, and not this one's temporary files.
     shared = None if cluster in (None, "local") else Path(out)
     if shared is not None:

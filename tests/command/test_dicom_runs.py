@@ -204,9 +204,6 @@ def test_the_list_says_what_is_taken_and_why_not(two_patients, monkeypatch):
     assert scout["taken"] == "no" and scout["why"] == "is a localiser" and scout["slices"] == 2
     answer = coronary(monkeypatch, "series", "in")
     assert len(answer.out.splitlines()) == 4 and answer.out.startswith("patient  study  series")
-    (two_patients / "none").mkdir()
-    answer = coronary(monkeypatch, "series", "none")
-    assert answer.code == 1 and "no DICOM image" in answer.last
 
 
 def test_volumes_of_finished_cases_are_handed_on_with_their_files(two_patients, monkeypatch, tmp_path):
@@ -222,3 +219,36 @@ def test_volumes_of_finished_cases_are_handed_on_with_their_files(two_patients, 
     volume = done.volumes[second]
     assert volume.array.size == 0 and len(volume.slices) == SHAPE[2]
     assert all(part.path.is_file() and part.frame is None for part in volume.slices)
+
+
+@pytest.mark.parametrize(
+    ("typed_so", "sentence"),
+    [
+        (("--device", "cuda:99"), "GPU"),
+        (("--device", "gpu"), "it must be cpu, cuda"),
+        (("--set", "treshold_upper=0.3"), "did you mean threshold_upper?"),
+        (("--set", "threshold_upper=35"), "it is a share"),
+        (("--set", "ckpt_path=nowhere.pt"), "nowhere.pt does not exist"),
+        (("--config", "modes/native_train.yaml"), "it belongs over train.yaml"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_mistake_is_answered_before_any_dicom_is_read(typed_so, sentence, two_patients, monkeypatch):
+    def read(*_, **__):
+        raise AssertionError("DICOM was read")
+
+    monkeypatch.setattr("bundle.dicom.list_series", read)
+    answer = coronary(monkeypatch, "segment", "in", "--out", "new", *typed_so)
+    assert answer.code == 2 and sentence in answer.last
+    assert not (two_patients / "new").exists()
+
+
+def test_a_folder_without_scans_ends_alike_in_both_commands_and_dicom_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "notes.txt").write_text("call the scanner's support")
+    out = ("--out", "new")
+    for words in (("series", "none"), ("segment", "none", *out), ("segment", "none/notes.txt", *out)):
+        answer = coronary(monkeypatch, *words)
+        assert answer.code == 2 and "DICOM" in answer.last, answer.err
+    assert not (tmp_path / "new").exists()

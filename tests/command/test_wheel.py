@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -67,6 +69,7 @@ def test_its_program_is_coronary(wheel):
     ]
 
 
+@pytest.mark.slow
 def test_the_configs_of_an_installed_package_find_their_weights(installed, tmp_path):
     code = (
         "from monai.bundle import ConfigParser\n"
@@ -90,3 +93,49 @@ def test_the_doctor_finds_an_unpacked_wheel_whole_and_segments_with_it(installed
     assert str(installed / "bundle") in lines["coronary"]
     assert {"model.pt", "native_checkpoint.pt", "tiny"} <= set(lines)
     assert not list(tmp_path.iterdir())
+
+
+def told_run(installed, folder, *more) -> subprocess.CompletedProcess:
+    """The lines of docs/how-to/command.md for `python -m monai.bundle`, with the unpacked wheel installed."""
+    page = (ROOT / "docs" / "how-to" / "command.md").read_text()
+    (block,) = [
+        text for text in re.findall(r"^```\n(.*?)^```", page, re.M | re.S) if "monai.bundle run" in text
+    ]
+    programs = folder.parent / f"{folder.name}-programs"
+    programs.mkdir()
+    for name, words in (("python", ""), ("coronary", " -m bundle.command")):
+        (programs / name).write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)}{words} "$@"\n')
+        (programs / name).chmod(0o755)
+    surroundings = os.environ | {"PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"}
+    surroundings["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    script = " ".join([block.rstrip(), *map(shlex.quote, more)])
+    return subprocess.run(
+        ["sh", "-e", "-c", script], cwd=folder, env=surroundings, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_what_is_told_of_monai_bundle_finds_configs_and_weights_from_any_folder(installed, tmp_path):
+    """The scan is the first thing that is missing: it is looked for when the weights have been read."""
+    (tmp_path / "elsewhere").mkdir()
+    done = told_run(installed, tmp_path / "elsewhere", "--device", "cpu", "--runtime", "torch")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: dataset_dir 'scan.nii.gz' does not exist"), (
+        done.stderr
+    )
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.slow
+def test_what_is_told_of_monai_bundle_segments_from_any_folder(installed, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    write_scan = (
+        "from pathlib import Path\n"
+        "from bundle.phantom import make_phantom, write_case\n"
+        "phantom = make_phantom(12, shape=(64, 64, 48))\n"
+        "write_case(phantom, Path('scan.nii.gz'), Path('../label.nii.gz'), Path('../truth.json'))\n"
+    )
+    assert python(installed, tmp_path / "elsewhere", "-c", write_scan).returncode == 0
+    done = told_run(installed, tmp_path / "elsewhere", "--device", "cpu", "--inferer#everywhere", "false")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "elsewhere").iterdir()} == {"scan.nii.gz", "results"}
+    assert len(list((tmp_path / "elsewhere" / "results").glob("*/*_mesh.stl"))) == 1
