@@ -133,6 +133,10 @@ def test_a_series_gives_the_mask_of_its_nifti_and_a_second_run_keeps_it(tmp_path
     assert np.allclose(masks[0].affine, masks[1].affine)
     objects = {path: path.stat().st_mtime_ns for path in (tmp_path / "results" / case).glob("*.dcm")}
     assert {path.name for path in objects} == {f"{case}_{role}.dcm" for role in ("seg", "sr", "mesh")}
+    for name in (case, "a"):
+        listed = json.loads((tmp_path / "results" / name / f"{name}.json").read_text())["files"].values()
+        there = [path.name for path in (tmp_path / "results" / name).iterdir()]
+        assert sorted([*listed, f"{name}.json"]) == sorted(there)
     seg = hd.seg.segread(tmp_path / "results" / case / f"{case}_seg.dcm")
     frames = [image.SOPInstanceUID for image in images()]
     voxels = seg.get_pixels_by_source_instance(
