@@ -12,11 +12,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 from inference_run import CONTRAST
+from page_case import data_of
 from pydicom.datadict import DicomDictionary
 from pydicom.uid import generate_uid
 from tube_cases import tube_case, tube_volume
 from typed import coronary, sets
 
+from bundle.common.errors import InputError
 from bundle.dicom import ct_slices, list_series, save_images
 
 SHAPE, SPACING = (48, 48, 40), (1.0, 1.0, 1.6)
@@ -149,6 +151,19 @@ def test_a_series_gives_the_mask_of_its_nifti_and_a_second_run_keeps_it(tmp_path
     assert answer.code == 0 and [row["kept"] for row in rows().values()] == ["yes", "yes"]
     assert objects == {path: path.stat().st_mtime_ns for path in objects}
 
+    # Its page is made again of what it was segmented from.
+    page = tmp_path / "results" / case / f"{case}.html"
+    before = data_of(page)
+    page.unlink()
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        for file in (tmp_path / "ct").iterdir():
+            archive.write(file, f"ct/{file.name}")
+    answer = coronary(monkeypatch, "report", "results", "--scans", "export.zip", "--scans", "nifti")
+    assert answer.code == 0 and answer.out.startswith("2 pages") and "note" not in answer.out
+    assert (
+        data_of(page)["volume"] == before["volume"] and data_of(page)["cuts"].keys() == before["cuts"].keys()
+    )
+
     # The series is cut: what was made of it goes, and the other case stays.
     (tmp_path / "ct" / "IM0007.dcm").unlink()
     answer = coronary(monkeypatch, "segment", "ct", "nifti", *words(weights))
@@ -198,6 +213,22 @@ def test_a_series_can_be_named(two_patients, monkeypatch):
     tube_case("nifti", "a", (32, 32, 16))
     answer = coronary(monkeypatch, "segment", "nifti", "--out", "new", "--series", "4")
     assert answer.code == 2 and "there is none" in answer.last
+
+
+def test_a_page_finds_its_series_by_either_name_and_by_its_grid(two_patients, monkeypatch):
+    from bundle.command.report import _scans_of
+    from bundle.dicom import read_series
+
+    save_images(images("3", PatientID="A/1", SeriesNumber=4), two_patients / "in" / "later")
+    hashed, later = (list_series([f"in/{name}"])[0] for name in ("two", "later"))
+    volume = read_series(later)
+    scan = {"shape": list(SHAPE), "affine_ras_mm": (volume.affine + np.eye(4, k=3) * 5).tolist()}
+    reports = {hashed.case: {}, "PHANTOM-2-4": {}, "A_1-4-2": {"scan": scan}, "A_1-44": {}, "B-4": {}}
+    found, faults = _scans_of([two_patients / "in"], reports, two_patients)
+    assert found.keys() == {hashed.case, "PHANTOM-2-4", "A_1-4-2"} and not faults
+    assert np.array_equal(found["PHANTOM-2-4"]()[0], read_series(hashed).array)
+    with pytest.raises(InputError, match="2 series have its name"):
+        found["A_1-4-2"]()
 
 
 def test_the_list_says_what_is_taken_and_why_not(two_patients, monkeypatch):

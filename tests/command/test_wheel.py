@@ -137,4 +137,4 @@ def test_what_is_told_of_monai_bundle_segments_from_any_folder(installed, tmp_pa
     done = told_run(installed, tmp_path / "elsewhere", "--device", "cpu")
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / "elsewhere").iterdir()} == {"scan.nii.gz", "results"}
-    assert (tmp_path / "elsewhere" / "results" / "scan" / "scan_seg.nii.gz").is_file()
+    assert (tmp_path / "elsewhere" / "results" / "elsewhere" / "elsewhere_seg.nii.gz").is_file()
