@@ -137,6 +137,7 @@ def segment_scans(
         tempfile.TemporaryDirectory(prefix="coronary-") as own,  # what zips hold names patients
         tempfile.TemporaryDirectory(prefix="coronary-", dir=shared) as work,
     ):
+        print("reading DICOM", flush=True)
         listing, choices = chosen(with_dicom, Path(own), series, phase)
         done = convert(choices, Path(work), names_from_dicom)
         done.faults = listing.faults
