@@ -55,8 +55,10 @@ def make_phantoms(
     cases = write_imagecas(range(first_seed, first_seed + count), out, shape=shape, processes=processes)
     print(f"{len(cases)} cases and their split are in {out}")
     if dicom:
+        own = "" if shape is None else f"-{'x'.join(map(str, shape))}"
         for number, case in enumerate(cases, 1):
-            _write_series(Path(case["image"]), series / str(number), str(number), multi_frame)
+            name = f"{first_seed + number - 1}{own}"  # to a PACS two scans with one UID are one
+            _write_series(Path(case["image"]), series / str(number), name, multi_frame)
         print(f"as DICOM they are in {series}, a folder a case")
 
 
@@ -66,11 +68,11 @@ def _beside(out: Path) -> Path:
     return named.with_name(f"{named.name}-dicom")
 
 
-def _write_series(image: Path, folder: Path, number: str, multi_frame: bool) -> None:
+def _write_series(image: Path, folder: Path, name: str, multi_frame: bool) -> None:
     import nibabel as nib
     import numpy as np
 
     from bundle.dicom import write_ct_series
 
     scan = nib.load(image)
-    write_ct_series(folder, np.asarray(scan.dataobj), scan.affine, number, enhanced=multi_frame)
+    write_ct_series(folder, np.asarray(scan.dataobj), scan.affine, name, enhanced=multi_frame)

@@ -149,6 +149,8 @@ def test_phantoms_are_written_as_dicom_on_request(tmp_path, monkeypatch):
     assert not list_series([tmp_path / "made"])  # else `segment made` would take every scan twice
     expected = values_by_place(np.asarray(scan.dataobj), scan.affine)
     assert values_by_place(volume.array, volume.affine) == expected
+    assert coronary(monkeypatch, *words, "--first-seed", 7).code == 0
+    assert list_series([tmp_path / "made-dicom"])[0].series_uid != volume.series_uid  # another patient's
     assert coronary(monkeypatch, *words, "--multi-frame").code == 0
     assert [path.name for path in (tmp_path / "made-dicom" / "1").iterdir()] == ["IM0001.dcm"]
     assert coronary(monkeypatch, "phantoms", "--multi-frame", "--out", tmp_path / "no").code == 2
