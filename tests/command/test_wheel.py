@@ -102,9 +102,8 @@ def test_the_doctor_finds_an_unpacked_wheel_whole_and_segments_with_it(installed
 def told_run(installed, folder, *more) -> subprocess.CompletedProcess:
     """The lines of docs/how-to/command.md for `python -m monai.bundle`, with the unpacked wheel installed."""
     page = (ROOT / "docs" / "how-to" / "command.md").read_text()
-    (block,) = [
-        text for text in re.findall(r"^```\n(.*?)^```", page, re.M | re.S) if "monai.bundle run" in text
-    ]
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (block,) = [text for _, text in blocks if "monai.bundle run" in text]
     programs = folder.parent / f"{folder.name}-programs"
     programs.mkdir()
     for name, words in (("python", ""), ("coronary", " -m bundle.command")):

@@ -28,7 +28,8 @@ _SOURCE = {
 _SETTINGS = {"extensions": [], "modes": [], "showStudyList": True, "defaultDataSourceName": "dicomweb"}
 _SERIES = '[data-cy="study-browser-thumbnail-no-image"]'
 # A tour through the viewer lies over it the first time.
-_NO_TOUR = "document.querySelectorAll('[class*=shepherd]').forEach(e => e.remove())"
+_NO_TOUR = """document.querySelectorAll('.shepherd-modal-overlay-container, .shepherd-element')
+  .forEach(element => element.remove())"""
 _WAIT_MS = 180_000
 
 

@@ -287,10 +287,10 @@ def main(
             rows.append(row)
             print(to_text([row], COLUMNS).splitlines()[-1], flush=True)
         shape = " x ".join(map(str, finished.volume.array.shape))
-    states = {
-        state: sum(row["verdict"] == state for row in rows) for state in ("agrees", "differs", "not run")
-    }
+    agree, differ, not_run = (
+        sum(row["verdict"] == v for row in rows) for v in ("agrees", "differs", "not run")
+    )
     whose = f"Phantom {seed}" if case is None else "A case of its own"
-    told = ", ".join(f"{count} {state}" for state, count in states.items())
-    text = f"{whose}, {shape} voxels. Of {len(rows)} checks: {told}.\n\n{table(rows, COLUMNS)}"
+    told = f"Of {len(rows)} checks {agree} agree, {differ} differ and {not_run} were not run"
+    text = f"{whose}, {shape} voxels. {told}.\n\n{table(rows, COLUMNS)}"
     write_results(out, "dicom_objects readers", text, rows, COLUMNS)
