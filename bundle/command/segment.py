@@ -12,8 +12,9 @@ Of DICOM folders, files and zips the coronary CT angiogram of each study is take
 which it is. Its case is called by a hash of the series UID. Of its files the DICOM objects (<case>_*.dcm)
 name the patient, as their standard asks, and no other does; --no-dicom leaves them out.
 
-Each case gets a folder in --out, and summary.csv a row. A second run makes only what is missing. The same as
-`python -m monai.bundle run inference` with the config of the mode.
+Each case gets a folder in --out, and summary.csv a row. A second run makes only what is missing, or
+was made in another mode or with other settings, which it says first. The same as `python -m monai.bundle run
+inference` with the config of the mode.
 """
 
 from __future__ import annotations
