@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ class CaseRecords:
         settings: a digest of all other settings that can change a result; None takes it from the config that
             is being run (`SETTINGS` and all that these refer to).
         runtime: that runs the network (`bundle.networks.runtime_of`).
+        configs: the names of the configs; None takes those of the run (`config_names`).
     """
 
     def __init__(
@@ -61,12 +62,13 @@ class CaseRecords:
         redo: Any = False,
         settings: str | None = None,
         runtime: str = "torch",
+        configs: Sequence[str] | None = None,
     ) -> None:
         self.output_dir = Path(output_dir)
         self.ckpt_path = Path(ckpt_path)
         self.settings = settings_digest(*SETTINGS) if settings is None else settings
         self.redo, self.runtime = parse_bool(redo, "redo"), runtime
-        self.configs = config_names()
+        self.configs = config_names() if configs is None else list(configs)
         self._weights: str | None = None
         self._begun: dict[str, dict[str, str]] = {}
 
