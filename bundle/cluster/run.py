@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bundle.cohort import SUMMARY, FailureLog, clear_case
-from bundle.common.config_in_use import config_in_use
+from bundle.common.config_in_use import config_in_use, config_names
 from bundle.common.errors import InputError
 from bundle.common.filenames import is_url
 from bundle.common.log_file import start_log
@@ -76,6 +76,11 @@ class ClusterRun:
         self.retries, self.losses = retries, losses
         self.failures = FailureLog()
         self.config = deepcopy(config_in_use() or {})
+        if (
+            "records" in self.config
+        ):  # on a worker there is no run to ask; where a case is made counts for nothing
+            names = [name for name in config_names() if name != "configs/modes/cluster.yaml"]
+            self.config["records"]["configs"] = names
         if self.store is not None or any(is_url(item["image"]) for item in self.cases):
             # A scene that names the scan would name a file that is gone after the run.
             self.config["geometry"].setdefault("scene", "results")

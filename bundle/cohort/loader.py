@@ -65,6 +65,8 @@ class CaseLoader:
         self.remarks.clear()
         self.counts.clear()
         self.failures.begin({item["case"]: item["image"] for item in self.dataset.data})
+        if self.records is not None and idist.get_rank() == 0:
+            self.records.announce(item["case"] for item in self.dataset.data)
         # One thread: two cases in memory, the one in work and the next, are what a small machine can hold.
         pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="case-loader")
         try:

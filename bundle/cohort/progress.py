@@ -1,4 +1,4 @@
-"""How far a run over many scans is: a bar on a terminal, a line a case in the log."""
+"""How far a run over many scans is: a bar on a terminal, lines in the log."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 class CaseProgress:
     """Ignite handler that says which case is in work, at which stage, and how long the others will take.
+
+    On a terminal a bar has the stage. Where output goes to a file, each stage is a line in the log, so that a
+    case of minutes is seen to go on. A line for each case that is done stands there either way.
 
     Every process counts its own part of the cases; the first one draws the bar. Cases that fail, or that an
     earlier run finished, count as done and not for the time of the others. Attach it behind the handlers that
@@ -49,6 +52,8 @@ class CaseProgress:
         self._begin = self._last = time.monotonic()
         if rank == 0 and sys.stderr.isatty():
             self._bar = tqdm(total=self._count, unit="case", leave=False)
+        else:
+            logger.info("%d %s; the first scan is read", self._count, "case" if self._count == 1 else "cases")
 
     def stage(self, engine: Engine, name: str) -> None:
         """Show what is being done, and with which case."""
@@ -56,10 +61,21 @@ class CaseProgress:
             self._cases = [str(case) for case in engine.state.batch["case"]]
         if self._bar is not None:
             self._bar.n = self._finished()
-            what = f"{', '.join(self._cases)}: {name}"
+            what = f"{self._shown()}: {name}"
             if name == "loading":
                 what = name if self._bar.n < self._count else "last files"
             self._bar.set_description_str(what)
+        elif name == "network":
+            logger.info(
+                "case '%s' begins, %d of %d: network", self._shown(), self._finished() + 1, self._count
+            )
+        elif name == "mask":
+            logger.info("case '%s': mask, on the scan's own grid", self._shown())
+        elif self._done and self._finished() == self._count:
+            logger.info("surface, centreline and other files of the last case")
+
+    def _shown(self) -> str:
+        return ", ".join(self._cases)
 
     def done(self, engine: Engine) -> None:
         """Say that the cases of this iteration are done; of one that failed the failures have told."""

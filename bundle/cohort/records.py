@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import bundle
-from bundle.common.config_in_use import settings_digest
+from bundle.common.config_in_use import config_names, settings_digest
 from bundle.common.files import UNFINISHED, sha256_of
 from bundle.common.parsing import parse_bool
 from bundle.data.readers import files_of
@@ -30,7 +31,7 @@ _CHANGED = {
     "scan_sha256": "its scan changed",
     "weights_sha256": "the weights changed",
     "settings_sha256": "the settings changed",
-    "bundle": "it is of another version of the bundle",
+    "bundle": "the bundle has another version",
     "runtime": "another runtime made it",
 }
 _ABSENT = {"runtime": "torch"}  # what a record without the key was made with
@@ -41,7 +42,8 @@ class CaseRecords:
 
     The JSON is written after every other file of its case, and removed before the first of them is replaced:
     where it stands, the case is whole. Its ``record`` holds the SHA-256 of the scan's bytes, of the weights'
-    and of the settings, the bundle's version, what ran the network, and the size in bytes of every file.
+    and of the settings, the bundle's version, what ran the network, the names of the configs and the size in
+    bytes of every file. The names of the configs are told, not compared.
 
     Args:
         output_dir: folder of the results.
@@ -50,6 +52,7 @@ class CaseRecords:
         settings: a digest of all other settings that can change a result; None takes it from the config that
             is being run (`SETTINGS` and all that these refer to).
         runtime: that runs the network (`bundle.networks.runtime_of`).
+        configs: the names of the configs; None takes those of the run (`config_names`).
     """
 
     def __init__(
@@ -59,13 +62,52 @@ class CaseRecords:
         redo: Any = False,
         settings: str | None = None,
         runtime: str = "torch",
+        configs: Sequence[str] | None = None,
     ) -> None:
         self.output_dir = Path(output_dir)
         self.ckpt_path = Path(ckpt_path)
         self.settings = settings_digest(*SETTINGS) if settings is None else settings
         self.redo, self.runtime = parse_bool(redo, "redo"), runtime
+        self.configs = config_names() if configs is None else list(configs)
         self._weights: str | None = None
         self._begun: dict[str, dict[str, str]] = {}
+
+    def announce(self, cases: Iterable[str]) -> None:
+        """Say in a line, before the first case begins, that finished cases will be made again and why.
+
+        Of what makes all cases anew: other weights, settings, version or runtime. A scan that changed is told
+        with its case.
+        """
+        if self.redo:
+            return
+        try:
+            own, changed = self._run(), Counter()
+        except OSError:  # of the weights; each case will say why
+            return
+        records = [(self._read(case) or {}).get("record") for case in cases]
+        for record in (record for record in records if isinstance(record, dict)):
+            why = self._changed(record, own)
+            if why is not None:
+                changed[why] += 1
+        for why, count in changed.items():
+            are = "1 finished case is" if count == 1 else f"{count} finished cases are"
+            logger.warning(
+                "%s made again, in place of what is there: %s; another output folder keeps both", are, why
+            )
+
+    def _changed(self, record: Mapping[str, Any], own: Mapping[str, Any]) -> str | None:
+        """What makes every case anew, of one with this record; None where nothing does."""
+        changed = [key for key in own if record.get(key, _ABSENT.get(key)) != own[key]]
+        if not changed:
+            return None
+        before = record.get("configs") or []
+        gone = [name for name in before if name not in self.configs]
+        come = [name for name in self.configs if name not in before]
+        if before and self.configs and (gone or come):
+            parts = [f"made with {' and '.join(gone)}"] if gone else []
+            parts += [f"now asked for with {' and '.join(come)}"] if come else []
+            return ", ".join(parts)
+        return " and ".join(_CHANGED[key] for key in changed)
 
     def kept(self, case: str, image: str | os.PathLike) -> dict[str, Any] | None:
         """The report of a case that is finished and whole. Otherwise None, and the case begins anew.
@@ -94,13 +136,16 @@ class CaseRecords:
     def stamp(self, case: str, names: Iterable[str]) -> dict[str, Any]:
         """The ``record`` of a case whose files, by name, have all been written."""
         sizes = {name: (self.output_dir / case / name).stat().st_size for name in sorted(names)}
-        return {**self._begun[case], "file_bytes": sizes}
+        return {**self._begun[case], "configs": self.configs, "file_bytes": sizes}
 
     def _fingerprint(self, image: str | os.PathLike) -> dict[str, str]:
+        return {"scan_sha256": sha256_of(files_of(image)), **self._run()}
+
+    def _run(self) -> dict[str, str]:
+        """What goes into every case of the run."""
         if self._weights is None:
             self._weights = sha256_of([self.ckpt_path])
         return {
-            "scan_sha256": sha256_of(files_of(image)),
             "weights_sha256": self._weights,
             "settings_sha256": self.settings,
             "bundle": bundle.__version__,

@@ -89,6 +89,14 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+def _root(asked: bool) -> None:
+    if asked:
+        from bundle.common.root import bundle_root
+
+        print(bundle_root())
+        raise typer.Exit
+
+
 def _app() -> typer.Typer:
     app = typer.Typer(**PLAIN, cls=_Commands, no_args_is_help=True, help=with_examples(ABOUT))
     for name, (_, line) in COMMANDS.items():
@@ -98,6 +106,15 @@ def _app() -> typer.Typer:
     def program(
         version: Annotated[
             bool, typer.Option("--version", is_eager=True, callback=_version, help="print it and end")
+        ] = False,
+        root: Annotated[
+            bool,
+            typer.Option(
+                "--bundle-root",
+                is_eager=True,
+                callback=_root,
+                help="print the folder with configs/ and models/, for python -m monai.bundle, and end",
+            ),
         ] = False,
     ) -> None: ...
 

@@ -16,7 +16,7 @@ from bundle.common.root import bundle_root
 from .config_names import find_config
 from .overrides import read_overrides
 
-__all__ = ["Config", "Device", "run_configs"]
+__all__ = ["Config", "Device", "check_configs", "run_configs"]
 
 Config = Annotated[
     list[Path] | None,
@@ -50,8 +50,35 @@ def run_configs(
         keys: in place of the configs' own; None is left out.
 
     Raises:
+        InputError: as `check_configs`, or anything that the run itself finds.
+    """
+    names, given = check_configs(run_id, own, overlays, pairs, **keys)
+
+    from monai.bundle import run
+
+    _quieten(warn_of_code=any(bundle_root() not in Path(name).absolute().parents for name in names))
+    given |= {"bundle_root": str(bundle_root()), "traceback": tracebacks_shown()}
+    run(run_id, config_file=names, **given)
+
+
+def check_configs(
+    run_id: str,
+    own: Sequence[str],
+    overlays: Sequence[Path] | None,
+    pairs: Sequence[str] | None,
+    **keys: Any,
+) -> tuple[list[str], dict[str, Any]]:
+    """Hold all that was typed against the configs; arguments as of `run_configs`.
+
+    For a command that has minutes of reading before its run.
+
+    Returns:
+        the files, in the order in which they are laid over each other, and the keys in place of theirs.
+
+    Raises:
         InputError: a config that is not there or no config, or belongs to another run, a key that is not in
-            the configs or is given twice, or anything that the run itself finds.
+            the configs or is given twice, a value that it cannot have, or weights or a device that are not
+            there.
     """
     files = [bundle_root() / "configs" / name for name in own]
     files += [find_config(path) for path in overlays or ()]
@@ -64,17 +91,34 @@ def run_configs(
     # MONAI leaves out what is None, as if it had not been typed.
     given |= {key: "$None" if value is None else value for key, value in typed.items()}
 
-    from monai.bundle import run
+    from monai.bundle import ConfigParser
 
-    from bundle.common.command_line import check_overrides
+    from bundle.common.command_line import check_overlays, check_overrides, check_references
     from bundle.common.config_files import check_config_files
+    from bundle.common.device import check_device
+    from bundle.common.limits import check_limits
 
     names = [str(file) for file in files]
     check_config_files(names)
     check_overrides(names, given, run_id)
-    _quieten(warn_of_code=any(bundle_root() not in file.absolute().parents for file in files))
-    given |= {"bundle_root": str(bundle_root()), "traceback": tracebacks_shown()}
-    run(run_id, config_file=names, **given)
+    laid = ConfigParser(ConfigParser.load_config_files(names))
+    laid.update(given)
+    check_overlays(names, laid.get())
+    check_references(laid.get(), names)
+    check_limits(laid.get())
+    elsewhere = "cluster#address" in given  # where the run is on other machines, which look themselves
+    if _is_plain(given.get("device")) and not elsewhere:
+        check_device(given["device"])
+    if _is_plain(given.get("ckpt_path")) and not elsewhere:
+        from bundle.networks import read_checkpoint
+
+        read_checkpoint(given["ckpt_path"])
+    return names, given
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is text and no expression or reference of MONAI's."""
+    return isinstance(value, str) and not value.startswith(("$", "@", "%"))
 
 
 def _quieten(warn_of_code: bool) -> None:

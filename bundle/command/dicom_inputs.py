@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bundle.dicom import Choice, Listing, Series, Volume
 
 __all__ = ["Converted", "NamesFromDicom", "Phase", "SeriesName", "chosen", "convert",
-           "finished", "split_inputs"]  # fmt: skip
+           "finished", "may_be_called", "split_inputs"]  # fmt: skip
 
 SeriesName = Annotated[
     str | None,
@@ -174,3 +174,9 @@ def _patient_id(series: Series) -> str:
     """PatientID and SeriesNumber as a file name; "" where there is no ID."""
     patient = re.sub(r"[^\w-]+", "_", series.first.patient[0]).strip("_-")
     return f"{patient}-{series.number or 0}" if patient else ""
+
+
+def may_be_called(series: Series, case: str) -> bool:
+    """Whether a run may have given a case of this series the name, with ``--names-from-dicom`` or without."""
+    from_dicom = _patient_id(series)
+    return case == series.case or bool(from_dicom and re.fullmatch(rf"{re.escape(from_dicom)}(-\d+)?", case))

@@ -55,6 +55,8 @@ def _program() -> Iterator[Finding]:
     if missing:
         found = f"{' and '.join(missing)} not in {bundle_root()}; install the package again, by pip install ."
         yield Finding("fault", "configs", found)
+    else:
+        yield Finding("ok", "configs", f"and models in {bundle_root()}")
 
 
 def _packages() -> Iterator[Finding]:

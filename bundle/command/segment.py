@@ -12,8 +12,9 @@ Of DICOM folders, files and zips the coronary CT angiogram of each study is take
 which it is. Its case is called by a hash of the series UID. Of its files the DICOM objects (<case>_*.dcm)
 name the patient, as their standard asks, and no other does; --no-dicom leaves them out.
 
-Each case gets a folder in --out, and summary.csv a row. A second run makes only what is missing. The same as
-`python -m monai.bundle run inference` with the config of the mode.
+Each case gets a folder in --out, and summary.csv a row. A second run makes only what is missing, or
+was made in another mode or with other settings, which it says first. The same as `python -m monai.bundle run
+inference` with the config of the mode.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from bundle.common.errors import RunFailed, find_cause
 from bundle.common.filenames import is_url
 from bundle.common.output_folder import check_output_dir
 
-from .config_run import Config, Device, run_configs
+from .config_run import Config, Device, check_configs, run_configs
 from .dicom_inputs import (
     Converted,
     NamesFromDicom,
@@ -116,24 +117,19 @@ def segment_scans(
     own_scene = {"geometry#scene", "geometry::scene"} & read_overrides(set_).keys()
     scene = {"geometry#scene": "results"} if with_dicom and not own_scene else {}
 
+    configs = ["inference.yaml", mode.overlay, *(["modes/cluster.yaml"] if cluster else [])]
+    keys = {"output_dir": str(out), "device": device, "redo": redo or None, **scene}
+    keys |= {"cluster#address": cluster} if cluster else {}
+
     def run(scans: Sequence[Path]) -> None:
         paths = [str(path) for path in scans]
-        run_configs(
-            "inference",
-            ["inference.yaml", mode.overlay, *(["modes/cluster.yaml"] if cluster else [])],
-            config,
-            set_,
-            dataset_dir=paths if len(paths) > 1 else paths[0],
-            output_dir=str(out),
-            device=device,
-            redo=redo or None,
-            **scene,
-            **({"cluster#address": cluster} if cluster else {}),
-        )
+        places = {"dataset_dir": paths if len(paths) > 1 else paths[0]}
+        run_configs("inference", configs, config, set_, **places, **keys)
 
     if not with_dicom:
         run(others)
         return
+    check_configs("inference", configs, config, set_, dataset_dir=str(with_dicom[0]), **keys)
     # Workers on other machines see the folder of the results, and not this one's temporary files.
     shared = None if cluster in (None, "local") else Path(out)
     if shared is not None:
@@ -142,6 +138,7 @@ def segment_scans(
         tempfile.TemporaryDirectory(prefix="coronary-") as own,  # what zips hold names patients
         tempfile.TemporaryDirectory(prefix="coronary-", dir=shared) as work,
     ):
+        print("reading DICOM", flush=True)
         listing, choices = chosen(with_dicom, Path(own), series, phase)
         done = convert(choices, Path(work), names_from_dicom)
         done.faults = listing.faults

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bundle.common.errors import RunFailed
+from bundle.common.errors import InputError, RunFailed
 
 from .dicom_inputs import Phase, SeriesName
 
@@ -55,8 +55,12 @@ def list_dicom(
         print(to_text(rows, list(rows[0])))
     for fault in listing.faults:
         print(f"warning: {fault}", file=sys.stderr)
+    if not rows and not listing.faults:
+        raise InputError(
+            "there is no DICOM image in what was given; give a folder, file or zip that holds one."
+        )
     if not rows:
-        raise RunFailed("; ".join(listing.faults) or "there is no DICOM image in what was given")
+        raise RunFailed("; ".join(listing.faults))
     if listing.faults:
         raise typer.Exit(1)
 

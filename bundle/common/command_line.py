@@ -5,14 +5,13 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from monai.bundle import ComponentLocator, ConfigParser
 from monai.bundle.reference_resolver import ReferenceResolver
 from monai.utils import optional_import
 
-from bundle.common.config_in_use import config_in_use
+from bundle.common.config_in_use import config_in_use, words_of_run
 from bundle.common.errors import InputError, plain_errors
 from bundle.common.limits import check_limits
 from bundle.common.parsing import parse_bool
@@ -33,7 +32,7 @@ def check_command_line() -> None:
     Raises:
         InputError: see `check_overrides`, `check_overlays`, `check_references` and `check_limits`.
     """
-    given = _words_of_run()
+    given = words_of_run()
     if given is None:
         return
     typed = dict(given["override"])
@@ -56,21 +55,10 @@ def check_begun() -> None:
     Raises:
         InputError: a word stands alone, as the second half of a path with a space in it does.
     """
-    word = (_words_of_run() or {}).get("init_id")
+    word = (words_of_run() or {}).get("init_id")
     if word is not None and not _are_steps((config_in_use() or {}).get(word)):
         plain_errors()  # which initialize would have done
         raise InputError(f"{word!r} stands alone between the options; put a path with a space in quotes.")
-
-
-def _words_of_run() -> dict[str, Any] | None:
-    """The arguments of the `monai.bundle run` that this is part of; None where there is none."""
-    frame = inspect.currentframe()
-    while frame is not None:
-        code = frame.f_code
-        if code.co_name == "run" and Path(code.co_filename).parts[-3:] == ("monai", "bundle", "scripts.py"):
-            return dict(frame.f_locals)
-        frame = frame.f_back
-    return None
 
 
 def check_overrides(

@@ -14,8 +14,16 @@ from monai.bundle import ConfigParser
 from monai.bundle.reference_resolver import ReferenceResolver
 
 from bundle.common.root import bundle_root as own_root
+from bundle.common.root import shown_path
 
-__all__ = ["config_in_use", "inference_steps", "references_of", "settings_digest"]
+__all__ = [
+    "config_in_use",
+    "config_names",
+    "inference_steps",
+    "references_of",
+    "settings_digest",
+    "words_of_run",
+]
 
 # Where things lie and what they run on, not what is computed.
 _PLACES = ("bundle_root", "dataset_dir", "output_dir", "ckpt_path", "device", "runtime", "records")
@@ -33,6 +41,29 @@ def config_in_use() -> dict[str, Any] | None:
             return parser.config
         frame = frame.f_back
     return None
+
+
+def words_of_run() -> dict[str, Any] | None:
+    """The arguments of the `monai.bundle run` that the caller is part of; None where there is none."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "run" and Path(code.co_filename).parts[-3:] == ("monai", "bundle", "scripts.py"):
+            return dict(frame.f_locals)
+        frame = frame.f_back
+    return None
+
+
+def config_names() -> list[str]:
+    """The config files of the `monai.bundle run` that the caller is part of, in the order they are laid.
+
+    One of the bundle's as ``configs/modes/paper.yaml``, another one by its name alone: no folder of a person
+    is told. None where there is no such run, or its files are named in a file of arguments.
+    """
+    files = (words_of_run() or {}).get("config_file") or []
+    files = files.split(",") if isinstance(files, str) else files
+    shown = [shown_path(Path(file).absolute()) for file in map(str, files)]
+    return [name if name.startswith("configs/") else Path(name).name for name in shown]
 
 
 def settings_digest(*keys: str) -> str:

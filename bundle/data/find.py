@@ -107,7 +107,7 @@ def _images_of(dataset_dir: str | Path) -> list[dict[str, str]]:
         if not split_suffix(path)[1]:
             refuse_dicom(path, [path])
             endings = ", ".join(SUFFIXES)
-            raise InputError(f"'{path}' is not an image file: expected one that ends in {endings}")
+            raise InputError(f"'{path}' is not an image file: expected DICOM or one that ends in {endings}")
         return [{"image": str(path), "case": case_name(path)}]
     index = recognise(path, labelled=False)
     return [{"image": index.images[c], "case": c} for c in sorted(index.images, key=natural_key)]

@@ -14,8 +14,8 @@ import torch
 from monai.data import MetaTensor
 from torch import nn
 from torch.nn import functional
-from tqdm import tqdm
 
+from bundle.common.counted import Counted
 from bundle.common.parsing import parse_bool
 from bundle.networks import half_precision, memory_kept, norms_by_channel
 
@@ -44,7 +44,7 @@ class GrowingWindows(ProbabilityWindows):
     probability is 0. Brightness decides too: 2 mm without a single voxel of ``dark`` are no vessel.
 
     Args:
-        args, kwargs: of `ProbabilityWindows`. ``progress`` shows a bar in a terminal.
+        args, kwargs: of `ProbabilityWindows`. ``progress`` shows a bar in a terminal, else a line a minute.
         spacing_mm: of the volumes, along every axis; None for volumes with any voxels, which are MetaTensors
             then and have ``looks_mm``.
         looks_mm: sizes of voxels with which all this is done, the mean of the probabilities being the result
@@ -164,7 +164,7 @@ class GrowingWindows(ProbabilityWindows):
         windows = (self.roi_size, self.overlap, str(self.mode), self.sigma_scale)
         canvas = Canvas(volume.float(), predictor, *windows, str(self.padding_mode), self.cval)
         everywhere = volume.device.type != "cpu" if self.everywhere == "auto" else self.everywhere
-        with tqdm(desc="windows", unit="", disable=None if self.progress else True) as bar:
+        with Counted("windows", bool(self.progress)) as bar:
             count = self._all(canvas, bar) if everywhere else self._grow(canvas, volume, bar)
             probability = canvas.finish()
             again = self._again(canvas, probability, bar)
@@ -173,7 +173,7 @@ class GrowingWindows(ProbabilityWindows):
         figures = {"windows": count, "windows_in_all": len(canvas.starts), "windows_at_gaps": again}
         return canvas.cropped(probability), figures | {"windows_seconds": seconds}
 
-    def _all(self, canvas: Canvas, bar: tqdm) -> int:
+    def _all(self, canvas: Canvas, bar: Counted) -> int:
         numbers = range(len(canvas.starts))
         for first in numbers[:: self.sw_batch_size]:
             batch = numbers[first : first + self.sw_batch_size]
@@ -181,7 +181,7 @@ class GrowingWindows(ProbabilityWindows):
             bar.update(len(batch))
         return len(numbers)
 
-    def _grow(self, canvas: Canvas, volume: torch.Tensor, bar: tqdm) -> int:
+    def _grow(self, canvas: Canvas, volume: torch.Tensor, bar: Counted) -> int:
         """Run the windows that are asked for; how many those were."""
         cell = max(round(CELL_MM / self.spacing_mm), 1)
         size = canvas.padded.shape[1:]
@@ -223,7 +223,7 @@ class GrowingWindows(ProbabilityWindows):
         start[tuple((voxels // cell).astype(int).T)] = True
         return start
 
-    def _again(self, canvas: Canvas, probability: torch.Tensor, bar: tqdm) -> int:
+    def _again(self, canvas: Canvas, probability: torch.Tensor, bar: Counted) -> int:
         """One more window on each gap, fused into ``probability``; how many those were."""
         if self.gap_count < 1:
             return 0

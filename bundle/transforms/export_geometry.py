@@ -19,7 +19,7 @@ import bundle
 from bundle.common.case_warnings import warnings_of
 from bundle.common.coordinates import voxel_size_mm
 from bundle.common.crop import Region, region_of
-from bundle.common.filenames import case_name
+from bundle.common.filenames import case_name, split_suffix
 from bundle.common.files import plain_values, write_json
 from bundle.common.nifti import as_stored
 from bundle.geometry.case import ExportOptions, export_case
@@ -38,7 +38,7 @@ class CaseGeometry:
     """A prediction cropped to its vessels, on the CPU: what `write_geometry` needs.
 
     mask: (X, Y, Z) bool. affine: (4, 4) of that box, RAS mm. probability, vein: (X, Y, Z) or None. scan:
-    shape, affine, figures and warnings of the whole prediction. saved: names of the files that hold it.
+    shape, affine, figures and warnings of the whole prediction. saved: names of the files of its volumes.
     parts: what the rule for parts says of itself. slices: of the scan, for a picture. ct: the scan near the
     vessels, (A, B, C) HU, and its (4, 4) affine. scan_file: where the scan lies.
     """
@@ -61,6 +61,7 @@ def case_geometry(
     vein: MetaTensor | None = None,
     image: MetaTensor | None = None,
     ct: MetaTensor | None = None,
+    others: Iterable[MetaTensor] = (),
 ) -> CaseGeometry:
     """Crop a prediction to the vessels.
 
@@ -70,6 +71,7 @@ def case_geometry(
             `<case>_prob.nii.gz` holds it.
         image: (1, A, B, C) in 0..1, RAS, of the mask's extent, as the network has seen it.
         ct: (1, D, E, F) HU, as it was loaded.
+        others: further volumes of the case, of which the names of their files are told.
     """
     mask = np.asarray(pred[0].detach().cpu()) > 0
     affine = np.asarray(pred.affine, dtype=np.float64)
@@ -79,7 +81,7 @@ def case_geometry(
     scan |= {key: kind(pred.meta[key]) for key, kind in kinds.items() if key in pred.meta}
     scan["warnings"] = warnings_of(pred.meta)
     region = region_of(mask)
-    volumes = [pred] if prob is None else [pred, prob]
+    volumes = [pred, *([] if prob is None else [prob]), *others]
     saved = tuple(Path(v.meta["saved_to"]).name for v in volumes if "saved_to" in v.meta)
     if region is None:
         return CaseGeometry(mask, affine, None, None, scan, saved, pred.meta.get("parts"))
@@ -157,13 +159,22 @@ def write_geometry(
     if geometry.parts is not None:
         report["parts"] = dict(geometry.parts)
     report["warnings"] = [*geometry.scan["warnings"], *report["warnings"]]
+    report["files"] = _volumes(case, geometry.saved) | report["files"]
     if stamp is not None:
         report["record"] = stamp(case, ())  # what went into the case; the page tells it
     add_page(folder, report, options.page, geometry.ct, (geometry.mask, geometry.affine))
     if stamp is not None:
-        report["record"] = stamp(case, [*geometry.saved, *report["files"].values()])
+        report["record"] = stamp(case, {*geometry.saved, *report["files"].values()})
     write_json(report, folder / f"{case}.json")
     return report
+
+
+def _volumes(case: str, saved: Iterable[str]) -> dict[str, str]:
+    """Role to name of the volumes of the prediction that were written, as the page calls them."""
+    roles = {f"{case}_seg": "mask", f"{case}_prob": "probability"}
+    roles |= {f"{case}_{name}": name for name in ("entropy", "mutual_information")}
+    found = {roles.get(split_suffix(name)[0]): name for name in saved}
+    return {role: name for role, name in found.items() if role is not None}
 
 
 class ExportGeometryd(MapTransform):

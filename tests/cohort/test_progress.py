@@ -38,7 +38,7 @@ def run(work=lambda case: None):
     engine.register_events(*IterationEvents)
     engine.add_event_handler(Events.STARTED, lambda e: setattr(e, "data_loader", loader))
     CaseProgress().attach(engine)
-    engine.run(loader, epoch_length=2)
+    engine.run(loader)
 
 
 @pytest.fixture
@@ -49,13 +49,33 @@ def clock(monkeypatch):
     return lambda case: setattr(now, "seconds", now.seconds + 100)
 
 
-def test_every_case_is_a_line_with_the_time_of_those_to_come(clock, caplog):
+def said_of(clock, caplog):
+    caplog.clear()
     with caplog.at_level(logging.INFO, logger=progress.__name__):
         run(clock)
-    said = [record.getMessage() for record in caplog.records if record.name == progress.__name__]
-    assert said == [
+    return [record.getMessage() for record in caplog.records if record.name == progress.__name__]
+
+
+def test_every_case_is_a_line_with_the_time_of_those_to_come(clock, caplog, monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", terminal)
+    assert said_of(clock, caplog) == [
         "case 'a' is done in 2 min, 1 of 4, about 5 min to go",
         "case 'd' is done in 2 min, 4 of 4",
+    ]
+
+
+def test_without_a_terminal_each_stage_is_a_line(clock, caplog):
+    assert said_of(clock, caplog) == [
+        "4 cases; the first scan is read",
+        "case 'a' begins, 1 of 4: network",
+        "case 'a': mask, on the scan's own grid",
+        "case 'a' is done in 2 min, 1 of 4, about 5 min to go",
+        "case 'd' begins, 4 of 4: network",
+        "case 'd': mask, on the scan's own grid",
+        "case 'd' is done in 2 min, 4 of 4",
+        "surface, centreline and other files of the last case",
     ]
 
 

@@ -132,6 +132,34 @@ def test_another_setting_makes_every_case_again(cohort, override):
     assert again(cohort, **override) == set()
 
 
+def test_what_replaces_finished_cases_is_said_before_they_begin(tmp_path, monkeypatch, caplog):
+    (tmp_path / "scan.nii.gz").write_bytes(b"scan")
+    (tmp_path / "w.pt").write_bytes(b"weights")
+
+    def records(settings, *configs, weights="w.pt"):
+        monkeypatch.setattr("bundle.cohort.records.config_names", lambda: list(configs))
+        return CaseRecords(tmp_path / "eval", tmp_path / weights, settings=settings)
+
+    def said(*about, **more):
+        caplog.clear()
+        records(*about, **more).announce(["a", "never made"])
+        return [record.getMessage() for record in caplog.records]
+
+    first = records("one", "inference.yaml", "native.yaml")
+    first.kept("a", tmp_path / "scan.nii.gz")
+    (tmp_path / "eval" / "a").mkdir(parents=True)
+    (tmp_path / "eval" / "a" / "a.json").write_text(json.dumps({"record": first.stamp("a", [])}))
+    assert said("one", "inference.yaml", "native.yaml") == []
+    (line,) = said("two", "inference.yaml", "paper.yaml")
+    assert line.startswith("1 finished case is made again")
+    assert "made with native.yaml, now asked for with paper.yaml" in line
+    (line,) = said("two", "inference.yaml", "native.yaml")
+    assert "there: the settings changed;" in line
+    (tmp_path / "v.pt").write_bytes(b"others")
+    (line,) = said("two", weights="v.pt")
+    assert "there: the weights changed and the settings changed;" in line
+
+
 def test_where_it_runs_is_no_setting(cohort):
     assert again(cohort, device="cpu") == {"1", "2"}
 

@@ -46,6 +46,10 @@ def test_the_version_is_the_package_s(monkeypatch):
     assert coronary(monkeypatch, "--version")[:2] == (0, f"coronary {bundle.__version__}\n")
 
 
+def test_the_folder_of_the_configs_is_printed_for_monai_bundle(monkeypatch):
+    assert coronary(monkeypatch, "--bundle-root")[:2] == (0, f"{ROOT}\n")
+
+
 def test_a_mistyped_command_names_the_right_one(monkeypatch):
     answer = coronary(monkeypatch, "segmnt")
     assert answer.code == 2 and "'segmnt'" in answer.last and "'segment'" in answer.last

@@ -12,11 +12,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 from inference_run import CONTRAST
+from page_case import data_of
 from pydicom.datadict import DicomDictionary
 from pydicom.uid import generate_uid
 from tube_cases import tube_case, tube_volume
 from typed import coronary, sets
 
+from bundle.common.errors import InputError
 from bundle.dicom import ct_slices, list_series, save_images
 
 SHAPE, SPACING = (48, 48, 40), (1.0, 1.0, 1.6)
@@ -133,6 +135,10 @@ def test_a_series_gives_the_mask_of_its_nifti_and_a_second_run_keeps_it(tmp_path
     assert np.allclose(masks[0].affine, masks[1].affine)
     objects = {path: path.stat().st_mtime_ns for path in (tmp_path / "results" / case).glob("*.dcm")}
     assert {path.name for path in objects} == {f"{case}_{role}.dcm" for role in ("seg", "sr", "mesh")}
+    for name in (case, "a"):
+        listed = json.loads((tmp_path / "results" / name / f"{name}.json").read_text())["files"].values()
+        there = [path.name for path in (tmp_path / "results" / name).iterdir()]
+        assert sorted([*listed, f"{name}.json"]) == sorted(there)
     seg = hd.seg.segread(tmp_path / "results" / case / f"{case}_seg.dcm")
     frames = [image.SOPInstanceUID for image in images()]
     voxels = seg.get_pixels_by_source_instance(
@@ -144,6 +150,19 @@ def test_a_series_gives_the_mask_of_its_nifti_and_a_second_run_keeps_it(tmp_path
     answer = coronary(monkeypatch, "segment", "ct", "nifti", *words(weights))
     assert answer.code == 0 and [row["kept"] for row in rows().values()] == ["yes", "yes"]
     assert objects == {path: path.stat().st_mtime_ns for path in objects}
+
+    # Its page is made again of what it was segmented from.
+    page = tmp_path / "results" / case / f"{case}.html"
+    before = data_of(page)
+    page.unlink()
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        for file in (tmp_path / "ct").iterdir():
+            archive.write(file, f"ct/{file.name}")
+    answer = coronary(monkeypatch, "report", "results", "--scans", "export.zip", "--scans", "nifti")
+    assert answer.code == 0 and answer.out.startswith("2 pages") and "note" not in answer.out
+    assert (
+        data_of(page)["volume"] == before["volume"] and data_of(page)["cuts"].keys() == before["cuts"].keys()
+    )
 
     # The series is cut: what was made of it goes, and the other case stays.
     (tmp_path / "ct" / "IM0007.dcm").unlink()
@@ -196,6 +215,22 @@ def test_a_series_can_be_named(two_patients, monkeypatch):
     assert answer.code == 2 and "there is none" in answer.last
 
 
+def test_a_page_finds_its_series_by_either_name_and_by_its_grid(two_patients, monkeypatch):
+    from bundle.command.report import _scans_of
+    from bundle.dicom import read_series
+
+    save_images(images("3", PatientID="A/1", SeriesNumber=4), two_patients / "in" / "later")
+    hashed, later = (list_series([f"in/{name}"])[0] for name in ("two", "later"))
+    volume = read_series(later)
+    scan = {"shape": list(SHAPE), "affine_ras_mm": (volume.affine + np.eye(4, k=3) * 5).tolist()}
+    reports = {hashed.case: {}, "PHANTOM-2-4": {}, "A_1-4-2": {"scan": scan}, "A_1-44": {}, "B-4": {}}
+    found, faults = _scans_of([two_patients / "in"], reports, two_patients)
+    assert found.keys() == {hashed.case, "PHANTOM-2-4", "A_1-4-2"} and not faults
+    assert np.array_equal(found["PHANTOM-2-4"]()[0], read_series(hashed).array)
+    with pytest.raises(InputError, match="2 series have its name"):
+        found["A_1-4-2"]()
+
+
 def test_the_list_says_what_is_taken_and_why_not(two_patients, monkeypatch):
     answer = coronary(monkeypatch, "series", "in", "--json")
     listed = json.loads(answer.out)
@@ -204,9 +239,6 @@ def test_the_list_says_what_is_taken_and_why_not(two_patients, monkeypatch):
     assert scout["taken"] == "no" and scout["why"] == "is a localiser" and scout["slices"] == 2
     answer = coronary(monkeypatch, "series", "in")
     assert len(answer.out.splitlines()) == 4 and answer.out.startswith("patient  study  series")
-    (two_patients / "none").mkdir()
-    answer = coronary(monkeypatch, "series", "none")
-    assert answer.code == 1 and "no DICOM image" in answer.last
 
 
 def test_volumes_of_finished_cases_are_handed_on_with_their_files(two_patients, monkeypatch, tmp_path):
@@ -222,3 +254,36 @@ def test_volumes_of_finished_cases_are_handed_on_with_their_files(two_patients, 
     volume = done.volumes[second]
     assert volume.array.size == 0 and len(volume.slices) == SHAPE[2]
     assert all(part.path.is_file() and part.frame is None for part in volume.slices)
+
+
+@pytest.mark.parametrize(
+    ("typed_so", "sentence"),
+    [
+        (("--device", "cuda:99"), "GPU"),
+        (("--device", "gpu"), "it must be cpu, cuda"),
+        (("--set", "treshold_upper=0.3"), "did you mean threshold_upper?"),
+        (("--set", "threshold_upper=35"), "it is a share"),
+        (("--set", "ckpt_path=nowhere.pt"), "nowhere.pt does not exist"),
+        (("--config", "modes/native_train.yaml"), "it belongs over train.yaml"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_mistake_is_answered_before_any_dicom_is_read(typed_so, sentence, two_patients, monkeypatch):
+    def read(*_, **__):
+        raise AssertionError("DICOM was read")
+
+    monkeypatch.setattr("bundle.dicom.list_series", read)
+    answer = coronary(monkeypatch, "segment", "in", "--out", "new", *typed_so)
+    assert answer.code == 2 and sentence in answer.last
+    assert not (two_patients / "new").exists()
+
+
+def test_a_folder_without_scans_ends_alike_in_both_commands_and_dicom_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "notes.txt").write_text("call the scanner's support")
+    out = ("--out", "new")
+    for words in (("series", "none"), ("segment", "none", *out), ("segment", "none/notes.txt", *out)):
+        answer = coronary(monkeypatch, *words)
+        assert answer.code == 2 and "DICOM" in answer.last, answer.err
+    assert not (tmp_path / "new").exists()

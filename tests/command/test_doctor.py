@@ -33,7 +33,7 @@ def lines(answer) -> dict[str, list[str]]:
 def test_a_whole_installation_has_no_fault(root, monkeypatch):
     answer = coronary(monkeypatch, "doctor", "--quick")
     assert answer.code == 0 and "fault" not in lines(answer) and answer.err == ""
-    for what in ("coronary", "packages", "CPU", "model.pt", "native_checkpoint.pt"):
+    for what in ("coronary", "configs", "packages", "CPU", "model.pt", "native_checkpoint.pt"):
         assert any(line.split()[1] == what for line in lines(answer)["ok"]), what
 
 

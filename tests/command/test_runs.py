@@ -76,6 +76,13 @@ def test_several_scans_and_folders_are_one_run(tmp_path, weights, monkeypatch):
     words = ("folder", "one/a.img.nii.gz", "folder/b.img.nii.gz", "--out", "results", "--mode", "paper")
     assert coronary(monkeypatch, "segment", *words, "--device", "cpu", *sets(**keys)).code == 0
     assert [row["case"] for row in rows("results/summary.csv")] == ["b", "c", "a"]
+    # What another mode or overlay would replace is said before anything is.
+    (tmp_path / "mine.yaml").write_text("geometry#formats: [obj]\n")
+    again = ("--device", "cpu", *sets(**keys), "--config", "mine.yaml")
+    said = coronary(monkeypatch, "segment", *words, *again).out
+    line = "3 finished cases are made again, in place of what is there: now asked for with mine.yaml"
+    assert said.count("made again, in place of") == 1 and line in said.partition("case 'b'")[0]
+    assert "made again, in place of" not in coronary(monkeypatch, "segment", *words, *again).out
 
 
 def test_an_overlay_of_ones_own_and_one_of_the_bundle_s_are_laid_over(tmp_path, weights, monkeypatch):

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 import zipfile
 
+import numpy as np
 import pytest
+from tube_cases import tube_volume
 from typed import ROOT
+
+from bundle.common.nifti import write_nifti
 
 BUILT_FROM = ("bundle", "configs", "models", "pyproject.toml", "setup.py", "README.md", "LICENSE")
 
@@ -67,6 +73,7 @@ def test_its_program_is_coronary(wheel):
     ]
 
 
+@pytest.mark.slow
 def test_the_configs_of_an_installed_package_find_their_weights(installed, tmp_path):
     code = (
         "from monai.bundle import ConfigParser\n"
@@ -90,3 +97,43 @@ def test_the_doctor_finds_an_unpacked_wheel_whole_and_segments_with_it(installed
     assert str(installed / "bundle") in lines["coronary"]
     assert {"model.pt", "native_checkpoint.pt", "tiny"} <= set(lines)
     assert not list(tmp_path.iterdir())
+
+
+def told_run(installed, folder, *more) -> subprocess.CompletedProcess:
+    """The lines of docs/how-to/command.md for `python -m monai.bundle`, with the unpacked wheel installed."""
+    page = (ROOT / "docs" / "how-to" / "command.md").read_text()
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (block,) = [text for _, text in blocks if "monai.bundle run" in text]
+    programs = folder.parent / f"{folder.name}-programs"
+    programs.mkdir()
+    for name, words in (("python", ""), ("coronary", " -m bundle.command")):
+        (programs / name).write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)}{words} "$@"\n')
+        (programs / name).chmod(0o755)
+    surroundings = os.environ | {"PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"}
+    surroundings["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    script = " ".join([block.rstrip(), *map(shlex.quote, more)])
+    return subprocess.run(
+        ["sh", "-e", "-c", script], cwd=folder, env=surroundings, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_what_is_told_of_monai_bundle_finds_configs_and_weights_from_any_folder(installed, tmp_path):
+    """The scan is the first thing that is missing: it is looked for when the weights have been read."""
+    (tmp_path / "elsewhere").mkdir()
+    done = told_run(installed, tmp_path / "elsewhere", "--device", "cpu", "--runtime", "torch")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: dataset_dir 'scan.nii.gz' does not exist"), (
+        done.stderr
+    )
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.slow
+def test_what_is_told_of_monai_bundle_segments_from_any_folder(installed, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    image, _ = tube_volume((40, 40, 40), (1.0, 1.0, 1.0))
+    write_nifti(tmp_path / "elsewhere" / "scan.nii.gz", image, np.eye(4))
+    done = told_run(installed, tmp_path / "elsewhere", "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "elsewhere").iterdir()} == {"scan.nii.gz", "results"}
+    assert (tmp_path / "elsewhere" / "results" / "elsewhere" / "elsewhere_seg.nii.gz").is_file()

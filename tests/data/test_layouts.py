@@ -160,7 +160,11 @@ def test_results_of_a_run_are_no_images(tmp_path):
 
 @pytest.mark.parametrize("find", [find_cases, find_images])
 def test_folders_that_hold_nothing_usable(tmp_path, find):
-    layouts = r"ImageCAS .*ASOCA .*dataset\.json.*pairs .*" if find is find_cases else r"files .*\.nii\.gz.*"
+    layouts = (
+        r"ImageCAS .*ASOCA .*dataset\.json.*pairs .*"
+        if find is find_cases
+        else r"DICOM and files .*\.nii\.gz.*"
+    )
     with pytest.raises(InputError, match=rf"looked for {layouts}; found nothing$"):
         find(tmp_path)
     touch(tmp_path / "notes1.txt")

@@ -15,7 +15,7 @@ PAGE = (ROOT / "docs" / "how-to" / "dicom.md").read_text()
 
 def test_the_example_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    write_ct_series("data/phantoms/dicom/1", np.zeros((8, 8, 40), np.int16), np.diag([20, 20, 1.8, 1]), "1")
+    write_ct_series("data/phantoms-dicom/1", np.zeros((8, 8, 40), np.int16), np.diag([20, 20, 1.8, 1]), "1")
     (code,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     exec(compile(code, "dicom.md", "exec"), {})
     assert "series 5: 40 slices of 1.8 mm" in capsys.readouterr().out

@@ -32,7 +32,8 @@ def blocks(page: Path, language: str) -> list[str]:
 
 def commands(page: Path) -> list[list[str]]:
     """The words of each `monai.bundle run` in the code blocks of a page."""
-    lines = "\n".join(blocks(page, "(?:bash|sh)?")).replace("\\\n", " ").splitlines()
+    text = "\n".join(blocks(page, "(?:bash|sh)?")).replace("$ROOT/", "")  # of `coronary --bundle-root`
+    lines = text.replace("\\\n", " ").splitlines()
     return [shlex.split(line, comments=True) for line in lines if "monai.bundle run" in line]
 
 

@@ -15,14 +15,24 @@ from bundle.common.errors import InputError
 
 SCRIPTS = ("demo", "make_phantoms", "train_default", "train_native", "reconstruct", "register",
            "label")  # fmt: skip
-ALONE = ("ablation", "accuracy", "calibration", "cluster", "degraded", "dicom_faults", "dicom_objects",
-         "geometry", "geometry_scans", "joins", "label", "mistakes", "native", "paper", "postprocessing",
+ALONE = ("ablation", "accuracy", "calibration", "cluster", "degraded", "dicom_faults", "geometry",
+         "geometry_scans", "joins", "label", "mistakes", "native", "paper", "postprocessing",
          "register", "scale", "sets", "volume_mesh")  # fmt: skip
 PARTS = {
+    "dicom_objects": ("readers", "validator"),
     "pictures": ("overlay", "page", "tensorboard"),
     "robustness": ("fuzz", "kills", "memory", "orientations"),
-    "speed": ("crops", "dashboard", "geometry", "inference", "page", "phantoms", "runtimes",
-              "several_gpus", "training"),
+    "speed": (
+        "crops",
+        "dashboard",
+        "geometry",
+        "inference",
+        "page",
+        "phantoms",
+        "runtimes",
+        "several_gpus",
+        "training",
+    ),
 }
 STUDIES = [(name,) for name in ALONE] + [(group, part) for group, parts in PARTS.items() for part in parts]
 

@@ -49,7 +49,7 @@ def recognise(root: Path, labelled: bool) -> CaseIndex:
         if index is not None:
             return index
     refuse_dicom(root, [root / file for file in files])
-    expected = LABELLED_LAYOUTS if labelled else f"files that end in {', '.join(SUFFIXES)}"
+    expected = LABELLED_LAYOUTS if labelled else f"DICOM and files that end in {', '.join(SUFFIXES)}"
     raise InputError(f"no images in '{root}': looked for {expected}; found {_describe(files)}")
 
 

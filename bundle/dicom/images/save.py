@@ -39,7 +39,7 @@ def write_ct_series(
 ) -> list[Path]:
     """Write a volume as a CT series, a file a slice, or as one enhanced multi-frame file.
 
-        write_ct_series("data/phantoms/dicom/1", phantom.image, phantom.affine, "1")
+        write_ct_series("data/phantoms-dicom/1", phantom.image, phantom.affine, "1")
 
     The folder appears with all files in it, in place of one of its name.
 

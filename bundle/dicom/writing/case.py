@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import os
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,13 +20,16 @@ from pydicom.uid import UID
 import bundle
 from bundle.common.coordinates import voxel_to_world, voxels_of
 from bundle.common.errors import RunFailed
-from bundle.common.files import sha256_of
+from bundle.common.files import replacing, sha256_of
 from bundle.geometry.core import Branch, Tree
 from bundle.geometry.io import read_branches
 from bundle.geometry.measure import values_from_tree
 from bundle.geometry.naming import UNKNOWN
 
-__all__ = ["FinishedCase", "read_case"]
+__all__ = ["ROLES", "FinishedCase", "name_objects", "read_case"]
+
+ROLES = {"seg": "dicom_segmentation", "sr": "dicom_measurements", "mesh": "dicom_surface"}
+"""End of an object's file name, to its role among the `files` of the report."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,24 @@ def read_case(folder: Path, name: str, series_uid: str) -> FinishedCase:
     if empty or not mask.any():
         raise RunFailed(f"case '{name}': no vessel was found, so there is nothing to write as DICOM")
     made = datetime.datetime.fromtimestamp(int(json_file.stat().st_mtime))
-    told = f"{sha256_of([mask_file, json_file, *paths.values()])}/{series_uid}/{bundle.__version__}/{made}"
+    own = report | {"files": {role: file for role, file in files.items() if role not in ROLES.values()}}
+    text = json.dumps(own, sort_keys=True)  # the same with the objects' names in it and without
+    told = f"{sha256_of([mask_file, *paths.values()])}/{text}/{series_uid}/{bundle.__version__}/{made}"
     digest = hashlib.sha256(told.encode()).hexdigest()
     return FinishedCase(name, mask, affine, report, branches, stl, made, digest)
+
+
+def name_objects(folder: Path, name: str, paths: Iterable[Path]) -> None:
+    """Put the objects among the `files` of `<case>.json`, which keeps its time: when the case was made."""
+    json_file = folder / f"{name}.json"
+    report, stat = json.loads(json_file.read_text(encoding="utf-8")), json_file.stat()
+    roles = {role: f"{name}_{end}.dcm" for end, role in ROLES.items()}
+    written = {path.name for path in paths}
+    kept = {role: file for role, file in report["files"].items() if role not in roles}
+    files = kept | {role: file for role, file in roles.items() if file in written}
+    if files != report["files"]:
+        with replacing(json_file) as unfinished:
+            unfinished.write_text(
+                json.dumps(report | {"files": files}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+            )
+            os.utime(unfinished, ns=(stat.st_atime_ns, stat.st_mtime_ns))

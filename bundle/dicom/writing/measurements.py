@@ -69,12 +69,24 @@ def measurements(case: FinishedCase, source: Source, segmentation: Dataset) -> h
             relationship_type=hd.sr.RelationshipTypeValues.CONTAINS,
         )
     )
+    _keep_apart(report[0])
     return hd.sr.Comprehensive3DSR(
         evidence=[*source.images, segmentation],
         content=report[0],
         is_complete=True,
         **about(case, "measurements"),
     )
+
+
+def _keep_apart(item: Dataset) -> None:
+    """Say of every container that its items stand each for itself; highdicom says that they are one text.
+
+    Of a text, programs that show a report (DCMTK's dsr2html) leave out what a number is called.
+    """
+    if "ContinuityOfContent" in item:
+        item.ContinuityOfContent = "SEPARATE"
+    for child in item.get("ContentSequence", ()):
+        _keep_apart(child)
 
 
 def _sentences(report: dict[str, Any]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from bundle.common.files import replacing
 from bundle.dicom.volume import Volume
 
 from ..quiet import quiet
-from .case import FinishedCase, read_case
+from .case import FinishedCase, name_objects, read_case
 from .measurements import measurements
 from .segmentation import segmentation
 from .source import Source, read_source
@@ -29,8 +29,9 @@ def write_dicom(volume: Volume, folder: str | os.PathLike, case: str) -> list[Pa
 
     `<case>_seg.dcm` (Segmentation), `<case>_sr.dcm` (Comprehensive 3D SR, TID 1500) and `<case>_mesh.dcm`
     (Encapsulated STL; only where the case has an STL) in the study of the source series: they carry the
-    patient's and the study's attributes. All are made before the first is written. The same case, source and
-    version of the bundle give the same bytes, UIDs included.
+    patient's and the study's attributes. All are made before the first is written, and named in
+    `<case>.json` after the last. The same case, source and version of the bundle give the same bytes, UIDs
+    included.
 
     Args:
         volume: the series that the case was made of; its array is not looked at and may be empty.
@@ -61,6 +62,7 @@ def write_dicom(volume: Volume, folder: str | os.PathLike, case: str) -> list[Pa
         for dataset, path in zip(objects.values(), paths):
             with replacing(path) as unfinished:
                 dataset.save_as(unfinished, enforce_file_format=True)
+        name_objects(folder, case, paths)
     return paths
 
 

@@ -83,7 +83,8 @@ class GeometryExport:
         for batch, output in zip(engine.state.batch, engine.state.output):
             image = batch.get("image") if self.options.pictures else None
             maps = (output["pred"], output.get("prob"), output.get("vein"))
-            geometry = case_geometry(*maps, image, batch.get("ct"))
+            others = [output[name] for name in ("entropy", "mutual_information") if name in output]
+            geometry = case_geometry(*maps, image, batch.get("ct"), others)
             self._places.acquire()
             self._pool.submit(self._export, str(batch["case"]), geometry)
 

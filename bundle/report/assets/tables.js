@@ -7,6 +7,8 @@ const FILE_NAMES = {
   branches: "Branches, CSV", stenoses: "Narrowings, CSV", snapshot: "Picture, PNG", overlay: "Contour on slices, PNG", turntable: "Turning, GIF",
   solver_vtp: "Solver model, VTP", solver_stl: "Solver model, STL", ends: "Ends, CSV", volume: "Tetrahedra, VTU",
   volume_surface: "Their surface, VTP", volume_msh: "Tetrahedra, MSH", mask: "Mask, NIfTI", probability: "Probability, NIfTI",
+  entropy: "Entropy, NIfTI", mutual_information: "Mutual information, NIfTI", scene: "Scene for 3D Slicer, MRML",
+  dicom_segmentation: "Segmentation, DICOM", dicom_measurements: "Measurements, DICOM", dicom_surface: "Surface, DICOM",
 };
 
 function goToRow(line, point) {

@@ -133,15 +133,24 @@ def test_the_validator_finds_no_error(enhanced, tmp_path):
 
 def test_phantoms_are_written_as_dicom_on_request(tmp_path, monkeypatch):
     case = tube_case(
-        tmp_path / "1-200", "1", shape=(24, 20, 16), affine=affine_of((0, 10, 0), (1, 1, 2), (1, 0, 0), 5)
+        tmp_path / "made" / "1-200",
+        "1",
+        shape=(24, 20, 16),
+        affine=affine_of((0, 10, 0), (1, 1, 2), (1, 0, 0), 5),
     )
     monkeypatch.setattr("bundle.phantom.write_imagecas", lambda *_, **__: [case])
-    words = ("phantoms", "--count", 1, "--dicom", "--out", tmp_path)
-    assert coronary(monkeypatch, *words).code == 0
+    words = ("phantoms", "--count", 1, "--dicom", "--out", tmp_path / "made")
+    answer = coronary(monkeypatch, *words)
+    assert (
+        answer.code == 0 and f"as DICOM they are in {tmp_path / 'made-dicom'}, a folder a case" in answer.out
+    )
     scan = nib.load(case["image"])
-    volume = read_series(list_series([tmp_path / "dicom"])[0])
+    volume = read_series(list_series([tmp_path / "made-dicom"])[0])
+    assert not list_series([tmp_path / "made"])  # else `segment made` would take every scan twice
     expected = values_by_place(np.asarray(scan.dataobj), scan.affine)
     assert values_by_place(volume.array, volume.affine) == expected
+    assert coronary(monkeypatch, *words, "--first-seed", 7).code == 0
+    assert list_series([tmp_path / "made-dicom"])[0].series_uid != volume.series_uid  # another patient's
     assert coronary(monkeypatch, *words, "--multi-frame").code == 0
-    assert [path.name for path in (tmp_path / "dicom" / "1").iterdir()] == ["IM0001.dcm"]
+    assert [path.name for path in (tmp_path / "made-dicom" / "1").iterdir()] == ["IM0001.dcm"]
     assert coronary(monkeypatch, "phantoms", "--multi-frame", "--out", tmp_path / "no").code == 2

@@ -25,6 +25,17 @@ def test_a_second_time_gives_the_same_bytes(objects):
     assert [path.read_bytes() for path in paths] == first
 
 
+def test_the_report_of_the_case_names_them_and_keeps_its_time(finished):
+    folder, volume = finished
+    os.utime(folder / "a.json", (1e9, 1e9))
+    before = json.loads((folder / "a.json").read_text())
+    paths = write_dicom(volume, folder, "a")
+    after = json.loads((folder / "a.json").read_text())
+    assert {path.name for path in paths} == set(after["files"].values()) - set(before["files"].values())
+    assert after | {"files": before["files"]} == before and after["files"].items() > before["files"].items()
+    assert (folder / "a.json").stat().st_mtime == 1e9
+
+
 def test_a_case_that_was_made_again_gives_new_objects(finished, objects):
     folder, volume = finished
     uids = [pydicom.dcmread(path).SOPInstanceUID for path in objects[2]]

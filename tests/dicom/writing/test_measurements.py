@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import subprocess
 
 import highdicom as hd
 import numpy as np
@@ -45,6 +48,27 @@ def said(group):
         key = (number.name, None if how is None else how.meaning, number.unit.value)
         found[next(k for k in (NUMBERS | NARROWING) if k[0] == key[0] and k[1:] == key[1:])] = number.value
     return found
+
+
+def containers(item):
+    yield from [item] if item.get("ValueType") == "CONTAINER" else []
+    for child in item.get("ContentSequence", ()):
+        yield from containers(child)
+
+
+def test_the_items_are_no_running_text_so_that_readers_name_the_numbers(objects):
+    report = pydicom.dcmread(objects[2][1])
+    assert {item.ContinuityOfContent for item in containers(report)} == {"SEPARATE"}
+    assert len(list(containers(report))) > 20
+
+
+@pytest.mark.skipif(shutil.which("dsr2html") is None, reason="dsr2html (Debian's dcmtk) is not installed")
+def test_dcmtk_shows_each_number_with_its_name(objects):
+    done = subprocess.run(["dsr2html", objects[2][1]], capture_output=True, check=True)
+    lines = [line.strip() for line in re.sub(r"<[^>]*>", "", done.stdout.decode()).splitlines()]
+    row = json.loads((objects[0] / "a.json").read_text())["branches"][0]
+    for name, value in (("Length:", f"{row['length_mm']} mm"), ("Lumen Volume:", f"{row['volume_mm3']} mm3")):
+        assert lines[lines.index(value) - 1] == name
 
 
 def test_each_branch_has_its_numbers_and_its_segment(objects):

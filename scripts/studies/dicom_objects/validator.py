@@ -1,6 +1,6 @@
-"""DICOM objects under a validator, and read back.
+"""Objects of every layout of slices under dciodvfy.
 
-    python scripts/study.py dicom_objects      # needs dciodvfy, of Debian's package dicom3tools
+    python scripts/study.py dicom_objects validator      # needs dciodvfy, of Debian's package dicom3tools
 
 The lumen of a phantom (the study geometry's, drawn as a mask at 0.4 mm) is made a case, with the series that
 it would have come from, of every layout of slices: straight, oblique, head to feet, flipped, sagittal; as
@@ -29,9 +29,9 @@ from bundle.common.tables import to_text
 from bundle.dicom import Volume, write_dicom
 from bundle.geometry.case import export_case
 
-from .common import RESULTS, Out, peak_gib, table, write_results
-from .ct_series import ct_series
-from .geometry import HELD_OUT, rasterise, true_tubes
+from ..common import RESULTS, Out, peak_gib, table, write_results
+from ..ct_series import ct_series
+from ..geometry import HELD_OUT, rasterise, true_tubes
 
 TURN = np.array([[0.87, -0.5, 0.0], [0.47, 0.82, -0.34], [0.17, 0.3, 0.94]])
 LAYOUTS = {  # a matrix that turns the patient, or swaps axes of the array
@@ -70,11 +70,11 @@ def complaints(path: Path) -> tuple[int, int]:
     return tuple(sum(line.startswith(kind) for line in told) for kind in ("Error", "Warning"))
 
 
-def read_back(path: Path, volume: Volume) -> np.ndarray:
-    """The first segment (X, Y, Z), found by the source images that the object refers to."""
+def read_back(path: Path, volume: Volume, number: int = 1) -> np.ndarray:
+    """A segment (X, Y, Z), by its number, found by the source images that the object refers to."""
     seg = hd.seg.segread(path)
     first = pydicom.dcmread(volume.slices[0].path, stop_before_pixels=True)
-    every = {"segment_numbers": [1], "assert_missing_frames_are_empty": True}
+    every = {"segment_numbers": [number], "assert_missing_frames_are_empty": True}
     if volume.slices[0].frame is not None:
         frames = [part.frame + 1 for part in volume.slices]
         pixels = seg.get_pixels_by_source_frame(first.SOPInstanceUID, frames, **every)
@@ -156,4 +156,4 @@ def main(seed: int = HELD_OUT, out: Out = RESULTS) -> None:
         "",
         table([whole], list(whole), seconds=".1f", peak_gib=".2f"),
     ]
-    write_results(out, "dicom_objects", "\n".join(text), rows, COLUMNS)
+    write_results(out, "dicom_objects validator", "\n".join(text), rows, COLUMNS)

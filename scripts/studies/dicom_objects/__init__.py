@@ -1,0 +1,1 @@
+"""DICOM objects under a validator and in programs of others."""
