@@ -16,8 +16,9 @@ from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
+from bundle.common.case_warnings import add_warning
 from bundle.common.parsing import parse_bool
-from bundle.networks import half_precision, memory_kept, norms_by_channel
+from bundle.networks import CompiledNetwork, half_precision, memory_kept, norms_by_channel
 
 from .canvas import Canvas
 from .gaps import gaps_of
@@ -123,6 +124,9 @@ class GrowingWindows(ProbabilityWindows):
             results, figures = zip(*(self._one(*pair, predictor) for pair in zip(volumes, sizes)))
         if isinstance(inputs, MetaTensor):
             inputs.meta.update({key: [figure[key] for figure in figures] for key in figures[0]})
+            for own in (network, getattr(self.coarse, "network", None)):  # which see windows without meta data
+                if isinstance(own, CompiledNetwork) and own.remark is not None:
+                    add_warning(inputs.meta, own.remark)
         result = torch.stack(results) if len(results) > 1 else results[0][None]
         if isinstance(inputs, MetaTensor):
             result = MetaTensor(result).copy_meta_from(inputs, copy_attr=False)
