@@ -19,8 +19,8 @@ def copied_by_planes(
 ) -> np.ndarray:
     """A copy of a volume, made one plane of x and z at a time.
 
-    Image files hold x fastest and tensors z. Copied in one go from the one to the other, each voxel lies far from
-    the one before; a plane fits into the processor's cache, which takes a fifth to a tenth of the time.
+    Image files hold x fastest and tensors z. Copied in one go from the one to the other, each voxel lies far
+    from the one before; a plane fits into the processor's cache, which takes a fifth to a tenth of the time.
 
     Args:
         volume: (X, Y, Z), in any order in memory; may be mapped from a file.

@@ -46,8 +46,8 @@ class CompiledNetwork(nn.Module):
         runtime: "openvino" or "onnx".
         half: bfloat16, where the runtime has it.
         cache_dir: folder of the exported models; None is the one above.
-        falls_back: where the network cannot be exported or does not answer as in PyTorch, PyTorch runs it, with
-            a warning in the log and in the meta data of its inputs, in place of the error.
+        falls_back: where the network cannot be exported or does not answer as in PyTorch, PyTorch runs it,
+            with a warning in the log and in the meta data of its inputs, in place of the error.
 
     Attributes:
         remark: why PyTorch runs the network after all, a sentence; None where it does not.
@@ -56,9 +56,9 @@ class CompiledNetwork(nn.Module):
         those of ``network``, one input and one output.
 
     Raises:
-        RunFailed: when called, unless ``falls_back``, for a network that PyTorch cannot export or whose outcome
-            differs from PyTorch's: in more than 0.1 % of the mask's voxels, rounding at one half apart, or in a
-            probability by more than 0.02.
+        RunFailed: when called, unless ``falls_back``, for a network that PyTorch cannot export or whose
+            outcome differs from PyTorch's: in more than 0.1 % of the mask's voxels, rounding at one half
+            apart, or in a probability by more than 0.02.
     """
 
     def __init__(
@@ -109,6 +109,12 @@ class CompiledNetwork(nn.Module):
             add_warning(x.meta, self.remark)
         with half_precision("cpu", self.half), norms_by_channel(self.network):
             return self.network(x)
+
+    def release_memory(self) -> None:
+        """Give back what the runtime keeps from one input to the next: of a window a gibibyte."""
+        for run in self._runs.values():
+            if hasattr(run, "release"):
+                run.release()
 
     def _answer(self, x: torch.Tensor) -> torch.Tensor:
         array = np.ascontiguousarray(x.detach().as_subclass(torch.Tensor).float().numpy())

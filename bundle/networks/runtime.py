@@ -29,7 +29,8 @@ def on_runtime(
     Args:
         network: in PyTorch.
         runtime: "torch"; "openvino" or "onnx", which run on a CPU; "auto" is openvino on a CPU where it is
-            installed, else torch; where OpenVINO cannot run the network as PyTorch does, torch with a warning.
+            installed, else torch; where OpenVINO cannot run the network as PyTorch does, torch after all,
+            with a warning.
         device: where the network runs.
         half: bfloat16 in the other runtime, where it has it; PyTorch has its autocast.
         cache_dir: see `CompiledNetwork`.

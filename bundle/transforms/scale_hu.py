@@ -17,8 +17,8 @@ __all__ = ["ScaleHUd"]
 class ScaleHUd(MapTransform):
     """Clip HU to a range and scale the range to 0...1, in place.
 
-    To the last bit what MONAI's `ScaleIntensityRanged` with ``clip`` gives, which makes four volumes on the way: of
-    512x512x275 voxels 288 MB each.
+    To the last bit what MONAI's `ScaleIntensityRanged` with ``clip`` gives, which makes four volumes on the
+    way: of 512x512x275 voxels 288 MB each.
 
     Args:
         keys: images of any shape; those in float32 are changed themselves, others are copied to it.
@@ -33,7 +33,9 @@ class ScaleHUd(MapTransform):
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         if len(hu_range) != 2 or not hu_range[0] < hu_range[1]:
-            raise InputError(f"hu_range is {list(hu_range)}; give the least and the greatest HU, in this order.")
+            raise InputError(
+                f"hu_range is {list(hu_range)}; give the least and the greatest HU, in this order."
+            )
         self.low, self.high = map(float, hu_range)
 
     def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:

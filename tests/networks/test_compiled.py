@@ -135,6 +135,13 @@ def test_where_pytorch_is_wanted_instead_it_runs_and_the_case_says_so(
     assert pretended["exports"] == 1 == len(caplog.records) and described_runtime(own).startswith("torch ")
 
 
+def test_memory_that_is_given_back_changes_no_answer(tmp_path, network, runtime):
+    x, own = volume(), CompiledNetwork(network, runtime, cache_dir=tmp_path)
+    before = own(x)
+    own.release_memory()
+    torch.testing.assert_close(own(x), before, atol=0, rtol=0)
+
+
 class Undecided(torch.nn.Module):
     """One half, everywhere."""
 

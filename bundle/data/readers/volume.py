@@ -59,9 +59,7 @@ class Volume:
         """(X, Y, Z) uint8, C-contiguous: 1 wherever the file is above 0."""
         return self._copied(np.uint8, lambda values: values > 0)
 
-    def _copied(
-        self, dtype: DTypeLike, function: Callable[[np.ndarray], np.ndarray] | None
-    ) -> np.ndarray:
+    def _copied(self, dtype: DTypeLike, function: Callable[[np.ndarray], np.ndarray] | None) -> np.ndarray:
         if not self.is_scaled:
             return copied_by_planes(self.stored, dtype, "C", function)
 
