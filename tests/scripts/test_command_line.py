@@ -21,8 +21,18 @@ ALONE = ("ablation", "accuracy", "calibration", "cluster", "degraded", "dicom_fa
 PARTS = {
     "pictures": ("overlay", "page", "tensorboard"),
     "robustness": ("fuzz", "kills", "memory", "orientations"),
-    "speed": ("crops", "dashboard", "geometry", "inference", "page", "phantoms", "runtimes",
-              "several_gpus", "training"),
+    "speed": (
+        "crops",
+        "dashboard",
+        "geometry",
+        "inference",
+        "page",
+        "phantoms",
+        "precision",
+        "runtimes",
+        "several_gpus",
+        "training",
+    ),
 }
 STUDIES = [(name,) for name in ALONE] + [(group, part) for group, parts in PARTS.items() for part in parts]
 
