@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from bundle.common.root import bundle_root
 
 from .config_names import find_config
 from .overrides import read_overrides
+from .quick_imports import monai_alone
 
 __all__ = ["Config", "Device", "check_configs", "run_configs"]
 
@@ -91,7 +93,8 @@ def check_configs(
     # MONAI leaves out what is None, as if it had not been typed.
     given |= {key: "$None" if value is None else value for key, value in typed.items()}
 
-    from monai.bundle import ConfigParser
+    with nullcontext() if run_id == "training" else monai_alone():
+        from monai.bundle import ConfigParser
 
     from bundle.common.command_line import check_overlays, check_overrides, check_references
     from bundle.common.config_files import check_config_files

@@ -60,7 +60,7 @@ class Canvas:
         about = {"mode": mode, "sigma_scale": sigma_scale, "device": volume.device}
         self.weight = compute_importance_map(self.roi, **about, dtype=torch.float32)
         self._total: torch.Tensor | None = None
-        self._count = torch.zeros(size, device=volume.device)
+        self._done: list[tuple[int, ...]] = []
 
     def block(self, start: Sequence[int]) -> tuple[slice, ...]:
         """The window that begins at a voxel of the padded volume."""
@@ -84,20 +84,37 @@ class Canvas:
         starts = [self.starts[number] for number in numbers]
         for start, seen in zip(starts, self.look(starts)):
             if self._total is None:
-                self._total = torch.zeros((len(seen), *self._count.shape), device=seen.device)
-            block = self.block(start)
-            self._total[(slice(None), *block)] += seen.mul_(self.weight)
-            self._count[block] += self.weight
+                self._total = torch.zeros((len(seen), *self.padded.shape[1:]), device=seen.device)
+            self._total[(slice(None), *self.block(start))] += seen.mul_(self.weight)
+            self._done.append(start)
 
     def lumen(self, block: tuple[slice, ...]) -> torch.Tensor:
         """The first probability so far in a block of the padded volume; 0 where no window has been run."""
-        return self._total[(0, *block)] / self._count[block].clamp_min(_TINY)
+        return self._total[(0, *block)] / self._count(block)
 
     def finish(self) -> torch.Tensor:
         """Probabilities (outputs, X', Y', Z') of the padded volume; ends the blending."""
         if self._total is None:
             raise ValueError("no window has been run.")
-        return self._total.div_(self._count.clamp_min_(_TINY))
+        for first in range(0, self._total.shape[1], _SLAB):
+            slab = slice(first, min(first + _SLAB, self._total.shape[1]))
+            everything = (slice(0, n) for n in self._total.shape[2:])
+            self._total[:, slab].div_(self._count((slab, *everything)))
+        return self._total
+
+    def _count(self, block: tuple[slice, ...]) -> torch.Tensor:
+        """The weight that the windows so far give a block; of the whole volume it would be another volume."""
+        count = torch.zeros([s.stop - s.start for s in block], device=self.weight.device)
+        for start in self._done:
+            shared = [
+                (max(s.start, first), min(s.stop, first + roi))
+                for s, first, roi in zip(block, start, self.roi)
+            ]
+            if all(low < high for low, high in shared):
+                here = tuple(slice(low - s.start, high - s.start) for (low, high), s in zip(shared, block))
+                there = tuple(slice(low - first, high - first) for (low, high), first in zip(shared, start))
+                count[here] += self.weight[there]
+        return count.clamp_min_(_TINY)
 
     def cropped(self, probability: torch.Tensor) -> torch.Tensor:
         """What lies in the volume itself."""
@@ -105,4 +122,5 @@ class Canvas:
         return probability[(slice(None), *inside)]
 
 
+_SLAB = 32  # planes that are divided at a time
 _TINY = torch.finfo(torch.float32).tiny

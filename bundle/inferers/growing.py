@@ -15,9 +15,10 @@ from monai.data import MetaTensor
 from torch import nn
 from torch.nn import functional
 
+from bundle.common.case_warnings import add_warning
 from bundle.common.counted import Counted
 from bundle.common.parsing import parse_bool
-from bundle.networks import half_precision, memory_kept, norms_by_channel
+from bundle.networks import CompiledNetwork, half_precision, memory_kept, norms_by_channel
 
 from .canvas import Canvas
 from .gaps import gaps_of
@@ -120,13 +121,23 @@ class GrowingWindows(ProbabilityWindows):
                 if isinstance(network, nn.Module):
                     quick.enter_context(norms_by_channel(network))
             sizes = self._voxel_sizes(inputs)
+            for own in self._compiled(network):
+                quick.callback(own.release_memory)  # which the steps after it need
             results, figures = zip(*(self._one(*pair, predictor) for pair in zip(volumes, sizes)))
         if isinstance(inputs, MetaTensor):
             inputs.meta.update({key: [figure[key] for figure in figures] for key in figures[0]})
+            for own in self._compiled(network):  # which see windows without meta data
+                if own.remark is not None:
+                    add_warning(inputs.meta, own.remark)
         result = torch.stack(results) if len(results) > 1 else results[0][None]
         if isinstance(inputs, MetaTensor):
             result = MetaTensor(result).copy_meta_from(inputs, copy_attr=False)
         return result
+
+    def _compiled(self, network: nn.Module) -> list[CompiledNetwork]:
+        """Of the network and that of the coarse look those that another runtime runs."""
+        both = (network, getattr(self.coarse, "network", None))
+        return [own for own in both if isinstance(own, CompiledNetwork)]
 
     def _voxel_sizes(self, volumes: torch.Tensor) -> list[list[float]]:
         """Of each volume of a batch, mm along its axes."""

@@ -12,6 +12,8 @@ from monai.inferers import SimpleInferer
 from torch import nn
 
 from bundle.common.case_warnings import add_warning
+from bundle.common.parsing import parse_bool
+from bundle.networks import CompiledNetwork, half_precision, memory_kept, norms_by_channel
 
 __all__ = ["ON_CPU", "MemorySafeInferer"]
 
@@ -30,10 +32,20 @@ class MemorySafeInferer(SimpleInferer):
     smaller windows would give another answer; the CPU gives the same. The fall-back is logged, and stands in
     the warnings of the case (`bundle.common.case_warnings`). The result then lies on the CPU, and with it the
     steps after it. A volume that comes on the CPU while the network is on a GPU is treated likewise.
+
+    Args:
+        amp: bfloat16 for a network on the CPU; on a GPU MONAI's engine says what it runs in.
     """
+
+    def __init__(self, amp: bool = False) -> None:
+        super().__init__()
+        self.amp = parse_bool(amp, "amp")
 
     def __call__(self, inputs: torch.Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> torch.Tensor:
         device = next((p.device for p in network.parameters()), inputs.device)
+        is_on_cpu = inputs.device.type == device.type == "cpu"
+        if self.amp and is_on_cpu and not isinstance(network, CompiledNetwork):
+            return self._in_bfloat16(inputs, network, *args, **kwargs)
         tries = 2 if inputs.device == device else 0
         for _ in range(tries):
             try:
@@ -51,3 +63,10 @@ class MemorySafeInferer(SimpleInferer):
         volume = inputs.to("cpu", torch.float32)
         with torch.autocast(device.type, enabled=False):
             return torch.func.functional_call(network, state, (volume, *args), kwargs)
+
+    def _in_bfloat16(
+        self, inputs: torch.Tensor, network: nn.Module, *args: Any, **kwargs: Any
+    ) -> torch.Tensor:
+        volume = inputs.contiguous(memory_format=torch.channels_last_3d)  # quick in bfloat16
+        with half_precision("cpu", True), memory_kept(), norms_by_channel(network):
+            return super().__call__(volume, network, *args, **kwargs).float()

@@ -14,11 +14,13 @@ from monai.data import MetaTensor
 from torch import nn
 
 import bundle
+from bundle.common.case_warnings import add_warning
 from bundle.common.errors import RunFailed
 from bundle.common.files import replacing
 
 from .engines import ENGINES, Run
 from .exported import as_onnx, fingerprint
+from .speed import half_precision, norms_by_channel
 
 __all__ = ["CompiledNetwork"]
 
@@ -44,24 +46,35 @@ class CompiledNetwork(nn.Module):
         runtime: "openvino" or "onnx".
         half: bfloat16, where the runtime has it.
         cache_dir: folder of the exported models; None is the one above.
+        falls_back: where the network cannot be exported or does not answer as in PyTorch, PyTorch runs it,
+            with a warning in the log and in the meta data of its inputs, in place of the error.
+
+    Attributes:
+        remark: why PyTorch runs the network after all, a sentence; None where it does not.
 
     Shapes:
         those of ``network``, one input and one output.
 
     Raises:
-        RunFailed: when called, for a network that PyTorch cannot export or whose outcome differs from
-            PyTorch's: in more than 0.1 % of the mask's voxels, rounding at one half apart, or in a
-            probability by more than 0.02.
+        RunFailed: when called, unless ``falls_back``, for a network that PyTorch cannot export or whose
+            outcome differs from PyTorch's: in more than 0.1 % of the mask's voxels, rounding at one half
+            apart, or in a probability by more than 0.02.
     """
 
     def __init__(
-        self, network: nn.Module, runtime: str, half: bool = False, cache_dir: str | Path | None = None
+        self,
+        network: nn.Module,
+        runtime: str,
+        half: bool = False,
+        cache_dir: str | Path | None = None,
+        falls_back: bool = False,
     ) -> None:
         super().__init__()
         self._network = (network.eval(),)  # in a tuple, so that it is no part of this module
         self.runtime, self.engine = runtime, ENGINES[runtime]
         self.half = half and self.engine.has_half
         self.cache_dir = Path(cache_dir) if cache_dir else Path(torch.hub.get_dir()).parent / "coronary_cta"
+        self.falls_back, self.remark = falls_back, None
         self._runs: dict[tuple[int, ...], Run] = {}
         self._failure: RunFailed | None = None
 
@@ -72,7 +85,7 @@ class CompiledNetwork(nn.Module):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CompiledNetwork:
         network = copy.deepcopy(self.network, memo)
-        return CompiledNetwork(network, self.runtime, self.half, self.cache_dir)
+        return CompiledNetwork(network, self.runtime, self.half, self.cache_dir, self.falls_back)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """That of the PyTorch network."""
@@ -80,10 +93,30 @@ class CompiledNetwork(nn.Module):
 
     def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Into the PyTorch network; models of the weights before are forgotten."""
-        self._runs, self._failure = {}, None
+        self._runs, self._failure, self.remark = {}, None, None
         return self.network.load_state_dict(state_dict, *args, **kwargs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.remark is None:
+            try:
+                return self._answer(x)
+            except RunFailed as error:
+                if not self.falls_back:
+                    raise
+                self._runs, self.remark = {}, _without_advice(str(error))
+                logger.warning("%s", self.remark)
+        if isinstance(x, MetaTensor):
+            add_warning(x.meta, self.remark)
+        with half_precision("cpu", self.half), norms_by_channel(self.network):
+            return self.network(x)
+
+    def release_memory(self) -> None:
+        """Give back what the runtime keeps from one input to the next: of a window a gibibyte."""
+        for run in self._runs.values():
+            if hasattr(run, "release"):
+                run.release()
+
+    def _answer(self, x: torch.Tensor) -> torch.Tensor:
         array = np.ascontiguousarray(x.detach().as_subclass(torch.Tensor).float().numpy())
         run = self._runs.get(array.shape)
         if run is None:
@@ -134,6 +167,10 @@ class CompiledNetwork(nn.Module):
                 f"{self.engine.title} cannot run the network ({type(error).__name__}: {said}); give runtime "
                 "torch (--runtime torch, or --set runtime=torch)."
             ) from error
+
+
+def _without_advice(sentence: str) -> str:
+    return f"{sentence.split('; give runtime torch')[0]}: PyTorch runs the network, more slowly"
 
 
 def check_same(network: nn.Module, run: Run, x: np.ndarray, title: str) -> None:

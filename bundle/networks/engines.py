@@ -14,7 +14,10 @@ import torch
 __all__ = ["ENGINES", "Engine", "Run"]
 
 Run = Callable[[np.ndarray], np.ndarray]
-"""From an input (B, C, X, Y, Z), float32, to logits (B, N, X, Y, Z), float32."""
+"""From an input (B, C, X, Y, Z), float32, to logits (B, N, X, Y, Z), float32.
+
+It may have a method ``release``, which gives back the memory that it keeps from one input to the next.
+"""
 
 
 def _openvino(model: bytes, half: bool) -> Run:
@@ -30,7 +33,18 @@ def _openvino(model: bytes, half: bool) -> Run:
             "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
         },
     )
-    return lambda x: compiled(x)[0]
+    return _OpenVINORun(compiled)
+
+
+class _OpenVINORun:
+    def __init__(self, compiled) -> None:
+        self.compiled = compiled
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return self.compiled(x)[0]
+
+    def release(self) -> None:
+        self.compiled.release_memory()
 
 
 def _onnxruntime(model: bytes, half: bool) -> Run:

@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "resize": ["ResizeVolumed", "resize_volume"],
         "resize_to_spacing": ["ResizeToSpacingd"],
         "save_case": ["SaveCased"],
+        "scale_in_place": ["ScaleIntensityRangedInPlace"],
         "split_outputs": ["SplitOutputsd"],
         "save_uncertainty": ["SaveUncertaintyd"],
     },

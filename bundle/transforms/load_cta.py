@@ -58,20 +58,22 @@ class LoadCTAd(LoadImaged):
         self.keep = keep
 
     def __call__(self, data: Mapping[Hashable, Any], reader: None = None) -> dict[Hashable, Any]:
-        d = dict(data)
+        d, stored = dict(data), None
         for key in self.key_iterator(d):
-            d[key] = _load(d[key], is_label=key == "label")
+            d[key], numbers = _load(d[key], is_label=key == "label")
+            stored = numbers if key == "image" else stored
         image, label = d.get("image"), d.get("label")
         if isinstance(image, MetaTensor) and isinstance(label, MetaTensor):
             _check_same_grid(image, label)
         if self.keep is not None and isinstance(image, MetaTensor):
-            whole = image.as_tensor().clamp(max=32767).to(torch.int16)
+            whole = image.as_tensor().clamp(max=32767).to(torch.int16) if stored is None else stored
             origin = {"filename_or_obj": image.meta["filename_or_obj"]}
             d[self.keep] = MetaTensor(whole, affine=image.affine, meta=origin)
         return d
 
 
-def _load(path: str | Path, is_label: bool) -> MetaTensor:
+def _load(path: str | Path, is_label: bool) -> tuple[MetaTensor, torch.Tensor | None]:
+    """The image, and its numbers in int16 where the file has them so and nothing was mended."""
     volume = open_volume(path)
     meta = {
         "filename_or_obj": str(volume.path),
@@ -82,14 +84,17 @@ def _load(path: str | Path, is_label: bool) -> MetaTensor:
         "sform_code": volume.sform_code,
         "qform_code": volume.qform_code,
     }
-    array = volume.mask() if is_label else volume.float32()
-    image = MetaTensor(array[None], affine=volume.affine, meta=meta)
-    if not is_label:
-        _, sentences = check_intensities(str(volume.path), image.as_tensor()[0], image.pixdim.tolist())
-        image.meta[KEY] = "\n".join(sentences)
-        for sentence in sentences:
-            logger.warning("'%s': %s", volume.path, sentence)
-    return image
+    if is_label:
+        return MetaTensor(volume.mask()[None], affine=volume.affine, meta=meta), None
+    numbers = volume.int16()
+    stored = None if numbers is None else torch.from_numpy(numbers)[None]
+    array = volume.float32()[None] if stored is None else stored.float()
+    image = MetaTensor(array, affine=volume.affine, meta=meta)
+    _, sentences = check_intensities(str(volume.path), image.as_tensor()[0], image.pixdim.tolist())
+    image.meta[KEY] = "\n".join(sentences)
+    for sentence in sentences:
+        logger.warning("'%s': %s", volume.path, sentence)
+    return image, None if sentences else stored  # a sentence may tell of numbers that were mended
 
 
 def _check_same_grid(image: MetaTensor, label: MetaTensor) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Hashable, Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
 from monai.config import KeysCollection, PathLike
 from monai.data import MetaTensor
 from monai.transforms import SaveImaged
 
 from bundle.common.filenames import case_name
 from bundle.common.nifti import slope_of, write_nifti
+from bundle.common.planes import copied_by_planes
 
 
 def scan_affine(img: MetaTensor) -> np.ndarray:
@@ -75,15 +75,16 @@ class SaveCased(SaveImaged):
             self._write(d[key], d.get("case") or case_name(d[key].meta["filename_or_obj"]))
         return d
 
+    def _steps(self, probability: np.ndarray) -> np.ndarray:
+        return np.rint(np.clip(probability, 0, 1) * np.float32(self.scale))
+
     def _write(self, img: MetaTensor, case: str) -> None:
         if img.shape[0] != 1:
             raise ValueError(f"one channel is expected, got an array of shape {tuple(img.shape)}.")
-        volume = img.as_tensor()[0]
-        if self.scale is not None:
-            volume = volume.clamp(0, 1).mul_(self.scale).round_()
-        # NIfTI stores x fastest: turned around here, where a voxel is one byte or two.
-        kind = torch.uint16 if self.scale is not None and self.scale > 255 else torch.uint8
-        stored = np.asfortranarray(volume.to(kind).cpu().numpy())
+        kind = np.uint16 if self.scale is not None and self.scale > 255 else np.uint8
+        volume = img.as_tensor()[0].cpu().numpy()
+        steps = None if self.scale is None else self._steps
+        stored = copied_by_planes(volume, kind, "F", steps)  # NIfTI has x fastest
         path = self.output_dir / case / f"{case}_{self.ending}"
         code = int(img.meta.get("sform_code", 0)) or int(img.meta.get("qform_code", 0)) or 1
         slope = None if self.scale is None else slope_of(self.scale)

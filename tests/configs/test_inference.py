@@ -198,8 +198,13 @@ def test_device_and_amp_as_a_command_line_gives_them(tmp_path, weights):
     assert evaluator.amp is False and evaluator.state.device == torch.device("cpu")
 
 
-def test_without_a_gpu_nothing_runs_in_half_precision(tmp_path, weights):
+@pytest.mark.parametrize("has_units", [True, False])
+def test_on_a_cpu_it_is_bfloat16_where_the_processor_has_units_for_it(
+    tmp_path, weights, monkeypatch, has_units
+):
+    monkeypatch.setattr("bundle.networks.is_quick_in_half", lambda device: has_units)
     tube_case(tmp_path / "data", "a", shape=(24, 24, 16))
     run = workflow(tmp_path / "data", tmp_path / "eval", weights, device="$torch.device('cpu')")
-    assert run.parser.get_parsed_content("evaluator").amp is False
+    assert run.parser.get_parsed_content("inferer").amp is has_units
+    assert run.parser.get_parsed_content("evaluator").amp is False  # which is CUDA's
     assert run.parser.get_parsed_content("device") == torch.device("cpu")

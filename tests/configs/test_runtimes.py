@@ -44,6 +44,21 @@ def test_the_mask_is_that_of_pytorch(tmp_path, weights, runtime, native):
     assert made_by == [("torch", "torch"), (ENGINES[runtime].title.split()[0], runtime)]
 
 
+def test_where_openvino_answers_otherwise_pytorch_runs_and_the_case_says_so(tmp_path, weights, monkeypatch):
+    """With runtime auto, which is what a config has."""
+    zeros = ENGINES["openvino"]._replace(packages=("numpy",), load=lambda *_: np.zeros_like)
+    monkeypatch.setitem(ENGINES, "openvino", zeros)
+    monkeypatch.setattr("bundle.networks.compiled.as_onnx", lambda *_: b"")
+    item = tube_case(tmp_path / "data", "a")
+    keys = {"runtime": "auto", "device": "cpu", "geometry#pictures": False}
+    workflow(item["image"], tmp_path / "eval", weights, **keys).run()
+    report = json.loads((tmp_path / "eval" / "a" / "a.json").read_text())
+    assert report["provenance"]["runtime"].startswith("torch ")
+    (said,) = [line for line in report["warnings"] if "another mask than PyTorch" in line]
+    assert said.startswith("OpenVINO gives") and said.endswith("PyTorch runs the network, more slowly")
+    assert (nib.load(tmp_path / "eval" / "a" / "a_seg.nii.gz").get_fdata() > 0).sum() > 100
+
+
 @pytest.mark.slow
 def test_it_lies_over_the_evaluation(imagecas_dir, tmp_path, weights, runtime):
     configs = [str(EVALUATE), str(MODES / f"{runtime}.yaml")]

@@ -56,6 +56,30 @@ def test_a_second_failure_sends_the_case_to_the_cpu(caplog):
     torch.testing.assert_close(network.state_dict(), before)  # the next case finds it as it was
 
 
+class Convolution(torch.nn.Module):
+    """Tells in which numbers its convolution was done."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Conv3d(1, 1, 1)
+        self.dtypes = []
+
+    def forward(self, image):
+        logit = self.layer(image)
+        self.dtypes.append(logit.dtype)
+        return logit
+
+
+@pytest.mark.parametrize(("amp", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_on_a_cpu_it_runs_in_bfloat16_where_that_is_asked_for(amp, dtype):
+    torch.manual_seed(0)
+    inputs, network = volume(), Convolution()
+    logit = MemorySafeInferer(amp)(inputs, network)
+    assert network.dtypes == [dtype] and logit.dtype == torch.float32
+    assert warnings_of(logit.meta) == ["seen before"]
+    torch.testing.assert_close(logit, SimpleInferer()(inputs, network), atol=0.02, rtol=0.02)
+
+
 def test_half_precision_becomes_single_on_the_cpu():
     inputs, network = volume(), Full(2).half()
     assert MemorySafeInferer()(inputs.half(), network).dtype == torch.float32

@@ -13,7 +13,14 @@ from monai.inferers import SimpleInferer
 
 from bundle.common.errors import InputError, RunFailed
 from bundle.inferers import Checkpoints, DropoutSamples, EnsembleInferer, GrowingWindows
-from bundle.networks import ENGINES, CompiledNetwork, ResUNet3D, load_weights, save_weights
+from bundle.networks import (
+    ENGINES,
+    CompiledNetwork,
+    ResUNet3D,
+    described_runtime,
+    load_weights,
+    save_weights,
+)
 from bundle.networks import compiled as module
 
 SHAPE = (1, 1, 32, 16, 16)
@@ -107,6 +114,32 @@ def test_a_runtime_that_answers_otherwise_is_not_used(tmp_path, network, pretend
         with pytest.raises(RunFailed, match=r"Runtime gives another mask than PyTorch: \d+ of \d+ voxels"):
             own(volume())
     assert pretended["exports"] == 1 and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("in_windows", [False, True])
+def test_where_pytorch_is_wanted_instead_it_runs_and_the_case_says_so(
+    tmp_path, network, pretended, caplog, in_windows
+):
+    pretended["bias"] = 0.5
+    own = CompiledNetwork(network, "onnx", cache_dir=tmp_path, falls_back=True)
+    assert described_runtime(own).startswith("ONNX Runtime")
+    windows = GrowingWindows((16, 16, 16), 1, spacing_mm=0.5, gap_count=0, outputs=None)
+    inferer = windows if in_windows else SimpleInferer()
+    with torch.inference_mode(), caplog.at_level(logging.WARNING, "bundle"):
+        for _ in range(2):
+            x = MetaTensor(volume(), meta={"warnings": [""]})
+            torch.testing.assert_close(inferer(x, own).as_tensor(), inferer(volume(), network))
+            (said,) = x.meta["warnings"]
+            assert said.startswith("ONNX Runtime gives another mask than PyTorch: ") and said.count("\n") == 0
+            assert said.endswith(": PyTorch runs the network, more slowly")
+    assert pretended["exports"] == 1 == len(caplog.records) and described_runtime(own).startswith("torch ")
+
+
+def test_memory_that_is_given_back_changes_no_answer(tmp_path, network, runtime):
+    x, own = volume(), CompiledNetwork(network, runtime, cache_dir=tmp_path)
+    before = own(x)
+    own.release_memory()
+    torch.testing.assert_close(own(x), before, atol=0, rtol=0)
 
 
 class Undecided(torch.nn.Module):

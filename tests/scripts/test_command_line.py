@@ -29,6 +29,7 @@ PARTS = {
         "inference",
         "page",
         "phantoms",
+        "precision",
         "runtimes",
         "several_gpus",
         "training",

@@ -6,9 +6,6 @@ import zipfile
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
-
 from bundle.common.errors import InputError
 
 __all__ = ["has_file_names", "read_split_file"]
@@ -72,6 +69,9 @@ def _header_row(rows: list[list[str]]) -> int | None:
 
 def _read_rows(path: Path) -> list[list[str]]:
     """The first sheet as text; Excel's 3.0 for case 3 becomes "3"."""
+    import openpyxl  # here, as most runs read no split
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except (InvalidFileException, zipfile.BadZipFile, KeyError, OSError, ValueError, ParseError) as error:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import BoundedSemaphore
+from typing import Any
 
 from ignite.engine import Engine, Events
 
@@ -33,7 +35,7 @@ class GeometryExport:
         output_dir: folder of the results, e.g. "eval".
         options: what is made of each mask.
         weights: path of the weights, for the reports.
-        runtime: what runs the network, for the reports; None leaves it out.
+        runtime: says what runs the network, for the reports, when a case is done; None leaves it out.
         records: those of the loader; they go into the JSON, so that a rerun knows the finished cases.
 
     Attributes:
@@ -48,12 +50,13 @@ class GeometryExport:
         output_dir: str | os.PathLike,
         options: ExportOptions | None = None,
         weights: str | os.PathLike | None = None,
-        runtime: str | None = None,
+        runtime: Callable[[], str] | None = None,
         records: CaseRecords | None = None,
     ) -> None:
         self.output_dir = Path(output_dir)
         self.options = options or ExportOptions()
-        self.provenance = {"weights": weights} | ({} if runtime is None else {"runtime": runtime})
+        self.provenance = {"weights": weights}
+        self.runtime = runtime
         self.stamp = None if records is None else records.stamp
         self.results: dict[str, dict] = {}
         self.failures = FailureLog()
@@ -85,12 +88,13 @@ class GeometryExport:
             maps = (output["pred"], output.get("prob"), output.get("vein"))
             others = [output[name] for name in ("entropy", "mutual_information") if name in output]
             geometry = case_geometry(*maps, image, batch.get("ct"), others)
+            provenance = self.provenance | ({} if self.runtime is None else {"runtime": self.runtime()})
             self._places.acquire()
-            self._pool.submit(self._export, str(batch["case"]), geometry)
+            self._pool.submit(self._export, str(batch["case"]), geometry, provenance)
 
-    def _export(self, case: str, geometry: CaseGeometry) -> None:
+    def _export(self, case: str, geometry: CaseGeometry, provenance: dict[str, Any]) -> None:
         try:
-            about = (self.provenance, self.options, self.stamp)
+            about = (provenance, self.options, self.stamp)
             self.results[case] = report = write_geometry(geometry, self.output_dir, case, *about)
             self.counts[case] = report["narrowed"][-1] if "narrowed" in report else {}
             self.remarks[case] = report["warnings"][len(geometry.scan["warnings"]) :]
