@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any
 
 import torch
 from monai.data import MetaTensor
 from monai.transforms import ScaleIntensityRanged
-
-from bundle.common.errors import InputError
 
 __all__ = ["ScaleIntensityRangedInPlace"]
 
@@ -20,17 +17,7 @@ class ScaleIntensityRangedInPlace(ScaleIntensityRanged):
     The result is MONAI's to the last bit. Arguments are MONAI's; images in float32 are changed themselves,
     others are copied to it, so a ``dtype`` other than float32 has no effect.
 
-    Raises:
-        InputError: when made, unless ``a_min`` is less than ``a_max``.
     """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        low, high = self.scaler.a_min, self.scaler.a_max
-        if not low < high:
-            raise InputError(
-                f"hu_range is [{low}, {high}]; give the least and the greatest HU, in this order."
-            )
 
     def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
         d, scaler = dict(data), self.scaler
