@@ -16,7 +16,6 @@ class ScaleIntensityRangedInPlace(ScaleIntensityRanged):
 
     The result is MONAI's to the last bit. Arguments are MONAI's; images in float32 are changed themselves,
     others are copied to it, so a ``dtype`` other than float32 has no effect.
-
     """
 
     def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
