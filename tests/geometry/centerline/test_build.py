@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
@@ -170,6 +172,23 @@ def test_a_branch_begins_where_it_leaves_its_parents_axis_at_any_angle(angle_deg
     tree = centerline_tree(mask, affine)
     (start,) = {tuple(s.points[0]) for s in tree.segments if s.parent >= 0}
     assert np.linalg.norm(np.array(start) - trunk[18]) < 1.2
+
+
+def test_branches_that_bend_away_begin_near_their_origin():
+    off = []
+    for angle_deg, phase in product((30, 40, 50), (0.0, 0.13, 0.27)):
+        trunk = [-12.0 + phase, -4.0, 0.2 + phase] + STEPS * [24.0, 0.5, 0.3]
+        turn = np.radians(angle_deg + 30 * STEPS[:, 0])
+        steps = np.column_stack([np.cos(turn), np.sin(turn), 0 * turn]) * 14.0 / len(STEPS)
+        side = trunk[18] + np.cumsum(steps, axis=0) - steps[0]
+        mask, affine, _ = scan(
+            (76, 60, 24), ISO, two(lambda p, q=trunk: tube(p, q, 1.7), lambda p, q=side: tube(p, q, 1.0))
+        )
+        tree = centerline_tree(mask, affine)
+        (start,) = {tuple(s.points[0]) for s in tree.segments if s.parent >= 0}
+        off.append(start[0] - trunk[18][0])
+    assert abs(np.mean(off)) < 1.0  # 1.2 where the last of the parent's closest points is taken
+    assert np.abs(off).max() < 1.6
 
 
 def line_length(path):
