@@ -127,7 +127,7 @@ def _split(tree: Tree, pieces: Pieces, labels: np.ndarray) -> np.ndarray:
     return np.array(stretch_of)
 
 
-def name_branches(tree: Tree, min_confidence: float = 0.58) -> Tree:
+def name_branches(tree: Tree, min_confidence: float = 0.58, least_of_main: float = 0.55) -> Tree:
     """Group the tree's segments to branches and name them, in place; returns the tree.
 
     LM, LAD, D1.., S1.., RI, LCx, OM1.., RCA, CB, AM1.., PDA, PLV.. by one decision over all of the tree, or
@@ -138,7 +138,8 @@ def name_branches(tree: Tree, min_confidence: float = 0.58) -> Tree:
     vessel becomes another without a bifurcation, as the left main does where no LCx is seen.
 
     Every name has a confidence in 0..1, by how much dearer the best answer without it is. A branch that no
-    name explains, a single vessel without branches, or one under `min_confidence`, is "unknown".
+    name explains, a single vessel without branches, or one under `min_confidence`, is "unknown"; LM, LAD, LCx
+    and RCA only under `least_of_main`, since in the stump of a left tree little tells its two arteries apart.
 
     Source of the scheme: SCCT segments (Leipsic et al., JCCT 2014); `scct_segments` has their numbers.
 
@@ -158,7 +159,9 @@ def name_branches(tree: Tree, min_confidence: float = 0.58) -> Tree:
     names = {}
     for run in runs:
         confidence = round(_certain(pieces, decisions, run), 2)
-        name = called[run[0]] if confidence >= min_confidence else UNKNOWN
+        main = called[run[0]] in ("LM", "LAD", "LCx", "RCA")
+        sure = confidence >= (least_of_main if main else min_confidence)
+        name = called[run[0]] if sure else UNKNOWN
         names |= dict.fromkeys(run, (name, confidence))
     stretch_of = _split(tree, pieces, labels)
     tree.branches = _group(tree, {s: names[n] for s, n in enumerate(stretch_of) if n in names})
