@@ -75,9 +75,14 @@ def cross_sections(
     direction = u[:, None] * np.cos(angle)[None, :, None] + v[:, None] * np.sin(angle)[None, :, None]
     reach = 2.2 * expected_mm + 0.8
     offset = reach[:, None] * np.linspace(0, 1, _SAMPLES)[None]
-    place = points[:, None, None] + direction[:, :, None] * offset[:, None, :, None]
-    index = world_to_voxel(place.reshape(-1, 3), lumen.affine).astype(np.float32).T
-    values = map_coordinates(lumen.field, index, order=1, mode="nearest", output=np.float32)
+    # Centres and directions are few, their samples many: so these are placed in voxels, not in mm.
+    middle = world_to_voxel(points, lumen.affine).astype(np.float32)
+    way = (world_to_voxel(direction, lumen.affine) - world_to_voxel(np.zeros(3), lumen.affine)).astype(
+        np.float32
+    )
+    index = way.transpose(2, 0, 1)[..., None] * offset.astype(np.float32)[None, :, None, :]
+    index += middle.T[:, :, None, None]
+    values = map_coordinates(lumen.field, index.reshape(3, -1), order=1, mode="nearest", output=np.float32)
     rays = _ray_lengths(values.reshape(len(points), _RAYS, _SAMPLES), reach, lumen.soft)
     rays = np.minimum(rays, 1.6 * np.median(rays, axis=1, keepdims=True))
     rays = np.minimum(rays, longest * expected_mm[:, None])

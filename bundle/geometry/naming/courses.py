@@ -72,7 +72,7 @@ def _lines() -> dict[str, list[np.ndarray]]:
     return lines
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Courses:
     """Samples of the ways that the vessels take, in the heart's frame (mm).
 

@@ -25,13 +25,14 @@ _SIDES = {
     "LAD": {"D": 0.7, "S": 0.9, "RI": 3.0, "none": 3.0},
     "LCx": {"OM": 0.6, "RI": 3.0, "PLV": 1.5, "PDA": 2.0, "none": 2.0},
     "RCA": {"AM": 0.7, "CB": 1.0, "PDA": 0.3, "PLV": 1.2, "none": 2.0},
-    **{label: {"none": 1.0} for label in ("RI", "D", "S", "OM", "CB", "AM", "PDA", "PLV")},
+    **{label: {"none": 1.0} for label in ("RI", "D", "S", "OM", "CB", "AM", "PDA")},
+    "PLV": {"PLV": 0.3, "none": 1.0},  # of a common trunk
     "none": {"none": 0.0},
 }
 # What a vessel may become where no bifurcation is seen.
 _CHANGES = {
     "LM": {"LAD": 1.5, "LCx": 2.5, "RI": 4.0},
-    "RCA": {"PDA": 0.7, "PLV": 3.0, "AM": 2.5},
+    "RCA": {"PDA": 0.5, "PLV": 3.0, "AM": 2.5},
     "LCx": {"OM": 1.5, "PLV": 1.5, "PDA": 2.5},
 }
 _MAIN_GOES_ON = 1.0  # a bifurcation is where a left main ends
@@ -58,8 +59,9 @@ np.fill_diagonal(_CHANGE, 0.0)
 _BEGIN = np.array([_BEGINS.get(label, 2.0) for label in (*LABELS, "none")])
 _STOP = np.array([0.0 if label == "LM" else _STOPS.get(label, 1.0) for label in (*LABELS, "none")])
 _STOP[NONE] = 0.0
+_ALONE = np.array([label for label in range(NONE) if LABELS[label] != "PLV"])
 for _each in (_SIDE, _SIDE_OF_STEM):
-    np.fill_diagonal(_each[:NONE, :NONE], np.inf)  # a vessel goes on in one child at most
+    _each[_ALONE, _ALONE] = np.inf  # a vessel goes on in one child at most
 
 
 @dataclass(frozen=True)
@@ -182,11 +184,17 @@ def _at_left_main(below: np.ndarray, onward: np.ndarray) -> tuple[float, np.ndar
 
 
 def runs_of(stretches: Stretches, labels: np.ndarray) -> list[list[int]]:
-    """Vessels: stretches of one label that go on from each other."""
+    """Vessels: stretches of one label that go on from each other, at a bifurcation in one child."""
+    goes_on: dict[int, int] = {}
+    for number, above in enumerate(stretches.parent):
+        if above >= 0 and labels[above] == labels[number] != NONE:
+            other = goes_on.setdefault(above, number)
+            if stretches.onward[number] < stretches.onward[other]:
+                goes_on[above] = number
     run_of: dict[int, list[int]] = {}
     runs = []
     for number, above in enumerate(stretches.parent):
-        if above >= 0 and labels[above] == labels[number] != NONE:
+        if goes_on.get(above) == number:
             run_of[number] = run_of[above]
         else:
             run_of[number] = []

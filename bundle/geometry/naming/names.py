@@ -14,7 +14,7 @@ from .courses import LABELS
 from .decide import Decision, consistent, decide
 from .labels import runs_of
 from .stretches import Pieces, cut, reach_mm
-from .turned import turn_unnamed
+from .turned import turn_trees
 
 __all__ = ["MAIN", "UNKNOWN", "name_branches"]
 
@@ -127,18 +127,19 @@ def _split(tree: Tree, pieces: Pieces, labels: np.ndarray) -> np.ndarray:
     return np.array(stretch_of)
 
 
-def name_branches(tree: Tree, min_confidence: float = 0.55) -> Tree:
+def name_branches(tree: Tree, min_confidence: float = 0.58, least_of_main: float = 0.55) -> Tree:
     """Group the tree's segments to branches and name them, in place; returns the tree.
 
     LM, LAD, D1.., S1.., RI, LCx, OM1.., RCA, CB, AM1.., PDA, PLV.. by one decision over all of the tree, or
     the pieces of it: the heart is laid, near its usual orientation in patient space (RAS), so that they
     fit the grooves and walls where each of them runs, under the rules of what may leave what (`courses`,
-    `fit_heart`, `label_stretches`). A detached piece is named by where it lies. A tree that has no
-    name as it begins is begun at another of its ends, where it then has one. A segment is cut where one
+    `fit_heart`, `label_stretches`). A detached piece is named by where it lies. A tree is begun at
+    another of its ends where the names then fit better. A segment is cut where one
     vessel becomes another without a bifurcation, as the left main does where no LCx is seen.
 
     Every name has a confidence in 0..1, by how much dearer the best answer without it is. A branch that no
-    name explains, a single vessel without branches, or one under `min_confidence`, is "unknown".
+    name explains, a single vessel without branches, or one under `min_confidence`, is "unknown"; LM, LAD, LCx
+    and RCA only under `least_of_main`, since in the stump of a left tree little tells its two arteries apart.
 
     Source of the scheme: SCCT segments (Leipsic et al., JCCT 2014); `scct_segments` has their numbers.
 
@@ -151,14 +152,16 @@ def name_branches(tree: Tree, min_confidence: float = 0.55) -> Tree:
         tree.branches = _group(tree, {})  # one vessel and nothing beside it: nobody can say which
         return tree
     pieces = cut(tree)
-    pieces, decisions = turn_unnamed(tree, pieces, decide(tree, pieces))
+    pieces, decisions = turn_trees(tree, pieces, decide(tree, pieces))
     labels = decisions[0].labels
     runs = _worth_a_name(pieces, labels, runs_of(pieces.stretches, labels))
     called = _numbered(tree, pieces, labels, runs)
     names = {}
     for run in runs:
         confidence = round(_certain(pieces, decisions, run), 2)
-        name = called[run[0]] if confidence >= min_confidence else UNKNOWN
+        main = called[run[0]] in ("LM", "LAD", "LCx", "RCA")
+        sure = confidence >= (least_of_main if main else min_confidence)
+        name = called[run[0]] if sure else UNKNOWN
         names |= dict.fromkeys(run, (name, confidence))
     stretch_of = _split(tree, pieces, labels)
     tree.branches = _group(tree, {s: names[n] for s, n in enumerate(stretch_of) if n in names})

@@ -12,7 +12,7 @@ from bundle.geometry.core import Segment, Tree
 
 from .labels import Stretches
 
-__all__ = ["NO_LABEL", "Pieces", "cut", "reach_mm"]
+__all__ = ["NO_LABEL", "Pieces", "cut", "reach_mm", "width"]
 
 _STRETCH_MM = 5.0  # of vessel that has one label
 _SAMPLE_MM = 3.0
@@ -75,7 +75,7 @@ def cut(tree: Tree) -> Pieces:
         along, way = part.along_mm, tangents(part.points)
         cuts = np.linspace(0, along[-1], max(round(along[-1] / _STRETCH_MM), 1) + 1)
         index = np.unique(np.searchsorted(along, cuts).clip(0, len(along) - 1))
-        wide = _width(part)
+        wide = width(part)
         for first, last in pairwise(index if len(index) > 1 else np.array([0, len(along) - 1])):
             above = len(stretch) - 1 if first else last_of.get(part.parent, -1)
             count = max(round((along[last] - along[first]) / _SAMPLE_MM), 1)
@@ -105,7 +105,7 @@ def cut(tree: Tree) -> Pieces:
     )  # fmt: skip
 
 
-def _width(part: Segment) -> float:
+def width(part: Segment) -> float:
     """Median radius where neither a bifurcation nor a gap disturbs it, mm; of all where nothing is left."""
     return float(np.median(part.radius[part.free] if part.free.any() else part.radius))
 
@@ -126,7 +126,7 @@ def _onward(tree: Tree, number: int, below: list[int], reach: np.ndarray) -> np.
     for child in below:
         part = tree.segments[child]
         straight = float(arrival @ _heading(part.points, 1.0, 8.0))
-        value.append(1.5 * straight + 1.5 * np.log(_width(part)) + 0.7 * np.log(reach[child] + 1.0))
+        value.append(1.5 * straight + 1.5 * np.log(width(part)) + 0.7 * np.log(reach[child] + 1.0))
     return max(value) - np.array(value)
 
 

@@ -11,21 +11,24 @@ from bundle.geometry.core import Segment, Tree
 
 from .decide import Decision, settled
 from .labels import NONE
-from .stretches import Pieces, cut
+from .stretches import Pieces, cut, width
 
-__all__ = ["turn_unnamed"]
+__all__ = ["turn_trees"]
 
-_NAMELESS = 0.4  # part of a tree without a name from which on other ends are tried
+_NAMELESS = 0.4  # part of a tree without a name from which on its far ends are tried
 _LEAST_MM = 15.0
 _ENDS = 3  # of a tree that are tried, the furthest first
 _DEARER = 3.0  # by which an answer must be better: the end that was taken has its reasons
+_WIDE = 0.45  # of the start's radius, from which on the widest end is tried too
+_DEARER_WIDE = 0.5
 
 
-def turn_unnamed(tree: Tree, pieces: Pieces, decisions: list[Decision]) -> tuple[Pieces, list[Decision]]:
-    """Begin trees of which much has no name at another end, where that gives names.
+def turn_trees(tree: Tree, pieces: Pieces, decisions: list[Decision]) -> tuple[Pieces, list[Decision]]:
+    """Begin trees at another of their ends where the names then fit better.
 
-    A detached piece of the right coronary begins where it is widest, and a tree whose first millimetres are
-    missing likewise; backwards it is like no vessel.
+    A tree begins where it is widest. That is not the ostium where a bit of vein hangs on its far end, where
+    two vessels touch, and in a detached piece; backwards it is like no vessel, and a left main is a side
+    branch. The widest of the other ends is tried, and the furthest ones where much has no name.
 
     Args:
         tree: changed in place.
@@ -37,30 +40,36 @@ def turn_unnamed(tree: Tree, pieces: Pieces, decisions: list[Decision]) -> tuple
     for number in np.unique(pieces.tree):
         own = pieces.tree == number
         length, answers = pieces.length_mm[own], []
-        if (
-            length.sum() < _LEAST_MM
-            or length[decisions[0].labels[own] == NONE].sum() < _NAMELESS * length.sum()
-        ):
+        if length.sum() < _LEAST_MM:
             continue
-        for tip in _far_tips(tree, int(number)):
+        nameless = length[decisions[0].labels[own] == NONE].sum() >= _NAMELESS * length.sum()
+        far, wide = _ends(tree, int(number))
+        tried = dict.fromkeys(far if nameless else [], _DEARER) | dict.fromkeys(wide, _DEARER_WIDE)
+        for tip, dearer in tried.items():
             segments = _begun_at(tree.segments, tip)
             other = cut(Tree(segments))
-            answers.append((segments, other, settled(other, decisions[0].heart)))
-        segments, other, answer = min(answers, key=lambda a: a[2].cost)
-        if answer.cost < decisions[0].cost - _DEARER:
-            tree.segments, pieces, decisions = segments, other, [answer]
+            answer = settled(other, decisions[0].heart)
+            answers.append((answer.cost + dearer, segments, other, answer))
+        if answers:
+            cost, segments, other, answer = min(answers, key=lambda a: a[0])
+            if cost < decisions[0].cost:
+                tree.segments, pieces, decisions = segments, other, [answer]
     return pieces, decisions
 
 
-def _far_tips(tree: Tree, number: int) -> list[int]:
-    """The last segments of a tree, those with the longest way from its start first."""
+def _ends(tree: Tree, number: int) -> tuple[list[int], list[int]]:
+    """Last segments of a tree: the furthest from its start, and the widest if that is nearly as wide."""
     way = np.zeros(len(tree.segments))
-    inner = set()
+    inner = {part.parent for part in tree.segments}
     for index, part in enumerate(tree.segments):
         way[index] = part.length_mm + (way[part.parent] if part.parent >= 0 else 0.0)
-        inner.add(part.parent)
-    tips = [i for i, part in enumerate(tree.segments) if part.tree == number and i not in inner]
-    return sorted(tips, key=lambda i: -way[i])[:_ENDS]
+    own = [i for i, part in enumerate(tree.segments) if part.tree == number]
+    tips = [i for i in own if i not in inner]
+    far = sorted(tips, key=lambda i: -way[i])[:_ENDS]
+    start = max(width(tree.segments[i]) for i in own if tree.segments[i].parent < 0)
+    others = [i for i in tips if tree.segments[i].parent >= 0]
+    widest = sorted(others, key=lambda i: -width(tree.segments[i]))[:1]
+    return far, [i for i in widest if width(tree.segments[i]) >= _WIDE * start]
 
 
 def _begun_at(segments: list[Segment], tip: int) -> list[Segment]:

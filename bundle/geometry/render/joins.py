@@ -12,7 +12,7 @@ from bundle.geometry.core import Branch
 
 __all__ = ["COLOUR", "dashed_joins"]
 
-COLOUR = "#c4cad4"
+COLOUR = (196, 202, 212)
 _DASH_MM, _PERIOD_MM = 1.1, 1.9
 _THICK = 0.5  # of the vessel's radius beside the gap
 _THINNEST_MM = 0.2

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from bundle.geometry.naming import labels as rules
 from bundle.geometry.naming.courses import LABELS
-from bundle.geometry.naming.labels import NONE, Stretches, label_stretches
+from bundle.geometry.naming.labels import NONE, Stretches, label_stretches, runs_of
 
-SOME = [LABELS.index(name) for name in ("LM", "LAD", "LCx", "D")]
+LEFT, RIGHT = (
+    [LABELS.index(name) for name in names] for names in (("LM", "LAD", "LCx", "D"), ("RCA", "PDA", "PLV"))
+)
 
 
 def price(stretches, cost, labels):
@@ -49,8 +51,12 @@ def price(stretches, cost, labels):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**31), st.sampled_from([(-1, 0, 0), (-1, 0, 1, 1), (-1, 0, 0, 1, 1), (-1, 0, 0, 0)]))
-def test_no_other_labels_cost_less(seed, parents):
+@given(
+    st.integers(0, 2**31),
+    st.sampled_from([(-1, 0, 0), (-1, 0, 1, 1), (-1, 0, 0, 1, 1), (-1, 0, 0, 0)]),
+    st.sampled_from([LEFT, RIGHT]),
+)
+def test_no_other_labels_cost_less(seed, parents, some):
     rng = np.random.default_rng(seed)
     parent = np.array(parents)
     count = len(parent)
@@ -58,7 +64,24 @@ def test_no_other_labels_cost_less(seed, parents):
     onward = np.where(np.isin(parent, np.flatnonzero(forks)), rng.uniform(0, 3, count), 0.0)
     stretches = Stretches(parent, forks, np.zeros(count, bool), onward)
     cost = np.full((count, NONE + 1), 50.0)
-    cost[:, SOME] = rng.uniform(0, 6, (count, len(SOME)))
+    cost[:, some] = rng.uniform(0, 6, (count, len(some)))
     labels, total = label_stretches(stretches, cost)
-    least = min(price(stretches, cost, each) for each in product(SOME, repeat=count))
+    least = min(price(stretches, cost, each) for each in product(some, repeat=count))
     assert np.isclose(total, price(stretches, cost, labels)) and np.isclose(total, least)
+
+
+def test_two_posterolateral_branches_of_one_trunk_are_two_vessels():
+    """A trunk forks: its straighter child goes on, the other begins. A diagonal goes on in one child."""
+    plv = LABELS.index("PLV")
+    stretches = Stretches(
+        np.array([-1, 0, 0, 1]), np.array([True, False, False, False]), np.zeros(4, bool),
+        np.array([0.0, 1.0, 0.0, 0.0]),
+    )  # fmt: skip
+    cost = np.full((4, NONE + 1), 5.0)
+    cost[:, plv] = 0.0
+    labels, _ = label_stretches(stretches, cost)
+    assert (labels == plv).all()
+    assert runs_of(stretches, labels) == [[0, 2], [1, 3]]
+    cost[:, [plv, LABELS.index("D")]] = cost[:, [LABELS.index("D"), plv]]
+    labels, _ = label_stretches(stretches, cost)
+    assert (labels[[1, 2]] == LABELS.index("D")).sum() == 1

@@ -133,3 +133,26 @@ def test_confidences_are_between_0_and_1():
 
 def test_no_tree_no_names():
     assert name_branches(Tree()).branches == []
+
+
+def test_where_the_right_coronary_turns_into_the_rear_groove_it_is_the_pda():
+    """No branch marks the crux, and 12 mm of what runs to the apex behind it are seen."""
+    tree, names = heart(without=("PLV",))
+    number = list(names).index("PDA")
+    pda = tree.segments[number]
+    tree.segments[number] = Segment(**pda.arrays(slice(25)), parent=pda.parent, tree=pda.tree)
+    found = {branch.name for branch in name_branches(tree).branches if branch.tree == pda.tree}
+    assert found == {"RCA", "AM1", "PDA"}
+
+
+def test_both_branches_of_a_posterolateral_trunk_are_named():
+    tree, names = heart()
+    plv = tree.segments[list(names).index("PLV")]
+    for way in ([[-8, 4, -8], [-22, 16, -18]], [[-10, -4, 4], [-24, 2, -2]]):
+        points = resample(plv.points[-1] + np.array([[0, 0, 0], *way]), 0.5)
+        count = len(points)
+        none, radius = np.zeros(count, bool), np.full(count, 0.9)
+        parent = list(names).index("PLV")
+        tree.segments.append(Segment(points, radius, radius, none, none, parent, plv.tree))
+    found = [branch.name for branch in name_branches(tree).branches]
+    assert "PLV" in found and "PLV2" in found and found.count("PLV") == 1

@@ -57,3 +57,20 @@ def test_a_right_coronary_that_begins_at_its_far_end_is_named_all_the_same():
     start = next(part for part in begun.segments if part.parent < 0 and part.tree == right)
     true = next(part for part in tree.segments if part.parent < 0 and part.tree == right)
     assert np.array_equal(start.points[0], true.points[0])
+
+
+def test_a_left_tree_that_begins_in_a_bit_of_vein_has_its_left_main():
+    """The circumflex runs into a vein twice as wide as the left main, which is where the tree begins then."""
+    tree, _ = heart()
+    tip = max(
+        (i for i in tips_of(tree) if tree.segments[i].tree == 0),
+        key=lambda i: -tree.segments[i].points[-1][1],
+    )
+    tree.segments[tip].radius[-12:] = 4.5
+    begun = Tree(_begun_at(tree.segments, tip))
+    main = np.array([0.0, 4.5, 10.0])  # between ostium and bifurcation
+    for other in (tree, begun):
+        branches = name_branches(other).branches
+        near = min(branches, key=lambda b: np.linalg.norm(b.points - main, axis=1).min())
+        assert near.name == "LM" and near.parent < 0
+        assert {b.name for b in branches} >= {"LM", "LAD", "LCx", "OM1", "D1"}

@@ -7,7 +7,8 @@ import pyvista as pv
 from bundle.geometry.core import Branch
 from bundle.geometry.render import opengl
 from bundle.geometry.render.joins import dashed_joins
-from bundle.geometry.render.picture import ANTERIOR, render_view
+from bundle.geometry.render.stage import Stage
+from bundle.geometry.render.views import ANTERIOR
 
 can_draw = pytest.mark.skipif(opengl.why_no_pictures() is not None, reason=str(opengl.why_no_pictures()))
 
@@ -44,10 +45,11 @@ def test_dashes_are_seen_between_the_pieces():
     ]
     mesh = pv.merge([piece.triangulate() for piece in pieces])
     rgb = np.full((mesh.n_points, 3), 200, np.uint8)
-    plain, dashed = (
-        render_view(mesh, ANTERIOR, (60, 240), 0.25, rgb, joins)
-        for joins in (None, dashed_joins([vessel(10, 18)]))
-    )
+    pictures = []
+    for joins in (None, dashed_joins([vessel(10, 18)])):
+        with Stage(mesh, rgb, (60, 240), joins) as stage:
+            pictures.append(stage.seen_from(ANTERIOR, 0.25))
+    plain, dashed = pictures
     changed = np.abs(plain.astype(int) - dashed).sum(axis=2) > 60
     rows = np.flatnonzero(changed.any(axis=1))
     # 20 mm is in the middle, up is up: 10 to 18 mm lie 8 to 40 pixels below it.

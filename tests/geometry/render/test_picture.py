@@ -8,7 +8,9 @@ from PIL import Image
 from bundle.geometry.render import Label, opengl
 from bundle.geometry.render.labels import draw_labels
 from bundle.geometry.render.page import BACKGROUND, INK, MARK, Page
-from bundle.geometry.render.picture import ANTERIOR, LEFT, SUPERIOR, render_view, snapshot, turntable, view_at
+from bundle.geometry.render.picture import snapshot, turntable
+from bundle.geometry.render.stage import Stage
+from bundle.geometry.render.views import ANTERIOR, LEFT, SUPERIOR, view_at
 
 can_draw = pytest.mark.skipif(opengl.why_no_pictures() is not None, reason=str(opengl.why_no_pictures()))
 
@@ -22,7 +24,8 @@ def weight(pixels):
 
 
 def rendered(mesh, view):
-    return render_view(mesh, view, (120, 120), 0.4, np.full((mesh.n_points, 3), 200, np.uint8))
+    with Stage(mesh, np.full((mesh.n_points, 3), 200, np.uint8), (120, 120)) as stage:
+        return stage.seen_from(view, 0.4)
 
 
 def two_balls(direction):
