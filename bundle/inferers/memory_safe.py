@@ -43,12 +43,11 @@ class MemorySafeInferer(SimpleInferer):
 
     def __call__(self, inputs: torch.Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> torch.Tensor:
         device = next((p.device for p in network.parameters()), inputs.device)
-        is_on_cpu = inputs.device.type == device.type == "cpu"
-        if self.amp and is_on_cpu and not isinstance(network, CompiledNetwork):
-            return self._in_bfloat16(inputs, network, *args, **kwargs)
         tries = 2 if inputs.device == device else 0
         for _ in range(tries):
             try:
+                if self.amp and device.type == "cpu" and not isinstance(network, CompiledNetwork):
+                    return self._in_bfloat16(inputs, network, *args, **kwargs)
                 return super().__call__(inputs, network, *args, **kwargs)
             except torch.OutOfMemoryError:
                 pass  # out of the except block first: the error holds what the failed try allocated
