@@ -116,11 +116,11 @@ def attach(start, direction, junction, parent: np.ndarray, parent_radius: np.nda
     """Index of the parent's point (M, 3) where a branch that leaves its lumen at `start` comes from.
 
     The branch goes straight back along its own direction, over at most three radii of the parent. Of the
-    parent's points that this line passes closest to (within 0.2 mm of the least) the first one is taken,
+    parent's points that this line passes closest to (within 0.1 mm of the least) the first one is taken,
     within three radii of the skeleton's `junction` (3,), and never the parent's first or last. A branch that
     leaves at an acute angle thus begins well upstream of the place where it leaves its parent's lumen. Side
-    branches bend away from their parent, so that the straight line back comes out 0.3 mm downstream of the
-    true take-off on phantoms where the closest point is taken, and at it where the first one is.
+    branches bend away from their parent, so that the straight line back comes out downstream of the true
+    take-off: on phantoms 0.3 mm where the closest point is taken, and 0.1 to 0.2 mm where the first one is.
     """
     beside = int(np.argmin(np.linalg.norm(parent - start, axis=1)))
     way = np.arange(0.0, 3.0 * parent_radius[beside], 0.1)
@@ -128,7 +128,7 @@ def attach(start, direction, junction, parent: np.ndarray, parent_radius: np.nda
     away = np.linalg.norm(parent - junction, axis=1)
     near = away <= max(float(away.min()), 3.0 * float(parent_radius[np.argmin(away)]))
     passes = np.where(near, passes, np.inf)
-    origin = int(np.flatnonzero(passes <= passes.min() + 0.2)[0])
+    origin = int(np.flatnonzero(passes <= passes.min() + 0.1)[0])
     return min(max(origin, 1), len(parent) - 2)
 
 
