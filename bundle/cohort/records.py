@@ -37,6 +37,11 @@ _CHANGED = {
 _ABSENT = {"runtime": "torch"}  # what a record without the key was made with
 
 
+def _differing(record: Mapping[str, Any], own: Mapping[str, str]) -> list[str]:
+    """Keys of `own`, in the order of `_CHANGED`, that the record has otherwise."""
+    return [key for key in _CHANGED if key in own and record.get(key, _ABSENT.get(key)) != own[key]]
+
+
 class CaseRecords:
     """Keeps, in each ``<output_dir>/<case>/<case>.json``, what the case was made of, and asks for it again.
 
@@ -97,7 +102,7 @@ class CaseRecords:
 
     def _changed(self, record: Mapping[str, Any], own: Mapping[str, Any]) -> str | None:
         """What makes every case anew, of one with this record; None where nothing does."""
-        changed = [key for key in own if record.get(key, _ABSENT.get(key)) != own[key]]
+        changed = _differing(record, own)
         if not changed:
             return None
         before = record.get("configs") or []
@@ -163,9 +168,9 @@ class CaseRecords:
         """None where the case stands as it should."""
         if not isinstance(record, dict) or not isinstance(record.get("file_bytes"), dict):
             return "it has no record"
-        for key, sentence in _CHANGED.items():
-            if record.get(key, _ABSENT.get(key)) != fingerprint[key]:
-                return sentence
+        changed = _differing(record, fingerprint)
+        if changed:
+            return _CHANGED[changed[0]]
         sizes = self._sizes(case, record["file_bytes"])
         for name, size in record["file_bytes"].items():
             if sizes.get(name) != size:

@@ -102,30 +102,29 @@ def _wall(mesh: pv.PolyData, rgb: np.ndarray) -> vtkActor:
     drawn.point_data.active_normals = vertex_normals(mesh).astype(np.float32)
     drawn.point_data["rgb"] = rgb
     drawn.point_data.active_scalars_name = "rgb"
-    mapper = vtkPolyDataMapper()
-    mapper.SetInputData(drawn)
-    mapper.SetColorModeToDirectScalars()
-    actor = vtkActor()
-    actor.SetMapper(mapper)
+    actor = _actor(drawn, ambient=0.14, diffuse=0.95)
+    actor.GetMapper().SetColorModeToDirectScalars()
     look = actor.GetProperty()
     look.SetInterpolationToPhong()
-    look.SetAmbient(0.14)
-    look.SetDiffuse(0.95)
     look.SetSpecular(0.35)
     look.SetSpecularPower(25)
     return actor
 
 
 def _dashes(joins: pv.PolyData) -> vtkActor:
+    actor = _actor(joins, ambient=0.5, diffuse=0.6)
+    actor.GetMapper().ScalarVisibilityOff()
+    actor.GetProperty().SetColor(*(c / 255 for c in COLOUR))
+    return actor
+
+
+def _actor(drawn: pv.PolyData, ambient: float, diffuse: float) -> vtkActor:
     mapper = vtkPolyDataMapper()
-    mapper.SetInputData(joins)
-    mapper.ScalarVisibilityOff()
+    mapper.SetInputData(drawn)
     actor = vtkActor()
     actor.SetMapper(mapper)
-    look = actor.GetProperty()
-    look.SetColor(*(c / 255 for c in COLOUR))
-    look.SetAmbient(0.5)
-    look.SetDiffuse(0.6)
+    actor.GetProperty().SetAmbient(ambient)
+    actor.GetProperty().SetDiffuse(diffuse)
     return actor
 
 
