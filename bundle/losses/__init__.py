@@ -1,7 +1,8 @@
 """Losses, one idea a file."""
 
+from .beside_plaque import BesidePlaque
 from .boundary import BoundaryLoss
 from .centerline_recall import CenterlineRecall
 from .lumen_and_neighbours import LumenAndNeighbours
 
-__all__ = ["BoundaryLoss", "CenterlineRecall", "LumenAndNeighbours"]
+__all__ = ["BesidePlaque", "BoundaryLoss", "CenterlineRecall", "LumenAndNeighbours"]

@@ -6,6 +6,7 @@ import torch
 from monai.losses import DiceCELoss, SoftclDiceLoss
 from torch import nn
 
+from .beside_plaque import BesidePlaque
 from .boundary import BoundaryLoss
 from .centerline_recall import CenterlineRecall
 
@@ -16,18 +17,19 @@ class LumenAndNeighbours(nn.Module):
     Each channel is a sigmoid of its own. Dice + binary cross-entropy is as configs/train.yaml has it for the
     lumen alone; Dice is taken over the batch, for a crop may hold no vessel at all. The network learns to say
     what a vein is (Wang et al., AVDNet, 2023, learn arteries and veins jointly). A term of weight 0 is not
-    computed. The terms are the modules `lumen`, `neighbours`, `centerline`, `cldice` and `boundary`, which
-    TensorBoard shows beside their sum.
+    computed. The terms are the modules `lumen`, `neighbours`, `centerline`, `plaque`, `cldice` and
+    `boundary`, which TensorBoard shows beside their sum.
 
     Args:
         cross_entropy: weight of BCE beside Dice; 0 leaves Dice alone.
         neighbours: of the mean Dice + BCE of the channels past the first.
         recall: of `CenterlineRecall`; the targets then have the centreline's voxels as one more channel.
+        plaque: of `BesidePlaque`; the targets then have the part of plaque as one more channel still.
         cldice: of soft clDice (Shit et al., CVPR 2021), MONAI's, with three rounds of soft thinning.
         boundary: of `BoundaryLoss`.
 
     Shapes:
-        logits (B, C, X, Y, Z), targets (B, C or C + 1, X, Y, Z) in [0, 1]; returns a scalar.
+        logits (B, C, X, Y, Z), targets (B, C to C + 2, X, Y, Z) in [0, 1]; returns a scalar.
 
     Raises:
         ValueError: shapes that do not go together.
@@ -38,33 +40,37 @@ class LumenAndNeighbours(nn.Module):
         cross_entropy: float = 1.0,
         neighbours: float = 0.3,
         recall: float = 0.0,
+        plaque: float = 0.0,
         cldice: float = 0.0,
         boundary: float = 0.0,
     ) -> None:
         super().__init__()
         dice = {"sigmoid": True, "squared_pred": True, "batch": True, "lambda_ce": cross_entropy}
         self.weights = {"neighbours": neighbours, "centerline": recall}
-        self.weights |= {"cldice": cldice, "boundary": boundary}
+        self.weights |= {"plaque": plaque, "cldice": cldice, "boundary": boundary}
         self.lumen = DiceCELoss(**dice)
         self.neighbours = _MeanOfChannels(DiceCELoss(**dice))
         self.centerline = CenterlineRecall()
+        self.plaque = BesidePlaque()
         self.cldice = _SoftclDice()
         self.boundary = BoundaryLoss()
 
     def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         count = logits.shape[1]
-        if targets.shape[1] - count not in (0, 1) or logits[:, 0].shape != targets[:, 0].shape:
+        if targets.shape[1] - count not in (0, 1, 2) or logits[:, 0].shape != targets[:, 0].shape:
             raise ValueError(f"logits {tuple(logits.shape)} and targets {tuple(targets.shape)} differ.")
         lumen, true_lumen = logits[:, :1], targets[:, :1]
         given = {"cldice": (lumen, true_lumen), "boundary": (lumen, true_lumen)}
         if count > 1:
             given["neighbours"] = (logits[:, 1:], targets[:, 1:count])
         if targets.shape[1] > count:
-            given["centerline"] = (lumen, targets[:, count:])
+            given["centerline"] = (lumen, targets[:, count : count + 1])
+        if targets.shape[1] > count + 1:
+            given["plaque"] = (lumen, true_lumen, targets[:, count + 1 :])
         total = self.lumen(lumen, true_lumen)
-        for name, pair in given.items():
+        for name, tensors in given.items():
             if self.weights[name]:
-                total = total + self.weights[name] * getattr(self, name)(*pair)
+                total = total + self.weights[name] * getattr(self, name)(*tensors)
         return total
 
 

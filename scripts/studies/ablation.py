@@ -92,6 +92,7 @@ def measure_all(weights: dict[str, Path], count: int, own: dict[str, Any]) -> li
     import torch
     from monai.bundle import ConfigParser
 
+    from bundle.handlers.training import TARGETS
     from bundle.networks import load_weights
     from bundle.phantom.crops import CropStream
 
@@ -110,7 +111,7 @@ def measure_all(weights: dict[str, Path], count: int, own: dict[str, Any]) -> li
             for name, network in networks.items():
                 with torch.inference_mode():
                     arrays[name] = network(image)[:, 0].float().sigmoid()
-            lumen, line = target[:, 0].cpu().numpy(), target[:, -1].cpu().numpy() > 0
+            lumen, line = target[:, 0].cpu().numpy(), target[:, TARGETS.index("centerline")].cpu().numpy() > 0
             for name, batch in arrays.items():
                 for k, values in enumerate(batch.cpu().numpy()):
                     jobs.append((4 * number + k, name, pool.submit(measure, values, lumen[k], line[k])))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from monai.losses import DiceCELoss
 
-from bundle.losses import BoundaryLoss, CenterlineRecall, LumenAndNeighbours
+from bundle.losses import BesidePlaque, BoundaryLoss, CenterlineRecall, LumenAndNeighbours
 
 
 def soft_targets():
@@ -64,9 +64,25 @@ def test_the_distance_is_counted_from_the_wall_and_the_true_mask_is_best():
     assert float(loss(torch.zeros_like(target), torch.zeros_like(target))) == 0
 
 
-@pytest.mark.parametrize("term", ["recall", "cldice", "boundary"])
+def test_beside_plaque_the_true_fraction_is_best_and_elsewhere_nothing_counts():
+    lumen = soft_targets()[:, :1].clamp(0.05, 0.95)
+    plaque = torch.zeros_like(lumen)
+    plaque[:, :, 2, 2, 2] = 1.0
+    loss, perfect = BesidePlaque(), torch.logit(lumen)
+    best = float(loss(perfect, lumen, plaque))
+    for shift in (-0.5, 0.5):
+        near, far = perfect.clone(), perfect.clone()
+        near[:, :, 1:4, 1:4, 1:4] += shift
+        far[:, :, 4:] += shift
+        assert float(loss(near, lumen, plaque)) > best + 0.01
+        assert float(loss(far, lumen, plaque)) == pytest.approx(best)
+    assert float(loss(perfect, lumen, torch.zeros_like(plaque))) == 0
+
+
+@pytest.mark.parametrize("term", ["recall", "plaque", "cldice", "boundary"])
 def test_each_term_has_a_gradient_and_is_seen_as_a_part(term):
-    targets = torch.cat([soft_targets(), (soft_targets()[:, :1] > 0.9).float()], 1)
+    few = (soft_targets()[:, :1] > 0.9).float()
+    targets = torch.cat([soft_targets(), few, few.flip(2)], 1)
     logits = torch.zeros(2, 3, 8, 8, 8, requires_grad=True)
     plain, more = LumenAndNeighbours(), LumenAndNeighbours(**{term: 0.5})
     seen = []

@@ -1,7 +1,7 @@
 """What a training run needs beside its trainer: checkpoints, seeds, its folder, reasons to stop."""
 
 from .checkpoint import TrainingCheckpoint
-from .crops import NewPatients, RenderedBatches, RenderedCrops
+from .crops import TARGETS, NewPatients, RenderedBatches, RenderedCrops
 from .prepare import CONFIG, LAST_CHECKPOINT, RunFolder, check_run, prepare_network, set_seed
 from .reproducible import AugmentedBatch, Reproducible
 from .stop import EarlyStop, TimeLimit
@@ -9,6 +9,7 @@ from .stop import EarlyStop, TimeLimit
 __all__ = [
     "CONFIG",
     "LAST_CHECKPOINT",
+    "TARGETS",
     "AugmentedBatch",
     "EarlyStop",
     "NewPatients",

@@ -11,14 +11,17 @@ from torch.utils.data import DataLoader
 
 from bundle.phantom.crops import CLASSES, Crops, CropStream, render
 
-__all__ = ["NewPatients", "RenderedBatches", "RenderedCrops", "targets_of"]
+__all__ = ["TARGETS", "NewPatients", "RenderedBatches", "RenderedCrops", "targets_of"]
+
+TARGETS = ("lumen", "vein", "aorta", "centerline", "plaque")
+"""Channels of `targets_of`: what the network says, then what the losses look at."""
 
 
 def targets_of(crops: Crops) -> torch.Tensor:
-    """Volume fractions of lumen, cardiac vein and aorta, then the centreline: (B, 4, X, Y, Z) in [0, 1]."""
+    """`TARGETS` (B, 5, X, Y, Z), volume fractions in [0, 1]."""
     aorta = (crops.classes == CLASSES.index("aorta")).float()
     vein = crops.vein * (1 - crops.share)
-    return torch.cat([crops.share, vein, aorta, crops.centreline.float()], dim=1)
+    return torch.cat([crops.share, vein, aorta, crops.centreline.float(), crops.plaque], dim=1)
 
 
 class RenderedCrops:
@@ -42,7 +45,7 @@ class RenderedCrops:
         non_blocking: bool = False,
         **kwargs: Any,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Image (B, 1, X, Y, Z) and `targets_of` (B, 4, X, Y, Z), float32, on ``device``."""
+        """Image (B, 1, X, Y, Z) and `targets_of` (B, 5, X, Y, Z), float32, on ``device``."""
         crops = render(batchdata, device)
         image = crops.image.sub(self.low).div_(self.high - self.low).clamp_(0, 1)
         if torch.device(device).type == "cuda":

@@ -26,8 +26,8 @@ from .veins import companion_veins, more_veins
 QUANTUM_MM = 0.05
 """Step of the stored distances: int8 reaches 6.35 mm, more than a cell's diagonal of the coarse grid."""
 
-GROUPS = ("look-alike", "vein", "wall", "lumen", "calcium", "metal")
-"""Sets of tubes in painting order; within a set overlaps count once."""
+GROUPS = ("look-alike", "vein", "wall", "plaque", "lumen", "calcium", "metal")
+"""Sets of tubes in painting order; within a set overlaps count once. Plaque is a part of the tubes of walls."""
 
 # Random streams of look-alikes, additional veins, variants of the tree, its dominance, its ostia, grafts, and
 # of veins beside arteries.
@@ -73,6 +73,10 @@ class Patient:
         """(N,) bool: which nodes belong to tubes of `group` (a name in `GROUPS`)."""
         of_tube = self.tube_group == GROUPS.index(group)
         return np.repeat(of_tube, np.diff(self.tube_start))
+
+    def plaque(self) -> np.ndarray:
+        """(N,) bool: nodes of walls that hold plaque."""
+        return self.tube_nodes("wall") & (self.nodes[:, 4] > 0)
 
     def save(self, path: str | Path) -> None:
         """Write a compressed .npz; the file appears whole or not at all."""

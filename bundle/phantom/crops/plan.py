@@ -14,7 +14,7 @@ from bundle.phantom.core import Grid, fields
 
 from .patient import QUANTUM_MM, Patient
 from .scan import Scan, draw_scan
-from .segments import TILE, segments_near, tiles_near
+from .segments import TILE, segments_near, tiles_near, widened
 from .tissue import ORGANS, node_hu, physical, randomised
 
 WIDEST = 0.6
@@ -72,26 +72,25 @@ def draw_plan(
     *,
     spacing_mm: tuple[float, float] = (0.42, 0.58),
     random_share: float = 0.5,
+    plaque_share: float = 0.0,
+    centre: np.ndarray | None = None,
 ) -> CropPlan:
     """Draw where to look and how it was scanned.
 
     Two thirds of the crops are centred near a vessel: on a coronary, at random or where it is thin, at an
     ostium, or on a cardiac vein. A fifth lie anywhere in the heart's box, the others anywhere in the scan;
-    all lie within the scan where it is large enough.
+    all lie within the scan where it is large enough. Of patients with plaque in the wall, `plaque_share` of
+    all crops lie on it instead.
 
     Args:
         shape: voxels (x, y, z), multiples of `TILE`.
         spacing_mm: range of the isotropic spacing; each axis then differs by up to 4 %.
         random_share: part of the crops whose tissues have random intensities.
+        plaque_share: part of the crops that lie on plaque, which is in too few of the others to learn from.
+        centre: (3,) mm in the patient's frame, where the crop is to lie; None draws it.
     """
     spacing = np.minimum(rng.uniform(*spacing_mm) * rng.uniform(0.96, 1.04, 3), WIDEST)
-    where = rng.random()
-    if where < 0.66:
-        point = _point_of_interest(rng, patient, where)
-        centre = point + rng.uniform(-0.3, 0.3, 3) * spacing * shape
-    else:
-        low, high = patient.heart if where < 0.87 else (patient.low, patient.high)
-        centre = rng.uniform(low, high)
+    centre = _place(rng, patient, spacing * shape, plaque_share) if centre is None else centre
     size = spacing * (np.array(shape) - 1)
     spare = patient.high - patient.low - size
     origin = np.clip(centre - size / 2, patient.low + np.minimum(spare / 2, 0), patient.high - size)
@@ -115,6 +114,19 @@ def draw_plan(
         noise_of=noise_of[patient.organs],
         seed=int(rng.integers(2**62)),
     )
+
+
+def _place(rng: np.random.Generator, patient: Patient, size: np.ndarray, plaque_share: float) -> np.ndarray:
+    """The middle of a crop of `size` mm."""
+    plaque = np.flatnonzero(patient.plaque()) if plaque_share else ()
+    where = rng.random()
+    if len(plaque) and rng.random() < plaque_share:
+        point = patient.nodes[rng.choice(plaque), :3]
+    elif where < 0.66:
+        point = _point_of_interest(rng, patient, where)
+    else:
+        return rng.uniform(*(patient.heart if where < 0.87 else (patient.low, patient.high)))
+    return point + rng.uniform(-0.3, 0.3, 3) * size
 
 
 def _point_of_interest(rng: np.random.Generator, patient: Patient, where: float) -> np.ndarray:
@@ -147,7 +159,7 @@ def make_plan(
         hu, texture: (K,) of the patient's organs.
         node_values: (N,) HU of the patient's tube nodes.
         shading: (n, n, n) on `coarse_box(patient, grid)`; None is none.
-        widen: factors of the radii of "coronary" (lumen and wall) and "vein".
+        widen: factors of `widened`.
 
     Raises:
         ValueError: a count that is no multiple of `TILE`, or a spacing over `WIDEST`.
@@ -165,7 +177,8 @@ def make_plan(
     if len(full):  # hides all that was painted before
         shown[: full[-1]] = False
     noise_of = np.zeros(len(hu), int) if noise_of is None else noise_of
-    segments, groups = segments_near(patient, grid, node_values, widen or {})
+    nodes = widened(patient, widen or {})
+    segments, groups = segments_near(patient, nodes, grid, node_values)
     return CropPlan(
         shape=grid.shape,
         spacing=np.asarray(grid.spacing, np.float32),
@@ -178,7 +191,7 @@ def make_plan(
         shading=np.zeros(box.zyx, np.float32) if shading is None else shading.astype(np.float32),
         segments=segments,
         **tiles_near(segments, groups, grid),
-        centreline=_centreline(patient, grid, box, distance, scan.moves),
+        centreline=_centreline(patient, nodes, grid, box, distance, scan.moves),
         scan=scan,
         seed=seed,
     )
@@ -212,9 +225,9 @@ def _shading(rng, patient: Patient, grid: Grid) -> np.ndarray:
     return shading
 
 
-def _centreline(patient: Patient, grid: Grid, box: Grid, distance, moves) -> np.ndarray:
+def _centreline(patient: Patient, nodes: np.ndarray, grid: Grid, box: Grid, distance, moves) -> np.ndarray:
     """Flat voxels through which the lumen's centreline runs, but for its beginning inside the aorta."""
-    points = patient.nodes[patient.tube_nodes("lumen"), :3].astype(float)
+    points = nodes[patient.tube_nodes("lumen"), :3]
     slot = np.flatnonzero(patient.organs == ORGANS.index("aorta"))
     at = np.rint((points - box.origin) / patient.step).astype(int)
     inside = ((at >= 0) & (at < box.shape)).all(1)

@@ -32,6 +32,7 @@ class Crops:
         image: (B, 1, X, Y, Z) float32 HU.
         share: (B, 1, X, Y, Z) float32, the part of each voxel that is coronary lumen.
         vein: (B, 1, X, Y, Z) float32, the part that is cardiac vein.
+        plaque: (B, 1, X, Y, Z) float32, the part that is plaque or calcium in a coronary's wall.
         classes: (B, 1, X, Y, Z) uint8, index in `CLASSES` of what fills at least half of the voxel.
         centreline: (B, 1, X, Y, Z) bool, voxels through which the coronary centreline runs.
     """
@@ -39,6 +40,7 @@ class Crops:
     image: torch.Tensor
     share: torch.Tensor
     vein: torch.Tensor
+    plaque: torch.Tensor
     classes: torch.Tensor
     centreline: torch.Tensor
 
@@ -54,12 +56,15 @@ def render(batch: Batch, device: torch.device | str = "cpu") -> Crops:
     size = tuple(batch["shape"].tolist()[::-1])
     image, aorta, classes = _organs(batch, acquisition.textures(random, size))
     image += _upsampled(batch["shading"], *(batch[f"hat_{axis}"] for axis in "zyx"))
-    image, share, vein = _vessels(batch, image)
+    image, share, vein, plaque = _vessels(batch, image)
     share *= 1 - aorta
+    plaque *= 1 - aorta
     for crop in batch["shifted"].tolist():
         moves = batch["moves"][crop]
-        stack = torch.stack([image[crop], share[crop], vein[crop]])
-        image[crop], share[crop], vein[crop] = acquisition.shift_slabs(stack, moves)
+        moved = (image, share, vein, plaque)
+        stack = torch.stack([field[crop] for field in moved])
+        for field, shifted in zip(moved, acquisition.shift_slabs(stack, moves)):
+            field[crop] = shifted
         classes[crop] = acquisition.shift_slabs(classes[crop][None].float(), moves, "nearest")[0].to(
             torch.uint8
         )
@@ -69,7 +74,7 @@ def render(batch: Batch, device: torch.device | str = "cpu") -> Crops:
     centreline.view(-1)[batch["centreline"]] = True
     image = acquisition.acquire(image, batch, random).clamp_(-1024, 3071)
     return Crops(
-        *(x.transpose(1, 3).unsqueeze(1).contiguous() for x in (image, share, vein, classes, centreline))
+        *(x.transpose(1, 3).unsqueeze(1).contiguous() for x in (image, share, vein, plaque, classes, centreline))
     )
 
 
@@ -113,10 +118,10 @@ def _organs(batch: Batch, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tens
     return image, aorta, classes
 
 
-def _vessels(batch: Batch, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Paint every set of tubes; returns the image, the share of lumen and that of vein."""
+def _vessels(batch: Batch, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Paint every set of tubes; returns the image and the shares of lumen, of vein and of plaque."""
     rows = tubes.to_tiles(image)
-    share, vein = torch.zeros_like(rows), torch.zeros_like(rows)
+    share, vein, plaque = (torch.zeros_like(rows) for _ in range(3))
     filled, value = tubes.cover(batch)
     start = batch["group_start"].tolist()
     for group, first, last in zip(GROUPS, start[:-1], start[1:]):
@@ -124,6 +129,11 @@ def _vessels(batch: Batch, image: torch.Tensor) -> tuple[torch.Tensor, torch.Ten
         rows[tile] = torch.lerp(rows[tile], value[first:last], part)
         if group == "lumen":
             share[tile] = part
-        if group == "vein":
+            plaque[tile] *= 1 - part
+        elif group == "vein":
             vein[tile] = part
-    return tuple(tubes.from_tiles(x, image.shape) for x in (rows, share, vein))
+        elif group == "plaque":
+            plaque[tile] = part
+        elif group == "calcium":
+            plaque[tile] = torch.maximum(plaque[tile], part * (1 - share[tile]))
+    return tuple(tubes.from_tiles(x, image.shape) for x in (rows, share, vein, plaque))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from bundle.phantom.core import Grid
 
@@ -15,22 +16,48 @@ THINNEST = 0.4
 """Radius (mm) under which no factor makes a vessel: nobody sees it, so nobody labels it."""
 
 
+def widened(patient: Patient, factors: dict[str, float]) -> np.ndarray:
+    """Centres and radii (N, 4) of the patient's tube nodes with wider vessels.
+
+    A coronary grows about its middle, the wall's, with all that lies in it: a lumen beside the middle and
+    calcium in the wall move outwards by the same factor, so that calcium never comes to lie in the lumen.
+    A stent's wires move and stay as thick as they are.
+
+    Args:
+        factors: of "coronary" (lumen, wall, calcium and stents) and "vein"; one that is missing is 1.
+    """
+    nodes = patient.nodes[:, :4].astype(float)
+    of = {name: patient.tube_nodes(name) for name in GROUPS}
+    coronary = factors.get("coronary", 1.0)
+    for tubes, factor in (
+        (of["wall"] | of["lumen"], coronary),
+        (of["calcium"], coronary),
+        (of["vein"], factors.get("vein", 1.0)),
+    ):
+        radius = nodes[tubes, 3]
+        nodes[tubes, 3] = np.maximum(radius * factor, np.minimum(radius, THINNEST))
+    inner = of["lumen"] | of["calcium"] | of["metal"]
+    if coronary != 1 and inner.any() and of["wall"].any():
+        middle = nodes[of["wall"], :3]
+        nearest = middle[cKDTree(middle).query(nodes[inner, :3])[1]]
+        nodes[inner, :3] = nearest + (nodes[inner, :3] - nearest) * coronary
+    return nodes
+
+
 def segments_near(
-    patient: Patient, grid: Grid, values: np.ndarray, widen: dict[str, float]
+    patient: Patient, nodes: np.ndarray, grid: Grid, values: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Segments near a crop (S, 9), as `CropPlan` has them, and their groups (S,).
 
     Args:
+        nodes: (N, 4) centres and radii, from `widened`.
         values: (N,) HU of the patient's tube nodes.
-        widen: factors of the radii of "coronary" (lumen and wall) and "vein".
     """
-    nodes = np.column_stack([patient.nodes[:, :4], values]).astype(float)
+    nodes = np.column_stack([nodes, values])
     nodes[:, :3] -= grid.origin
     group = np.repeat(patient.tube_group, np.diff(patient.tube_start))
-    for name, names in (("coronary", ("wall", "lumen")), ("vein", ("vein",))):
-        of = np.isin(group, [GROUPS.index(n) for n in names])
-        radius = nodes[of, 3]
-        nodes[of, 3] = np.maximum(radius * widen.get(name, 1.0), np.minimum(radius, THINNEST))
+    plaque = patient.plaque()
+    group[:-1][plaque[:-1] & plaque[1:]] = GROUPS.index("plaque")
     edge = float(np.prod(grid.spacing) ** (1 / 3))
     # As in TubeRaster: the ramp adds edge^2 / 12 to a round section's squared radius, so take it off first.
     radius = nodes[:, 3]

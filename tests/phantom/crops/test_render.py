@@ -1,19 +1,20 @@
 """Crops drawn in PyTorch against the NumPy renderer, and against volumes known on paper."""
 
-import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial import cKDTree
 
 from bundle.phantom.anatomy import draw_chest
 from bundle.phantom.core import Grid, draw_contrast
 from bundle.phantom.crops import draw_patient, draw_plan, make_plan, render, stack_plans
 from bundle.phantom.crops.patient import GROUPS, Patient
 from bundle.phantom.crops.scan import resampling, scan_of
-from bundle.phantom.crops.segments import segments_near
+from bundle.phantom.crops.segments import segments_near, widened
 from bundle.phantom.crops.tissue import KINDS, ORGANS, SLOT, node_hu, physical
 from bundle.phantom.scanner import acquire, draw_protocol, paint_organs, paint_vessels
 from bundle.phantom.vessels import add_disease, draw_coronaries
@@ -31,7 +32,7 @@ def quiet(**changes):
     """A protocol without noise, motion or slab steps."""
     protocol = draw_protocol(np.random.default_rng(0))
     still = {"noise_hu": 0.0, "motion_mm": 0.0, "slab_steps": [], "psf_fwhm_mm": 0.9, "psf_z_fwhm_mm": 0.9}
-    return dataclasses.replace(protocol, **(still | changes))
+    return replace(protocol, **(still | changes))
 
 
 def sharp_scan(grid):
@@ -125,8 +126,9 @@ def test_a_narrower_vessel_stays_visible(radius, factor, drawn_radius):
     grid = Grid(np.zeros(3), np.full(3, 0.5), (32, 32, 32))
     nodes = a_tube(np.linspace([2, 8, 8], [14, 8, 8], 20), radius)
     values = np.full(20, 400.0)
-    segments, _ = segments_near(nodes, grid, values, {"coronary": factor})
-    plain, _ = segments_near(a_tube(nodes.nodes[:, :3], drawn_radius), grid, values, {})
+    segments, _ = segments_near(nodes, widened(nodes, {"coronary": factor}), grid, values)
+    narrow = a_tube(nodes.nodes[:, :3], drawn_radius)
+    plain, _ = segments_near(narrow, widened(narrow, {}), grid, values)
     np.testing.assert_allclose(segments[:, 3], plain[:, 3], rtol=1e-5)
 
 
@@ -148,6 +150,53 @@ def test_a_vein_is_painted_and_is_no_lumen():
     assert crops.share.sum() == 0 and crops.vein.max() == 1
     assert float(crops.image[0, 0, 16, 16, 16]) == pytest.approx(400, abs=1)
     assert int(crops.classes[0, 0, 16, 16, 16]) == 2
+
+
+def a_diseased_vessel(note):
+    """A vessel of 1.6 mm with a lumen of 0.8 mm; plaque in its wall where `note` is 1."""
+    path = np.linspace([2.3, 8.1, 7.8], [17.1, 9.0, 8.6], 40).astype(np.float32)
+    vessel, lumen = a_tube(path, 1.6, "wall"), a_tube(path, 0.8)
+    vessel.nodes[:, 4] = note
+    return replace(
+        vessel,
+        nodes=np.concatenate([vessel.nodes, lumen.nodes]),
+        tube_start=np.array([0, 40, 80], np.int32),
+        tube_group=np.concatenate([vessel.tube_group, lumen.tube_group]),
+        node_kind=np.concatenate([vessel.node_kind, lumen.node_kind]),
+    )
+
+
+def test_plaque_is_what_lies_between_lumen_and_wall():
+    grid = Grid(np.zeros(3), np.full(3, 0.4), (48, 48, 40))
+    crops = drawn(a_diseased_vessel(1.0), grid)
+    length = np.linalg.norm([14.8, 0.9, 0.8])
+    volume = np.pi * (1.6**2 - 0.8**2) * length + 4 / 3 * np.pi * (1.6**3 - 0.8**3)
+    assert float(crops.plaque.sum() * 0.4**3) == pytest.approx(volume, rel=0.06)
+    assert float((crops.plaque + crops.share).max()) <= 1 + 1e-6
+    healthy = drawn(a_diseased_vessel(0.0), grid)
+    assert float(healthy.plaque.sum()) == 0
+    torch.testing.assert_close(healthy.share, crops.share)
+
+
+@pytest.mark.parametrize("factor", [0.62, 1.45])
+def test_calcium_stays_in_the_wall_of_a_wider_or_narrower_vessel(factor):
+    patient = draw_patient(2_900_009)
+    calcium, lumen, wall = (patient.tube_nodes(name) for name in ("calcium", "lumen", "wall"))
+    from_middle = []
+    for w in (1.0, factor):
+        nodes = widened(patient, {"coronary": w})
+        distance, nearest = cKDTree(nodes[lumen, :3]).query(nodes[calcium, :3])
+        assert calcium.sum() > 50 and (distance < nodes[lumen, 3][nearest]).mean() < 0.02
+        distance, nearest = cKDTree(nodes[wall, :3]).query(nodes[calcium, :3])
+        from_middle.append(distance / nodes[wall, 3][nearest])
+    np.testing.assert_allclose(*from_middle, atol=0.1)
+
+
+def test_crops_at_plaque_show_it():
+    patient, rng = draw_patient(2_900_009), np.random.default_rng(0)
+    plans = [draw_plan(rng, patient, (64, 64, 64), plaque_share=1.0) for _ in range(4)]
+    shown = render(stack_plans(plans)).plaque.sum((1, 2, 3, 4))
+    assert float(shown.min()) > 10
 
 
 def test_centreline_voxels_follow_the_axis_x_y_z():
