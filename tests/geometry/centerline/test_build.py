@@ -212,7 +212,9 @@ def test_a_left_main_ends_where_its_circumflex_begins_though_that_bends_back_to_
     """The circumflex's line, straight back from where it leaves the lumen, passes closest to the ostium."""
     ostium, fork = np.array([10.0, 3.0, -1.0]), np.array([4.8, 2.0, 0.2])
     main = ostium + STEPS * (fork - ostium)
-    descending = bent(fork, [-2.9, 0.2, 0.1], [-5.6, 0.8, -1.1], [-6.7, 3.1, -2.3], [-6.2, 5, -2.5], [-5, 9, -1])
+    descending = bent(
+        fork, [-2.9, 0.2, 0.1], [-5.6, 0.8, -1.1], [-6.7, 3.1, -2.3], [-6.2, 5, -2.5], [-5, 9, -1]
+    )
     circumflex = bent(fork, [-1.4, -2.3, 1.4], [-3.1, -4.5, 2.4], [-5.6, -6.2, 2.6], [-8.2, -7.4, 2.9])
     taper = np.linspace(2.1, 1.6, len(circumflex))
 
