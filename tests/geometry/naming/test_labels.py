@@ -94,8 +94,8 @@ def test_a_left_main_goes_on_in_a_stem_where_an_intermediate_artery_leaves_befor
     cost = np.full((5, NONE + 1), 50.0)
     cost[:, list(names.values())] = 1.0
     cost[0, names["LM"]] = 0.0
-    cost[3, names["LAD"]] = cost[4, names["LCx"]] = cost[2, names["RI"]] = 0.4
-    cost[2, names["LCx"]] = 0.6
+    cost[3, names["LAD"]] = cost[4, names["LCx"]] = 0.4
+    cost[2, names["RI"]], cost[2, names["LCx"]], cost[4, names["RI"]] = 0.1, 0.5, 0.8
     stem, onward = forks & (parent == 0), np.array([0, 0, 1.0, 0, 1.0])
     labels, _ = label_stretches(Stretches(parent, forks, stem, onward), cost)
     assert [LABELS[label] for label in labels] == ["LM", "LM", "RI", "LAD", "LCx"]
