@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -61,6 +62,7 @@ def _refine_chain(
     lumen: Lumen,
     occupancy: Lumen | None,
     aorta: cKDTree | None,
+    room: Callable[[np.ndarray], np.ndarray],
 ) -> _Line | None:
     points, expected = skeleton.points[chain.nodes], skeleton.radius[chain.nodes]
     parent = lines[chain.parent] if chain.parent >= 0 else None
@@ -99,8 +101,8 @@ def _refine_chain(
         return line if aorta is None else line.without(drop_beak(line.points, line.radius, aorta))
     direction = line.points[min(6, len(line.points) - 1)] - line.points[0]
     direction = direction / max(np.linalg.norm(direction), 1e-9)
-    junction = skeleton.points[chain.nodes[0]]
-    line.start = attach(line.points[0], direction, junction, parent.points, parent.radius)
+    own_mm = float(np.median(line.radius[:4]))
+    line.start = attach(line.points[0], direction, own_mm, parent.points, parent.radius, room)
     bridge = join(line.points, parent.points[line.start])
     line.own = len(bridge)
     return line.longer(bridge, bridge[:0])
@@ -225,11 +227,16 @@ def vessel_tree(
     lumen = Lumen(np.asarray(field, np.float32), vessels.affine, soft)
     occupancy = None if soft else Lumen(np.asarray(vessels.probability, np.float32), vessels.affine, True)
     lines: list[_Line | None] = []
+    walls = cKDTree(np.asarray(wall.points))
+
+    def room(points: np.ndarray) -> np.ndarray:
+        return np.where(in_lumen(lumen, points), walls.query(points)[0], 0.0)
+
     inside = voxel_to_world(voxels_of(vessels.mask), vessels.affine)
     aorta = None if vessels.aorta_wall is None else cKDTree(vessels.aorta_wall)
     for chain in forest(skeleton, inside, vessels.aorta_wall):
         check_time()
-        lines.append(_refine_chain(skeleton, chain, lines, lumen, occupancy, aorta))
+        lines.append(_refine_chain(skeleton, chain, lines, lumen, occupancy, aorta, room))
     if occupancy is not None:
         _measure_by_integral([line for line in lines if line is not None])
     return Tree(_segments(_without_twins(lines), wall), warnings=touching)

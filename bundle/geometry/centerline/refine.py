@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.ndimage import median_filter
 from scipy.spatial import cKDTree
@@ -20,6 +22,7 @@ _SIGMA_MM = 1.0  # of the smoothing
 _ROUNDS = 3
 _LONGEST = 1.25
 _REACH = 4.0  # radii
+_BALLS, _STICKS_OUT = 13, 10.0  # along the way back of a branch; what a mm out of the lumen counts
 _WINDOW = 13  # samples of the running median: 6 mm
 _FLAT = 0.93  # part of the radius that a section before a flat end still has
 _BEAK, _BEAK_MM, _BESIDE_MM = 0.6, 5.0, 10.0
@@ -112,23 +115,40 @@ def drop_beak(points: np.ndarray, radius: np.ndarray, aorta: cKDTree) -> int:
     return 0
 
 
-def attach(start, direction, junction, parent: np.ndarray, parent_radius: np.ndarray) -> int:
-    """Index of the parent's point (M, 3) where a branch that leaves its lumen at `start` comes from.
+def attach(
+    start: np.ndarray,
+    direction: np.ndarray,
+    radius_mm: float,
+    parent: np.ndarray,
+    parent_radius: np.ndarray,
+    room: Callable[[np.ndarray], np.ndarray],
+) -> int:
+    """Index of the parent's point (M, 3) where a branch that leaves its lumen at `start` (3,) comes from.
 
-    The branch goes straight back along its own direction, over at most three radii of the parent. Of the
-    parent's points that this line passes closest to (within 0.1 mm of the least) the first one is taken,
-    within three radii of the skeleton's `junction` (3,), and never the parent's first or last. A branch that
-    leaves at an acute angle thus begins well upstream of the place where it leaves its parent's lumen. Side
-    branches bend away from their parent, so that the straight line back comes out downstream of the true
-    take-off: on phantoms 0.3 mm where the closest point is taken, and 0.1 to 0.2 mm where the first one is.
+    Two things tell. The branch goes straight back along its own `direction` (3,), over at most three radii of
+    the parent: a place counts by how far (mm) this line passes from it. And its lumen goes with it: along the
+    way from a place to `start` balls as wide as the branch, `radius_mm`, fit into the lumen. Too far upstream
+    they stick out of the far wall, too far downstream out of the angle between the two vessels; each mm by
+    which they do so in the mean counts as ten. Of the best places, within 0.1 mm, the first one is taken, and
+    never the parent's first or last point.
+
+    The line alone misses by far where a branch bends within its parent's lumen. On broken phantoms (seeds 600
+    to 679, by hand, 2026-11-30) circumflexes begin 1.1 mm from the true place in the mean, by the line alone
+    1.5 mm, and all branches 0.7 instead of 0.9 mm.
+
+    Args:
+        parent_radius: (M,) mm.
+        room: gives the distance to the wall (N,), mm, at points (N, 3); 0 outside of the lumen.
     """
-    beside = int(np.argmin(np.linalg.norm(parent - start, axis=1)))
-    way = np.arange(0.0, 3.0 * parent_radius[beside], 0.1)
-    passes = cKDTree(start - direction * way[:, None]).query(parent)[0]
-    away = np.linalg.norm(parent - junction, axis=1)
-    near = away <= max(float(away.min()), 3.0 * float(parent_radius[np.argmin(away)]))
-    passes = np.where(near, passes, np.inf)
-    origin = int(np.flatnonzero(passes <= passes.min() + 0.1)[0])
+    away = np.linalg.norm(parent - start, axis=1)
+    wide = float(parent_radius[np.argmin(away)])
+    reach = np.flatnonzero(away <= max(_REACH * wide, float(away.min())))
+    way = np.arange(0.0, 3.0 * wide, 0.1)
+    passes = cKDTree(start - direction * way[:, None]).query(parent[reach])[0]
+    places = start + (parent[reach, None] - start) * np.linspace(0, 1, _BALLS)[:, None]
+    out = np.maximum(0.0, radius_mm - room(places.reshape(-1, 3)).reshape(len(reach), _BALLS))
+    cost = passes + _STICKS_OUT * out.mean(axis=1)
+    origin = int(reach[np.flatnonzero(cost <= cost.min() + 0.1)[0]])
     return min(max(origin, 1), len(parent) - 2)
 
 

@@ -24,7 +24,7 @@ _SIDES = {
     "LM": {"LAD": 0.2, "LCx": 0.2, "RI": 0.5, "D": 3.0, "OM": 3.0, "none": 3.0},
     "LAD": {"D": 0.7, "S": 0.9, "RI": 3.0, "none": 3.0},
     "LCx": {"OM": 0.6, "RI": 3.0, "PLV": 1.5, "PDA": 2.0, "none": 2.0},
-    "RCA": {"AM": 0.7, "CB": 1.0, "PDA": 0.3, "PLV": 1.2, "none": 2.0},
+    "RCA": {"AM": 0.7, "CB": 1.0, "PDA": 0.3, "PLV": 0.7, "none": 2.0},
     **{label: {"none": 1.0} for label in ("RI", "D", "S", "OM", "CB", "AM", "PDA")},
     "PLV": {"PLV": 0.3, "none": 1.0},  # of a common trunk
     "none": {"none": 0.0},
@@ -32,10 +32,10 @@ _SIDES = {
 # What a vessel may become where no bifurcation is seen.
 _CHANGES = {
     "LM": {"LAD": 1.5, "LCx": 2.5, "RI": 4.0},
-    "RCA": {"PDA": 0.5, "PLV": 3.0, "AM": 2.5},
+    "RCA": {"PDA": 0.0, "PLV": 3.0, "AM": 2.5},
     "LCx": {"OM": 1.5, "PLV": 1.5, "PDA": 2.5},
 }
-_MAIN_GOES_ON = 1.0  # a bifurcation is where a left main ends
+_MAIN_GOES_ON = 1.0  # a bifurcation is where a left main ends, unless a stem follows
 _BEGINS = {"LM": 0.0, "RCA": 0.0, "LAD": 1.5, "LCx": 1.5, "none": 2.5}  # others 2
 _STOPS = {"LAD": 5.0, "LCx": 1.0, "RCA": 1.0}  # a vessel that ends where others leave it; LM 0, others 1
 _MISSING = {"LAD": 2.0, "LCx": 1.5}  # where a left main ends in a bifurcation of which no child is this
@@ -113,7 +113,10 @@ def label_stretches(stretches: Stretches, cost: np.ndarray) -> tuple[np.ndarray,
             chosen[number] = which[:, None]
             continue
         paid, which = _at_fork(
-            best[below], stretches.onward[below], _SIDE_OF_STEM if stretches.stem[number] else _SIDE
+            best[below],
+            stretches.onward[below],
+            stretches.stem[below],
+            _SIDE_OF_STEM if stretches.stem[number] else _SIDE,
         )
         best[number] += paid
         chosen[number] = which
@@ -135,7 +138,9 @@ def _best_of(below: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return np.take_along_axis(both, which[..., None], axis=-1)[..., 0], which
 
 
-def _at_fork(below: np.ndarray, onward: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _at_fork(
+    below: np.ndarray, onward: np.ndarray, stem: np.ndarray, table: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Least cost of children (C, L + 1) that leave a bifurcation, and their labels (L + 1, C)."""
     count = len(below)
     paid, labels = _best_of(below, table)
@@ -148,7 +153,7 @@ def _at_fork(below: np.ndarray, onward: np.ndarray, table: np.ndarray) -> tuple[
     one = np.flatnonzero(pick < count)
     which[one, pick[one]] = one
     main = _INDEX["LM"]
-    total[main], which[main] = _at_left_main(below, onward)
+    total[main], which[main] = _at_left_main(below, onward, stem)
     return total, which
 
 
@@ -166,12 +171,12 @@ def _left_main_options(count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.pad(options, ((0, 0), (0, count - options.shape[1])), constant_values=len(_SINGLE)), missing
 
 
-def _at_left_main(below: np.ndarray, onward: np.ndarray) -> tuple[float, np.ndarray]:
-    """Least cost of children (C, L + 1) that leave a left main, and their labels (C,)."""
+def _at_left_main(below: np.ndarray, onward: np.ndarray, stem: np.ndarray) -> tuple[float, np.ndarray]:
+    """Least cost of children (C, L + 1), of which some are a stem (C,), of a left main, and their labels."""
     single = [_INDEX[label] for label in _SINGLE]
     price = _SIDE[_INDEX["LM"]].copy()
     named = below[:, single] + price[single]
-    named[:, _SINGLE.index("LM")] = below[:, _INDEX["LM"]] + onward + _MAIN_GOES_ON
+    named[:, _SINGLE.index("LM")] = below[:, _INDEX["LM"]] + onward + np.where(stem, 0.0, _MAIN_GOES_ON)
     price[single] = np.inf
     others = below + price
     rest = others.argmin(axis=1)

@@ -2,6 +2,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 from shapes import ball, rotation, scan, torus, tube
 from vessels import centerline_tree
@@ -22,6 +23,12 @@ SHAPE = (68, 44, 36)
 
 def y_shape(points):
     return np.maximum(tube(points, TRUNK, TRUNK_RADIUS), tube(points, SIDE, 0.9))
+
+
+def bent(start, *further):
+    """A smooth line (60, 3) from `start` through places that are given from there."""
+    knots = np.array([[0.0, 0, 0], *further])
+    return start + CubicSpline(np.linspace(0, 1, len(knots)), knots)(STEPS[:, 0])
 
 
 def two(a, b):
@@ -199,6 +206,27 @@ def test_branches_that_bend_away_begin_near_their_origin():
         off.append(start[0] - trunk[18][0])
     assert abs(np.mean(off)) < 1.0  # 1.2 where the last of the parent's closest points is taken
     assert np.abs(off).max() < 1.6
+
+
+def test_a_left_main_ends_where_its_circumflex_begins_though_that_bends_back_to_its_ostium():
+    """The circumflex's line, straight back from where it leaves the lumen, passes closest to the ostium."""
+    ostium, fork = np.array([10.0, 3.0, -1.0]), np.array([4.8, 2.0, 0.2])
+    main = ostium + STEPS * (fork - ostium)
+    descending = bent(
+        fork, [-2.9, 0.2, 0.1], [-5.6, 0.8, -1.1], [-6.7, 3.1, -2.3], [-6.2, 5, -2.5], [-5, 9, -1]
+    )
+    circumflex = bent(fork, [-1.4, -2.3, 1.4], [-3.1, -4.5, 2.4], [-5.6, -6.2, 2.6], [-8.2, -7.4, 2.9])
+    taper = np.linspace(2.1, 1.6, len(circumflex))
+
+    def solid(p):
+        left = two(lambda p: tube(p, main, 3.1), lambda p: tube(p, descending, 2.85))(p)
+        return np.minimum(np.maximum(left, tube(p, circumflex, taper)), ostium[0] - p[..., 0])
+
+    for axes in (ISO, rotation((20, -30, 15)) @ ISO):
+        mask, affine, _ = scan((76, 76, 60), axes, solid)
+        tree = centerline_tree(mask, affine)
+        assert [s.parent for s in tree.segments] == [-1, 0, 0]
+        assert np.linalg.norm(tree.segments[0].points[-1] - fork) < 1.2
 
 
 def line_length(path):

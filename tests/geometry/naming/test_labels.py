@@ -33,16 +33,15 @@ def price(stretches, cost, labels):
                 single = [k for k in kinds if k in [LABELS.index(n) for n in ("LM", "LAD", "LCx")]]
                 if len(set(single)) < len(single):
                     return np.inf
-                total += sum(
-                    stretches.onward[c] + rules._MAIN_GOES_ON if k == main else rules._SIDE[main, k]
-                    for c, k in zip(below, kinds)
-                )
+                goes_on = stretches.onward + np.where(stretches.stem, 0.0, rules._MAIN_GOES_ON)
+                total += sum(goes_on[c] if k == main else rules._SIDE[main, k] for c, k in zip(below, kinds))
                 if main not in kinds:
                     missing = [name for name in rules._MISSING if LABELS.index(name) not in kinds]
                     total += sum(rules._MISSING[name] for name in missing)
                 continue
             # One of the children of the same label goes on; each further one is a side branch of that label.
-            sides = [rules._SIDE[own, kind] for kind in kinds]
+            side = rules._SIDE_OF_STEM if stretches.stem[number] else rules._SIDE
+            sides = [side[own, kind] for kind in kinds]
             options = [sum(sides) + rules._STOP[own]]
             for i in onward:
                 options.append(sum(s for j, s in enumerate(sides) if j != i) + stretches.onward[below[i]])
@@ -62,7 +61,8 @@ def test_no_other_labels_cost_less(seed, parents, some):
     count = len(parent)
     forks = np.bincount(parent[parent >= 0], minlength=count) > 1
     onward = np.where(np.isin(parent, np.flatnonzero(forks)), rng.uniform(0, 3, count), 0.0)
-    stretches = Stretches(parent, forks, np.zeros(count, bool), onward)
+    stem = forks & (parent == 0) & rng.choice([False, True], count)
+    stretches = Stretches(parent, forks, stem, onward)
     cost = np.full((count, NONE + 1), 50.0)
     cost[:, some] = rng.uniform(0, 6, (count, len(some)))
     labels, total = label_stretches(stretches, cost)
@@ -85,3 +85,17 @@ def test_two_posterolateral_branches_of_one_trunk_are_two_vessels():
     cost[:, [plv, LABELS.index("D")]] = cost[:, [LABELS.index("D"), plv]]
     labels, _ = label_stretches(stretches, cost)
     assert (labels[[1, 2]] == LABELS.index("D")).sum() == 1
+
+
+def test_a_left_main_goes_on_in_a_stem_where_an_intermediate_artery_leaves_before_the_fork():
+    """The first child fits the circumflex nearly as well as the intermediate artery that it is."""
+    names = {name: LABELS.index(name) for name in ("LM", "LAD", "LCx", "RI")}
+    parent, forks = np.array([-1, 0, 0, 1, 1]), np.array([True, True, False, False, False])
+    cost = np.full((5, NONE + 1), 50.0)
+    cost[:, list(names.values())] = 1.0
+    cost[0, names["LM"]] = 0.0
+    cost[3, names["LAD"]] = cost[4, names["LCx"]] = 0.4
+    cost[2, names["RI"]], cost[2, names["LCx"]], cost[4, names["RI"]] = 0.1, 0.5, 0.8
+    stem, onward = forks & (parent == 0), np.array([0, 0, 1.0, 0, 1.0])
+    labels, _ = label_stretches(Stretches(parent, forks, stem, onward), cost)
+    assert [LABELS[label] for label in labels] == ["LM", "LM", "RI", "LAD", "LCx"]
