@@ -288,7 +288,7 @@ def test_speed_of_the_runtimes(phantoms, tmp_path):
     image = phantoms / "test" / "1-200" / "1.img.nii.gz"
     words = ("--network", "default", "--repeats", 1, "--image", image, "--set", "spatial_size=[32,32,16]")
     assert study("speed", "runtimes", *words, "--out", tmp_path) == 0
-    rows = {row["way"]: row for row in rows_of(tmp_path / "speed_runtimes.csv")}
+    rows = {row["way"]: row for row in rows_of(tmp_path / "speed_runtimes_default.csv")}
     installed = {engine.title for engine in ENGINES.values() if not engine.missing()}
     assert {"PyTorch", "PyTorch, compiled"} | installed <= set(rows)
     assert float(rows["PyTorch"]["ratio"]) == 1 and float(rows["PyTorch"]["differing"]) == 0
