@@ -9,18 +9,23 @@ from types import ModuleType
 
 __all__ = ["UNUSED", "monai_alone"]
 
-UNUSED = ("matplotlib.pyplot", "scipy.signal", "torch.distributed.optim")
-"""What MONAI and Ignite import for notebooks, ultrasound and sharded optimisers, two fifths of the time."""
+UNUSED = (
+    "matplotlib",
+    "scipy.optimize",
+    "scipy.signal",
+    "torch.distributed.optim",
+)
+"""What MONAI and Ignite import for notebooks, cells, ultrasound and sharded optimisers."""
 
 
 @contextmanager
 def monai_alone() -> Iterator[None]:
     """Inside, MONAI is imported as if the packages of `UNUSED` were not installed.
 
-    MONAI goes on without the first two, and raises its `OptionalImportError` where a transform needs one.
-    Ignite takes a class from the third, against which it holds optimisers that it saves; here no object is of
-    that class. Afterwards any import finds the packages. Where MONAI has been imported already nothing
-    changes.
+    MONAI goes on without them, and raises its `OptionalImportError` where a class of its own needs one.
+    Ignite takes a class from torch.distributed.optim, against which it holds optimisers that it saves; here
+    no object is of that class. Afterwards any import finds the packages. Where MONAI has been imported
+    already nothing changes.
     """
     hidden: dict[str, ModuleType | None] = {}
     if "monai" not in sys.modules:

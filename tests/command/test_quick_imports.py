@@ -14,7 +14,7 @@ print(sorted(name for name in UNUSED if name in sys.modules))
 from monai.engines import SupervisedEvaluator
 from monai.utils import OptionalImportError
 from monai.transforms import UltrasoundConfidenceMapTransform
-import matplotlib.pyplot, scipy.signal, torch.distributed.optim
+import matplotlib.pyplot, scipy.optimize, scipy.signal, torch.distributed.optim
 print(callable(torch.distributed.optim.ZeroRedundancyOptimizer.consolidate_state_dict))
 """
 
@@ -32,3 +32,10 @@ def test_where_monai_is_there_nothing_is_hidden():
     before = {name: sys.modules.get(name) for name in UNUSED}
     with monai_alone():
         assert {name: sys.modules.get(name) for name in UNUSED} == before
+
+
+def test_the_geometry_does_without_statistics():
+    """SciPy's take half a second to import."""
+    script = "import sys, bundle.geometry.case; print('scipy.stats' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.split() == ["False"], done.stderr

@@ -28,6 +28,7 @@ PARTS = {
         "geometry",
         "inference",
         "page",
+        "peer",
         "phantoms",
         "precision",
         "runtimes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from importlib.util import find_spec
 
 import nibabel as nib
 import numpy as np
@@ -288,11 +289,26 @@ def test_speed_of_the_runtimes(phantoms, tmp_path):
     image = phantoms / "test" / "1-200" / "1.img.nii.gz"
     words = ("--network", "default", "--repeats", 1, "--image", image, "--set", "spatial_size=[32,32,16]")
     assert study("speed", "runtimes", *words, "--out", tmp_path) == 0
-    rows = {row["way"]: row for row in rows_of(tmp_path / "speed_runtimes.csv")}
+    rows = {row["way"]: row for row in rows_of(tmp_path / "speed_runtimes_default.csv")}
     installed = {engine.title for engine in ENGINES.values() if not engine.missing()}
     assert {"PyTorch", "PyTorch, compiled"} | installed <= set(rows)
     assert float(rows["PyTorch"]["ratio"]) == 1 and float(rows["PyTorch"]["differing"]) == 0
     assert all(float(row["probability"]) < 0.02 for way, row in rows.items() if "bfloat16" not in way)
+
+
+@pytest.mark.slow
+def test_speed_beside_the_peer(phantoms, tmp_path):
+    """nnU-Net has a row where it is installed."""
+    image = phantoms / "test" / "1-200" / "1.img.nii.gz"
+    small = ("--set", "spacing_mm=4", "--set", "inferer#roi_size=[32,32,32]", "--middle", 80, 80, 50)
+    words = ("--image", image, "--device", "cpu", "--repeats", 1, *small)
+    assert study("speed", "peer", *words, "--out", tmp_path) == 0
+    rows = rows_of(tmp_path / "speed_peer.csv")
+    has_peer = find_spec("nnunetv2") is not None
+    assert [row["what"].startswith("native") for row in rows] == [*[False] * has_peer, True, True]
+    assert all(int(row["windows"]) > 0 and float(row["seconds"]) > 0 for row in rows)
+    page = (tmp_path / "speed.md").read_text()
+    assert "80×80×50" in page and ("is not installed" in page) != has_peer
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -143,7 +143,6 @@ def main(
     """Time one call of each network each way."""
     if image is None:
         image = Path(write_imagecas([SEED], data, shape=SHAPE, processes=1)[0]["image"])
-    rows = []
     for one in network or list(Network):
         keys = {"dataset_dir": image, "device": "cpu", "runtime": "torch"} | settings(override, *one.configs)
         with tempfile.TemporaryDirectory() as folder:
@@ -153,17 +152,22 @@ def main(
             size = tuple(parser["inferer"].get("roi_size", volume.shape[1:]))
             arguments = {key: get(f"network_def#{key}") for key in parser["network_def"]}
             about = (arguments, get("ckpt_path"), middle(volume, size), repeats)
-        eager = None
+        eager, rows = None, []
         for way in ways():
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
                 row = pool.submit(measured, way, *about).result()
             eager = eager or row
             shape = "×".join(map(str, about[2].shape[2:]))
             rows.append({"network": f"{one.value}, {shape}", "way": name_of(*way)} | compared(row, eager))
-            print(table(rows[-1:], COLUMNS).splitlines()[-1], flush=True)
-        # After each network: the native one takes many minutes.
-        shown = dict.fromkeys(("median_ms", "least_ms", "most_ms", "cpu_ms"), ".0f")
-        shown |= dict.fromkeys(("ratio", "cpu_ratio", "peak_gib"), ".2f")
-        figures = table(rows, COLUMNS, **shown, probability=".4f", differing=".3f", first_s=".1f")
-        text = f"One volume or window; {repeats} calls after the first.\n\n{figures}"
-        write_results(out, "speed runtimes", text, rows, tuple(COLUMNS))
+            write(out, one, rows, repeats)  # after each: the native network takes many minutes
+
+
+def write(out: Path, network: Network, rows: list[dict[str, Any]], repeats: int) -> None:
+    """The rows of one network so far, as a part of the page of their own."""
+    shown = dict.fromkeys(("median_ms", "least_ms", "most_ms", "cpu_ms"), ".0f")
+    shown |= dict.fromkeys(("ratio", "cpu_ratio", "peak_gib"), ".2f")
+    figures = table(rows, COLUMNS, **shown, probability=".4f", differing=".3f", first_s=".1f")
+    what = "volume" if network is Network.default else "window"
+    calls = "call" if repeats == 1 else "calls"
+    text = f"One {what}; {repeats} {calls} after the first.\n\n{figures}"
+    write_results(out, f"speed runtimes {network.value}", text, rows, tuple(COLUMNS))
