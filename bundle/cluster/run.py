@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from .storage import CaseStore
 from .worker import CaseWorker
 
 __all__ = ["ClusterRun"]
+
+logger = logging.getLogger(__name__)
 
 
 class ClusterRun:
@@ -149,6 +152,14 @@ class ClusterRun:
             url = None if self.store is None else self.store.url
             stack.callback(gathered.close)
 
+            def started(worker: Any) -> None:
+                start_log(out)
+                # A worker has the settings that the cases are made with. One that ends here ends again with a
+                # case, of which `spread` tells.
+                with suppress(ray.exceptions.RayError):
+                    for line in ray.get(worker.replacing.remote([item["case"] for item in self.cases])):
+                        logger.warning("%s", line)
+
             def answered(item: Mapping[str, str], answer: Mapping[str, Any]) -> None:
                 if answer["reason"] == LOST:
                     self._clear(item["case"])
@@ -160,7 +171,7 @@ class ClusterRun:
                     lambda: actor.remote(config, folder, url, threads),
                     self.workers or room,
                     self.cases,
-                    lambda: start_log(out),
+                    started,
                     answered,
                     self.retries,
                     self.losses,

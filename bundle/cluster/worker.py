@@ -8,7 +8,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from copy import deepcopy
 from io import StringIO
@@ -86,6 +86,10 @@ class CaseWorker:
         self.evaluator = parser.get_parsed_content("evaluator")
         self.loader = parser.get_parsed_content("dataloader")
         self.summary = parser.get_parsed_content("worker_summary")
+
+    def replacing(self, cases: Sequence[str]) -> list[str]:
+        """What `bundle.cohort.CaseRecords.replacing` says of cases by their names."""
+        return self.loader.records.replacing(cases)
 
     def run(self, item: Mapping[str, str]) -> dict[str, Any]:
         """One case.
