@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -18,6 +17,7 @@ from bundle.common.errors import InputError
 from bundle.common.filenames import is_url
 from bundle.common.log_file import start_log
 from bundle.common.output_folder import check_output_dir
+from bundle.common.scratch import ScratchFolder
 from bundle.data import as_cases
 from bundle.report import write_index
 
@@ -122,7 +122,7 @@ class ClusterRun:
             if pages:
                 write_index(self.output_dir)
             return
-        with tempfile.TemporaryDirectory(prefix="coronary-") as scratch:
+        with ScratchFolder() as scratch:
             folder = Path(scratch) / self.store.url.rpartition("/")[2]  # its name is the page's heading
             folder.mkdir()
             try:

@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from copy import deepcopy
@@ -17,6 +16,7 @@ from typing import Any
 
 from bundle.cohort import fault_of
 from bundle.common.root import bundle_root as own_root
+from bundle.common.scratch import ScratchFolder
 
 from .storage import CaseStore, fetched
 
@@ -74,7 +74,7 @@ class CaseWorker:
             sys.path.insert(1, root)  # as MONAI does for a run
         self.config["dataset"]["data"] = [dict(item)]
         if self.store is not None:
-            self.scratch = tempfile.TemporaryDirectory(prefix="coronary-")
+            self.scratch = ScratchFolder()
             self.config["output_dir"] = self.scratch.name
             own = {"_target_": "bundle.cluster.StoredRecords", "url": self.store.url}
             self.config["records"] = own | {
