@@ -178,7 +178,7 @@ def of_files(case: Case, facts: dict, work: Path) -> Iterator[Row]:
         yield f"*_{end}", "cells", f"{len(cells)} rows", cells == own
     yield _volume_row("*_prob.nii.gz", alone[str(case.file("prob.nii.gz"))], case.file("prob.nii.gz"), work)
     yield _volume_row("DICOM series of the scan", alone[str(case.slice_file)], case.scan, work)
-    why = "Slicer's own code has no reader for it"
+    why = "slicer-core has no reader for it"
     for end in _WITHOUT_READER:
         yield f"*_{end}", "", why, None
 
