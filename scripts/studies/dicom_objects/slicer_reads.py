@@ -246,7 +246,7 @@ def draw_tree(slicer: Slicer) -> None:
     _draw(window, slicer.out / "tree.png")
 
 
-def main() -> None:
+def read_all() -> None:
     paths, out = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
     slicer = Slicer(out)
     facts = {"vtk": vtkVersion.GetVTKVersion(), "slicer_core": version("slicer-core")}
@@ -259,4 +259,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    read_all()
