@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from bundle.common.errors import InputError
 from bundle.common.filenames import is_url
 from bundle.common.log_file import start_log
 from bundle.common.output_folder import check_output_dir
+from bundle.common.scratch import ScratchFolder
 from bundle.data import as_cases
 from bundle.report import write_index
 
@@ -27,6 +28,8 @@ from .storage import CaseStore
 from .worker import CaseWorker
 
 __all__ = ["ClusterRun"]
+
+logger = logging.getLogger(__name__)
 
 
 class ClusterRun:
@@ -119,7 +122,7 @@ class ClusterRun:
             if pages:
                 write_index(self.output_dir)
             return
-        with tempfile.TemporaryDirectory(prefix="coronary-") as scratch:
+        with ScratchFolder() as scratch:
             folder = Path(scratch) / self.store.url.rpartition("/")[2]  # its name is the page's heading
             folder.mkdir()
             try:
@@ -149,6 +152,14 @@ class ClusterRun:
             url = None if self.store is None else self.store.url
             stack.callback(gathered.close)
 
+            def started(worker: Any) -> None:
+                start_log(out)
+                # A worker has the settings that the cases are made with. One that ends here ends again with a
+                # case, of which `spread` tells.
+                with suppress(ray.exceptions.RayError):
+                    for line in ray.get(worker.replacing.remote([item["case"] for item in self.cases])):
+                        logger.warning("%s", line)
+
             def answered(item: Mapping[str, str], answer: Mapping[str, Any]) -> None:
                 if answer["reason"] == LOST:
                     self._clear(item["case"])
@@ -160,7 +171,7 @@ class ClusterRun:
                     lambda: actor.remote(config, folder, url, threads),
                     self.workers or room,
                     self.cases,
-                    lambda: start_log(out),
+                    started,
                     answered,
                     self.retries,
                     self.losses,

@@ -31,7 +31,7 @@ def spread(
     new_worker: Callable[[], Any],
     count: int,
     items: Sequence[Mapping[str, str]],
-    started: Callable[[], None],
+    started: Callable[[Any], None],
     answered: Callable[[Mapping[str, str], dict[str, Any]], None],
     retries: int = 1,
     losses: int = 3,
@@ -49,7 +49,7 @@ def spread(
         new_worker: makes an actor of `CaseWorker`.
         count: of workers.
         items: of the data list, each with a "case".
-        started: called whenever a worker has its network.
+        started: called with the first worker that has its network.
         answered: called with each item and the answer of `CaseWorker.run`, in the order of their ends.
         retries: of a case that failed on anything but bad input.
         losses: so many workers may end at work on one case, and it is begun again.
@@ -87,7 +87,8 @@ def spread(
             answer = _answer(ray, ref)
             if task is None:
                 if not answer["reason"]:
-                    started()
+                    if not has_begun:
+                        started(worker)
                     failed_starts, has_begun = 0, True
                     idle.append(worker)
                     continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from bundle.common.filenames import (
     natural_key,
     split_suffix,
 )
+from bundle.common.scratch import ScratchFolder
 from bundle.data import as_cases, find_images
 from bundle.report import HEAD_BYTES
 
@@ -103,7 +103,7 @@ def fetched(image: str) -> Iterator[str]:
     if split_suffix(image)[1] in (".mhd", ".nhdr"):
         raise InputError(f"'{image}' has its voxels in another file; convert it to .mha, .nrrd or .nii.gz.")
     system, path = _opened(image)
-    with tempfile.TemporaryDirectory(prefix="coronary-") as folder:
+    with ScratchFolder() as folder:
         local = os.path.join(folder, os.path.basename(path))
         try:
             system.get_file(path, local)

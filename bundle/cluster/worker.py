@@ -7,8 +7,7 @@ import os
 import shutil
 import socket
 import sys
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from copy import deepcopy
 from io import StringIO
@@ -17,6 +16,7 @@ from typing import Any
 
 from bundle.cohort import fault_of
 from bundle.common.root import bundle_root as own_root
+from bundle.common.scratch import ScratchFolder
 
 from .storage import CaseStore, fetched
 
@@ -74,7 +74,7 @@ class CaseWorker:
             sys.path.insert(1, root)  # as MONAI does for a run
         self.config["dataset"]["data"] = [dict(item)]
         if self.store is not None:
-            self.scratch = tempfile.TemporaryDirectory(prefix="coronary-")
+            self.scratch = ScratchFolder()
             self.config["output_dir"] = self.scratch.name
             own = {"_target_": "bundle.cluster.StoredRecords", "url": self.store.url}
             self.config["records"] = own | {
@@ -86,6 +86,10 @@ class CaseWorker:
         self.evaluator = parser.get_parsed_content("evaluator")
         self.loader = parser.get_parsed_content("dataloader")
         self.summary = parser.get_parsed_content("worker_summary")
+
+    def replacing(self, cases: Sequence[str]) -> list[str]:
+        """What `bundle.cohort.CaseRecords.replacing` says of cases by their names."""
+        return self.loader.records.replacing(cases)
 
     def run(self, item: Mapping[str, str]) -> dict[str, Any]:
         """One case.

@@ -7,6 +7,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ _CHANGED = {
     "bundle": "the bundle has another version",
     "runtime": "another runtime made it",
 }
+_AT_ONCE = 16  # reports that are read: from object storage each takes longer to come than to be read
 _ABSENT = {"runtime": "torch"}  # what a record without the key was made with
 
 
@@ -78,27 +80,33 @@ class CaseRecords:
         self._begun: dict[str, dict[str, str]] = {}
 
     def announce(self, cases: Iterable[str]) -> None:
-        """Say in a line, before the first case begins, that finished cases will be made again and why.
+        """Log, before the first case begins, the lines of `replacing`."""
+        for line in self.replacing(cases):
+            logger.warning("%s", line)
+
+    def replacing(self, cases: Iterable[str]) -> list[str]:
+        """A line for each reason for which finished cases will be made again.
 
         Of what makes all cases anew: other weights, settings, version or runtime. A scan that changed is told
         with its case.
         """
         if self.redo:
-            return
+            return []
         try:
             own, changed = self._run(), Counter()
         except OSError:  # of the weights; each case will say why
-            return
-        records = [(self._read(case) or {}).get("record") for case in cases]
+            return []
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            records = [(report or {}).get("record") for report in pool.map(self._read, cases)]
         for record in (record for record in records if isinstance(record, dict)):
             why = self._changed(record, own)
             if why is not None:
                 changed[why] += 1
-        for why, count in changed.items():
-            are = "1 finished case is" if count == 1 else f"{count} finished cases are"
-            logger.warning(
-                "%s made again, in place of what is there: %s; another output folder keeps both", are, why
-            )
+        are = {
+            why: "1 finished case is" if n == 1 else f"{n} finished cases are" for why, n in changed.items()
+        }
+        there = "made again, in place of what is there"
+        return [f"{who} {there}: {why}; another output folder keeps both" for why, who in are.items()]
 
     def _changed(self, record: Mapping[str, Any], own: Mapping[str, Any]) -> str | None:
         """What makes every case anew, of one with this record; None where nothing does."""

@@ -13,7 +13,6 @@ and the two scanners' blur make. For research use only.
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +22,7 @@ import typer
 from bundle.common.coordinates import voxel_size_mm
 from bundle.common.errors import RunFailed
 from bundle.common.output_folder import check_output_dir
+from bundle.common.scratch import ScratchFolder
 from bundle.data.readers import read_volume
 from bundle.geometry.case import ExportOptions
 from bundle.geometry.compare import compare_trees, write_comparison
@@ -60,7 +60,7 @@ def _tree_of_mask(path: Path, label: int | None, threshold: float) -> tuple[str,
     """The same of a mask, through the reconstruction."""
     try:
         voxel = float(voxel_size_mm(read_volume(path)[1]).mean())
-        with tempfile.TemporaryDirectory() as folder:
+        with ScratchFolder() as folder:
             options = ExportOptions(pictures=False, page=False, formats=(), cloud_formats=())
             report = reconstruct(path, Path(folder), label, threshold, options)
             if report["empty"]:

@@ -14,7 +14,6 @@ kept where the scan is not given.
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ import typer
 
 from bundle.common.errors import InputError
 from bundle.common.files import write_json
+from bundle.common.scratch import ScratchFolder
 from bundle.report import add_page, case_reports, has_slices, page_name, write_index
 
 from .dicom_inputs import may_be_called, split_inputs
@@ -114,7 +114,7 @@ def report_results(
         raise InputError(
             f"{results}: no folder in it holds the report of a case, <case>/<case>.json; {where}"
         )
-    with tempfile.TemporaryDirectory(prefix="coronary-") as work:  # what zips hold names patients
+    with ScratchFolder() as work:  # what zips hold names patients
         found, faults = _scans_of(scans or [], reports, Path(work))
         failures = _make_all(results, reports, found, bool(scans))
     for fault in faults:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tempfile
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -20,6 +19,7 @@ from bundle.common.errors import InputError, find_input_error
 from bundle.common.nifti import write_nifti
 from bundle.common.output_folder import check_output_dir
 from bundle.common.root import bundle_root
+from bundle.common.scratch import ScratchFolder
 from bundle.data.readers import read_volume
 from bundle.dicom import holds_dicom
 from bundle.geometry.core import Branch
@@ -89,7 +89,7 @@ def segment(
         raise InputError("an array needs its affine." if is_array else "a file has an affine of its own.")
     if out is not None and not is_array:
         check_output_dir(out, scan, name="out")
-    with tempfile.TemporaryDirectory() as scratch:
+    with ScratchFolder() as scratch:
         if is_array:
             path = Path(scratch) / "array.nii.gz"
             write_nifti(path, _checked(scan), np.asarray(affine, np.float64))

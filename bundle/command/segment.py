@@ -19,7 +19,6 @@ inference` with the config of the mode.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
@@ -30,6 +29,7 @@ import typer
 from bundle.common.errors import RunFailed, find_cause
 from bundle.common.filenames import is_url
 from bundle.common.output_folder import check_output_dir
+from bundle.common.scratch import ScratchFolder
 
 from .config_run import Config, Device, check_configs, run_configs
 from .dicom_inputs import (
@@ -135,8 +135,8 @@ def segment_scans(
     if shared is not None:
         shared.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(prefix="coronary-") as own,  # what zips hold names patients
-        tempfile.TemporaryDirectory(prefix="coronary-", dir=shared) as work,
+        ScratchFolder() as own,  # what zips hold names patients
+        ScratchFolder(shared) as work,
     ):
         print("reading DICOM", flush=True)
         listing, choices = chosen(with_dicom, Path(own), series, phase)

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bundle.common.errors import InputError, RunFailed
+from bundle.common.scratch import ScratchFolder
 
 from .dicom_inputs import Phase, SeriesName
 
@@ -45,7 +45,7 @@ def list_dicom(
     from bundle.common.tables import to_text
     from bundle.dicom import choose, list_series
 
-    with tempfile.TemporaryDirectory(prefix="coronary-") as work:
+    with ScratchFolder() as work:
         listing = list_series(inputs, work)
         choices = choose(listing, series, phase)
         rows = [row for choice in choices for row in _rows(choice, show_headers)]

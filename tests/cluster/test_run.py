@@ -53,6 +53,13 @@ def test_workers_give_the_files_and_the_table_of_one_process(scans, monkeypatch)
     kept = coronary(monkeypatch, *words, "--out", "several")
     assert kept.code == 1 and [row["kept"] for row in table(scans / "several")] == ["", "yes", "yes", "yes"]
 
+    (scans / "mine.yaml").write_text("geometry#formats: [obj]\n")
+    again = coronary(monkeypatch, *words, "--out", "several", *spread, "--config", "mine.yaml")
+    line = "3 finished cases are made again, in place of what is there: now asked for with mine.yaml"
+    assert again.code == 1 and again.out.count("made again, in place of") == 1
+    assert line in again.out.partition("case 'c0'")[0], "before the first of them is over"
+    assert line in (scans / "several" / "run.log").read_text()
+
 
 def program(scans, out, seconds, *words):
     """`coronary segment` on four workers, whose network takes so many seconds."""

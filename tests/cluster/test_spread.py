@@ -74,7 +74,7 @@ def run(cluster, cases="abcd", workers=2, **options):
         answers[item["case"]] = answer["reason"]
 
     items = [{"case": case, "image": f"{case}.nii"} for case in cases]
-    spread(cluster, cluster.worker, workers, items, lambda: None, answered, **options)
+    spread(cluster, cluster.worker, workers, items, lambda worker: None, answered, **options)
     return answers
 
 

@@ -19,7 +19,7 @@ ALONE = ("ablation", "accuracy", "calibration", "cluster", "degraded", "dicom_fa
          "geometry_scans", "joins", "label", "mistakes", "native", "paper", "postprocessing",
          "register", "scale", "sets", "volume_mesh")  # fmt: skip
 PARTS = {
-    "dicom_objects": ("readers", "validator"),
+    "dicom_objects": ("readers", "scene", "validator"),
     "pictures": ("overlay", "page", "tensorboard"),
     "robustness": ("fuzz", "kills", "memory", "orientations"),
     "speed": (

@@ -7,7 +7,8 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
+
+from bundle.common.scratch import ScratchFolder
 
 from ..quiet import quiet
 from .find import find_files
@@ -22,7 +23,7 @@ _ALONE = 1500  # files that one process reads sooner than others start
 _SHARE = 250
 
 
-_UNPACKED: list[TemporaryDirectory] = []  # until the program ends
+_UNPACKED: list[ScratchFolder] = []  # until the program ends
 
 
 class Listing(list[Series]):
@@ -53,7 +54,7 @@ def list_series(paths: Sequence[str | Path], work: str | Path | None = None) -> 
             program ends.
     """
     if work is None:
-        _UNPACKED.append(TemporaryDirectory(prefix="coronary-"))
+        _UNPACKED.append(ScratchFolder())
         work = _UNPACKED[-1].name
     files, faults = find_files(paths, Path(work))
     if len(files) <= _ALONE:

@@ -20,6 +20,7 @@ MESHES = ("vtp", "ply", "stl", "obj")
 
 _WINDOW, _LEVEL = 1000, 250  # HU, contrast-filled lumen and calcium
 _WALL = (0.83, 0.20, 0.27)
+_USER = 13  # vtkMRMLColorTableNode::User
 
 
 class _Scene:
@@ -40,6 +41,16 @@ class _Scene:
     def file(self, path: Path) -> str:
         """The path as the scene names it: relative to itself, encoded as in a URL, as Slicer decodes it."""
         return quote(Path(os.path.relpath(path, self.folder)).as_posix())
+
+    def colors(self, name: str, entries: Sequence[tuple[str, tuple[float, ...]]]) -> str:
+        """A color table in the scene itself, of each value from 0 on name and RGBA; returns its id."""
+        # Names end at a space; Slicer shows an underscore as one.
+        text = " ".join(
+            f"{value} {label.replace(' ', '_')} {_text(rgba)}" for value, (label, rgba) in enumerate(entries)
+        )
+        return self.add(
+            "ColorTable", "ColorTable", name=name, type=_USER, numcolors=len(entries), colors=text
+        )
 
     def model(self, path: Path, name: str, **display: object) -> None:
         """A surface or a line from a file in LPS mm."""
@@ -79,7 +90,8 @@ def write_scene(
         mask, scan: on one grid, in formats that 3D Slicer opens.
 
     Source: the readers of 3D Slicer's MRML nodes (Libs/MRML/Core of Slicer 5): `references`, file names
-    encoded as URLs, `coordinateSystem`, `thresholdRange` on `activeScalarName`.
+    encoded as URLs, `coordinateSystem`, `thresholdRange` on `activeScalarName`; what Slicer makes of it is
+    measured in docs/results/dicom_objects.md.
     """
     scene = _Scene(Path(path).absolute().parent)
     geometry = ""
@@ -100,8 +112,12 @@ def write_scene(
     if mask is not None:
         stored = scene.add("SegmentationStorage", "SegmentationStorage", fileName=scene.file(mask))
         shown = scene.add("SegmentationDisplay", "SegmentationDisplay", visibility3D=False, Opacity2DFill=0.3)
+        table = scene.colors(
+            f"{name} segments", [("background", (0, 0, 0, 0)), ("Coronary arteries", (*_WALL, 1))]
+        )
         scene.add("Segmentation", "Segmentation", name=f"{name} lumen",
-                  references=f"display:{shown};{geometry}storage:{stored};")  # fmt: skip
+                  references=f"display:{shown};labelmapConversionColorTableNode:{table};{geometry}"
+                             f"storage:{stored};")  # fmt: skip
     if mesh is not None:
         coloured = centerline is not None and mesh.suffix == ".vtp"
         by_radius = {"scalarVisibility": True, "activeScalarName": "radius_mm", "scalarRangeFlag": "UseData",
@@ -109,12 +125,22 @@ def write_scene(
         scene.model(mesh, f"{name} wall", color=_WALL, opacity=0.5, **(by_radius if coloured else {}))
     if centerline is not None:
         file, branches = centerline
-        for number, rgb in enumerate(branch_colors([branch.name for branch in branches]) / 255.0):
-            label = branches[number].name
-            scene.model(
-                file, f"branch {number}" if label == UNKNOWN else label, color=tuple(rgb), lineWidth=4,
-                activeScalarName="branch_id", activeAttributeLocation="point", scalarVisibility=False,
-                thresholdEnabled=True, thresholdRange=(number - 0.5, number + 0.5),
-            )  # fmt: skip
+        _add_branches(scene, file, [branch.name for branch in branches], f"{name} branches")
     ElementTree.indent(scene.root)
     write_text(path, ElementTree.tostring(scene.root, encoding="unicode") + "\n")
+
+
+def _add_branches(scene: _Scene, file: Path, names: Sequence[str], table: str) -> None:
+    """A model for each branch of a centreline: its own points of the file that all of them lie in."""
+    labels = [f"branch {number}" if name == UNKNOWN else name for number, name in enumerate(names)]
+    colours = [tuple(rgb) for rgb in branch_colors(names) / 255.0]
+    colors = scene.colors(table, [(label, (*rgb, 1)) for label, rgb in zip(labels, colours)])
+    ends = (-0.5, len(labels) - 0.5)
+    for number, (label, rgb) in enumerate(zip(labels, colours)):
+        # Slicer leaves the other branches out only where it shows scalars, which then give the colour.
+        scene.model(
+            file, label, color=rgb, lineWidth=4, activeScalarName="branch_id",
+            activeAttributeLocation="point", scalarVisibility=True, colorNodeID=colors,
+            scalarRangeFlag="UseManual", scalarRange=ends, thresholdEnabled=True,
+            thresholdRange=(number - 0.5, number + 0.5),
+        )  # fmt: skip

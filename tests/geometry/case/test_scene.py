@@ -49,6 +49,21 @@ def referred(found, node, role):
     return found[name]
 
 
+def table_of(node, scalar_range, value):
+    """What a table in the scene says of a value, spread over a range as Slicer does: name and (3,) colour."""
+    fields = np.array(node.get("colors").split()).reshape(-1, 6)
+    assert node.get("type") == "13" and int(node.get("numcolors")) == len(fields), "a user's table"
+    assert fields[:, 0].tolist() == [str(i) for i in range(len(fields))]
+    shades = vtk.vtkLookupTable()
+    shades.SetNumberOfTableValues(len(fields))
+    shades.SetTableRange([float(v) for v in scalar_range.split()])
+    for index, rgba in enumerate(fields[:, 2:].astype(float)):
+        shades.SetTableValue(index, rgba)
+    return fields[shades.GetIndex(value), 1].replace("_", " "), shades.GetTableValue(shades.GetIndex(value))[
+        :3
+    ]
+
+
 def test_every_file_is_named_relative_to_the_scene_and_is_there(tree_files, tmp_path):
     folder, tree = tree_files
     lines, scan = folder / "a b_centerline.vtp", tmp_path / "scän.nii.gz"
@@ -84,9 +99,13 @@ def test_each_branch_is_a_model_of_its_own_line_name_and_colour(tree_files):
     models = [node for node in found.values() if node.tag == "Model"]
     assert [model.get("name") for model in models] == [branch.name for branch in tree.branches]
     colours = branch_colors([branch.name for branch in tree.branches]) / 255
-    for model, branch, colour in zip(models, read_branches(file), colours, strict=True):
+    for number, (model, branch, colour) in enumerate(zip(models, read_branches(file), colours, strict=True)):
         shown = referred(found, model, "display")
         assert np.allclose([float(v) for v in shown.get("color").split()], colour, atol=1e-5)
+        # Slicer cuts at a threshold only where scalars are shown, and then the colour is that of its table.
+        assert shown.get("scalarVisibility") == "true" and shown.get("scalarRangeFlag") == "UseManual"
+        named, rgb = table_of(found[shown.get("colorNodeID")], shown.get("scalarRange"), number)
+        assert named == branch.name and np.allclose(rgb, colour, atol=0.003)
         # What Slicer's model display does with a threshold.
         pick = vtk.vtkThreshold()
         pick.SetInputData(pv.read(file))
@@ -100,6 +119,19 @@ def test_each_branch_is_a_model_of_its_own_line_name_and_colour(tree_files):
         pick.Update()
         line = pv.wrap(pick.GetOutput())
         assert line.n_cells == 1 and line.n_points == len(branch.points)
+
+
+def test_the_segment_is_named_and_has_the_colour_of_the_wall(tree_files):
+    folder, _ = tree_files
+    write_scene(folder / "s.mrml", "a b", folder / "a b_mesh.vtp", None, folder / "a b_seg.nii.gz")
+    found = nodes(folder / "s.mrml")
+    segmentation = next(node for node in found.values() if node.tag == "Segmentation")
+    # A NIfTI file has neither names nor colours; Slicer takes those that the label has in this table.
+    table = referred(found, segmentation, "labelmapConversionColorTableNode")
+    named, rgb = table_of(table, "-0.5 1.5", 1)
+    wall = next(node for node in found.values() if node.tag == "ModelDisplay")
+    assert named == "Coronary arteries"
+    assert np.allclose(rgb, [float(v) for v in wall.get("color").split()], atol=0.003)
 
 
 def test_a_case_names_its_scan_only_where_it_may(tmp_path):
