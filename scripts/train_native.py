@@ -4,6 +4,7 @@
     python scripts/train_native.py --minutes 9          # goes on where it stopped
     torchrun --nproc_per_node 2 scripts/train_native.py --minutes 9
     python scripts/train_native.py --install runs/native/model.pt     # as models/native_checkpoint.pt
+    python scripts/train_native.py --install runs/native/model.pt --install before.pt    # their mean
 
 Training is configs/train.yaml with configs/modes/native_train.yaml on top, and configs/multi_gpu_train.yaml
 under torchrun. The same command again continues the run; a killed one loses no more than an epoch. No data is
@@ -15,6 +16,8 @@ import math
 import os
 import tempfile
 import time
+from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,15 +31,22 @@ CONFIGS = ("train.yaml", "modes/native_train.yaml")
 MULTI_GPU = "multi_gpu_train.yaml"
 
 
-def install(source: Path, target: Path) -> None:
-    """Write weights as they are shipped: all logits, floats as fp16.
+def install(sources: Sequence[Path], target: Path) -> None:
+    """Write weights as they are shipped: all logits, floats as fp16; of several files their mean.
+
+    The mean of weights of one training and of another that went on from it is a network that errs less than
+    either on other data (Wortsman et al., Model soups, ICML 2022).
 
     Raises:
         InputError: no weights of this network.
     """
     from bundle.networks import load_weights, save_weights
 
-    save_weights(load_weights(network_of(config()), source), target, half=True)
+    network = network_of(config())
+    states = [load_weights(deepcopy(network), source).state_dict() for source in sources]
+    for name, tensor in network.state_dict().items():
+        tensor.copy_(sum(state[name] for state in states) / len(states))
+    save_weights(network, target, half=True)
     print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
 
 
@@ -80,15 +90,19 @@ def main(
     minutes: Annotated[float, typer.Option(help="of this call; 0: until the steps are done")] = 0,
     init: Annotated[Path | None, typer.Option(metavar="FILE", help="weights to start from")] = None,
     override: Set = None,
-    install_file: Annotated[
-        Path | None,
-        typer.Option("--install", metavar="FILE", help="only write FILE as models/native_checkpoint.pt"),
+    install_files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--install",
+            metavar="FILE",
+            help="only write FILE as models/native_checkpoint.pt; of several the mean",
+        ),
     ] = None,
 ) -> None:
     """Train as far as the time goes."""
     began = time.monotonic()
-    if install_file:
-        install(install_file, ROOT / "models" / "native_checkpoint.pt")
+    if install_files:
+        install(install_files, ROOT / "models" / "native_checkpoint.pt")
         return
     from bundle.handlers.training import LAST_CHECKPOINT
 

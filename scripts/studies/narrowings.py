@@ -11,7 +11,7 @@ beside the true one. The network looks once, at 0.5 mm, without what comes after
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
@@ -23,9 +23,10 @@ import numpy as np
 import typer
 from shared import ROOT, config_path
 
+from bundle.common.files import sha256_of
 from bundle.phantom.crops import CropPlan, Patient, draw_patient, draw_plan
 
-from .common import RESULTS, Out, table, weights_line, write_results
+from .common import RESULTS, Out, table, write_results
 
 CONFIGS = ("train.yaml", "modes/native_train.yaml")
 FIRST_SEED = 2_960_000
@@ -33,8 +34,9 @@ SPACING_MM, SHAPE = 0.5, (96, 96, 96)
 LEAST_PERCENT, LEAST_RADIUS_MM = 40.0, 0.75
 HALF_SLAB_MM, FAR_MM = 1.0, 8.0
 COLUMNS = ("patient", "kind", "percent", "reference_mm", "weights", "true_mm", "drawn_mm")
-HEADS = {"kind": "", "weights": "weights", "count": "places", "true_mm": "true diameter, mm",
-         "error_mm": "drawn less true, mm", "low_mm": "10 %", "high_mm": "90 %"}  # fmt: skip
+HEADS = {"kind": "", "weights": "weights, SHA-256", "count": "places", "true_mm": "true diameter, mm",
+         "error_mm": "drawn less true, mm, median", "low_mm": "10 %", "high_mm": "90 %",
+         "off_mm": "mean of absolute", "lost": "not drawn"}  # fmt: skip
 
 
 @dataclass
@@ -137,7 +139,7 @@ def measure(weights: list[Path], patients: int) -> list[dict[str, Any]]:
     get = ConfigParser(ConfigParser.load_config_files([config_path(name) for name in CONFIGS]))
     get = get.get_parsed_content
     device, prepare = torch.device(get("device")), get("train#prepare_batch")
-    networks = {path.name: load_weights(deepcopy(get("network_def")), path) for path in weights}
+    networks = {sha256_of([path])[:12]: load_weights(deepcopy(get("network_def")), path) for path in weights}
     for network in networks.values():
         network.to(device).eval()
     rows = []
@@ -163,18 +165,23 @@ def main(
 ) -> None:
     weights = weights or [ROOT / "models" / "native_checkpoint.pt"]
     rows = measure(weights, patients)
+    about = f"{patients} patients from seed {FIRST_SEED}."
+    write_results(out, "narrowings", f"{about}\n\n{figures(rows)}", rows, COLUMNS)
+
+
+def figures(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A table of what is measured at each kind of place by each network."""
     means = []
     for kind in ("healthy", "lesion without", "lesion with calcium"):
-        for path in weights:
-            of = [row for row in rows if row["kind"] == kind and row["weights"] == path.name]
-            error = np.array([row["drawn_mm"] - row["true_mm"] for row in of] or [np.nan])
-            low, high = np.quantile(error, (0.1, 0.9))
-            true = float(np.mean([row["true_mm"] for row in of] or [np.nan]))
+        for name in dict.fromkeys(row["weights"] for row in rows):
+            of = [row for row in rows if (row["kind"], row["weights"]) == (kind, name)]
+            if not of:
+                continue
+            true, drawn = (np.array([float(row[key]) for row in of]) for key in ("true_mm", "drawn_mm"))
+            low, middle, high = np.quantile(drawn - true, (0.1, 0.5, 0.9))
             means.append(
-                {"kind": kind, "weights": path.name, "count": len(of), "true_mm": true,
-                 "error_mm": float(np.median(error)), "low_mm": low, "high_mm": high}
+                {"kind": kind, "weights": name, "count": len(of), "true_mm": true.mean(), "error_mm": middle,
+                 "low_mm": low, "high_mm": high, "off_mm": np.abs(drawn - true).mean(),
+                 "lost": int((drawn == 0).sum())}
             )  # fmt: skip
-    forms = dict.fromkeys(("true_mm", "error_mm", "low_mm", "high_mm"), ".2f")
-    lines = "; ".join(weights_line(path) for path in weights)
-    text = f"{lines}. {patients} patients from seed {FIRST_SEED}.\n\n{table(means, HEADS, **forms)}"
-    write_results(out, "narrowings", text, rows, COLUMNS)
+    return table(means, HEADS, **dict.fromkeys(("true_mm", "error_mm", "low_mm", "high_mm", "off_mm"), ".2f"))

@@ -70,10 +70,24 @@ def test_a_run_that_goes_on_sees_other_patients(tmp_path, monkeypatch):
 def test_installed_weights_keep_every_logit_and_start_a_run(tmp_path):
     network, installed = (train_native.network_of(train_native.config()) for _ in range(2))
     save_weights(network, tmp_path / "model.pt")
-    train_native.install(tmp_path / "model.pt", tmp_path / "installed.pt")
+    train_native.install([tmp_path / "model.pt"], tmp_path / "installed.pt")
     load_weights(installed, tmp_path / "installed.pt")
     for name, value in network.state_dict().items():
         torch.testing.assert_close(installed.state_dict()[name], value, atol=1e-3, rtol=1e-3)
+
+
+def test_several_files_are_installed_as_their_mean(tmp_path):
+    states = []
+    for number in range(2):
+        network = train_native.network_of(train_native.config())
+        states.append(network.state_dict())
+        save_weights(network, tmp_path / f"{number}.pt")
+    train_native.install([tmp_path / "0.pt", tmp_path / "1.pt"], tmp_path / "installed.pt")
+    installed = load_weights(train_native.network_of(train_native.config()), tmp_path / "installed.pt")
+    first, second = (state["encoders.1.conv1.weight"] for state in states)
+    mean = installed.state_dict()["encoders.1.conv1.weight"]
+    torch.testing.assert_close(mean, (first + second) / 2, atol=1e-3, rtol=1e-3)
+    assert float((mean - first).abs().max()) > 0.01
 
 
 def test_a_run_starts_from_weights_with_one_level_less(run_dir, tmp_path, capsys):
