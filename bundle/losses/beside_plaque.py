@@ -10,9 +10,9 @@ from torch.nn import functional
 class BesidePlaque(nn.Module):
     """Mean binary cross-entropy of the lumen over the voxels that hold plaque and those next to them.
 
-    Plaque is some voxels of a million: in a mean over all it counts for nothing, and a network draws vessels on
-    through their narrowings. With a target that is a volume fraction it is least where the probability is that
-    fraction, so that it makes no lumen thinner than it is.
+    Plaque is some voxels of a million: in a mean over all it counts for nothing, and a network draws vessels
+    on through their narrowings. With a target that is a volume fraction it is least where the probability is
+    that fraction, so that it makes no lumen thinner than it is.
 
     Shapes:
         logits, target and plaque (B, 1, X, Y, Z) in [0, 1]; returns a scalar, taken over the batch; 0 where

@@ -4,9 +4,9 @@
     python scripts/study.py narrowings --weights runs/native/model.pt --weights models/native_checkpoint.pt
 
 On crops of patients that were never trained on, each centred on the narrowest point of a lesion of 40 % and
-more or on a healthy point of the same patient's vessels, scanned at random but with physical intensities. In a
-slab of 2 mm across the vessel the lumen's true volume is known; that of the voxels over 0.5 gives a diameter
-beside the true one. The network looks once, at 0.5 mm, without what comes after it in a run.
+more or on a healthy point of the same patient's vessels, scanned at random but with physical intensities. In
+a slab of 2 mm across the vessel the lumen's true volume is known; that of the voxels over 0.5 gives a
+diameter beside the true one. The network looks once, at 0.5 mm, without what comes after it in a run.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,7 +42,7 @@ HEADS = {"kind": "", "weights": "weights, SHA-256", "count": "places", "true_mm"
 
 @dataclass
 class Place:
-    """Where to measure: a point on a vessel's middle, its direction, its outer radius (mm), and what is there."""
+    """Where to measure: a point on a vessel's middle, its direction, its outer radius (mm); what is there."""
 
     patient: int
     kind: str
@@ -103,19 +104,19 @@ def places(patient: Patient) -> list[Place]:
     return found
 
 
-def plans_of(seed: int) -> list[tuple[Place, CropPlan, np.ndarray]]:
+def plans_of(seed: int, shape: tuple[int, int, int] = SHAPE) -> list[tuple[Place, CropPlan, np.ndarray]]:
     """Places of a patient, a plan of a crop around each, and the slab in it (X, Y, Z)."""
     patient = draw_patient(seed)
     rng, made = np.random.default_rng([seed, 2]), []
     for place in places(patient):
         plan = draw_plan(
-            rng, patient, SHAPE, spacing_mm=(SPACING_MM, SPACING_MM), random_share=0.0, centre=place.point
+            rng, patient, shape, spacing_mm=(SPACING_MM, SPACING_MM), random_share=0.0, centre=place.point
         )
-        size = plan.spacing * (np.array(SHAPE) - 1)
+        size = plan.spacing * (np.array(shape) - 1)
         inside = (place.point - size / 2 > patient.low) & (place.point + size / 2 < patient.high)
         if not inside.all() or plan.scan.moves.any():
             continue
-        axes = [plan.spacing[k] * np.arange(SHAPE[k]) - size[k] / 2 for k in range(3)]
+        axes = [plan.spacing[k] * np.arange(shape[k]) - size[k] / 2 for k in range(3)]
         offset = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
         along = offset @ place.direction
         across = np.linalg.norm(offset - along[..., None] * place.direction, axis=-1)
@@ -128,8 +129,8 @@ def diameter(volume: float) -> float:
     return float(2 * np.sqrt(volume / (2 * HALF_SLAB_MM) / np.pi))
 
 
-def measure(weights: list[Path], patients: int) -> list[dict[str, Any]]:
-    """A row for every place and every file of weights."""
+def measure(weights: list[Path], patients: int, shape: tuple[int, int, int] = SHAPE) -> list[dict[str, Any]]:
+    """A row for every place and every file of weights; crops of `shape` voxels."""
     import torch
     from monai.bundle import ConfigParser
 
@@ -144,7 +145,7 @@ def measure(weights: list[Path], patients: int) -> list[dict[str, Any]]:
         network.to(device).eval()
     rows = []
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        for made in pool.map(plans_of, range(FIRST_SEED, FIRST_SEED + patients)):
+        for made in pool.map(partial(plans_of, shape=shape), range(FIRST_SEED, FIRST_SEED + patients)):
             for place, plan, slab in made:
                 image, target = prepare(stack_plans([plan]), device)
                 voxel, inside = float(np.prod(plan.spacing)), torch.from_numpy(slab).to(device)
@@ -159,7 +160,7 @@ def measure(weights: list[Path], patients: int) -> list[dict[str, Any]]:
 
 
 def main(
-    weights: Annotated[list[Path] | None, typer.Option(help="of the native network; may be given again")] = None,
+    weights: Annotated[list[Path] | None, typer.Option(help="of the native network; several times")] = None,
     patients: Annotated[int, typer.Option(help="of whom about a third have such a lesion")] = 150,
     out: Out = RESULTS,
 ) -> None:

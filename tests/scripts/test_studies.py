@@ -13,6 +13,7 @@ from monai.data import MetaTensor
 from PIL import Image
 from script_call import study
 from shared import ROOT, SEEDS
+from studies import narrowings
 from studies.common import table, write_results
 from studies.openfoam import why_no_openfoam
 
@@ -357,3 +358,13 @@ def test_ablation_trains_each_loss_once_and_measures_all(tmp_path):
     assert {row["loss"] for row in rows} == {"truth", "dice", "recall"}
     truth = [row for row in rows if row["loss"] == "truth"]
     assert all(float(row["dice"]) == 1 and float(row["betti0_error"]) == 0 for row in truth)
+
+
+def test_narrowings_measures_lesions_and_healthy_places_beside_the_truth(monkeypatch):
+    monkeypatch.setattr(narrowings, "FIRST_SEED", 2_960_001)
+    rows = narrowings.measure([ROOT / "models" / "native_checkpoint.pt"], 1, (32, 32, 32))
+    assert {row["kind"] for row in rows} == {"healthy", "lesion without"}
+    for row in rows:
+        assert float(row["percent"]) == 0 if row["kind"] == "healthy" else float(row["percent"]) >= 40
+        assert 0.3 < row["true_mm"] < 6 and 0 <= row["drawn_mm"] < 8
+    assert "| healthy |" in narrowings.figures(rows)

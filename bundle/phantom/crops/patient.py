@@ -27,7 +27,7 @@ QUANTUM_MM = 0.05
 """Step of the stored distances: int8 reaches 6.35 mm, more than a cell's diagonal of the coarse grid."""
 
 GROUPS = ("look-alike", "vein", "wall", "plaque", "lumen", "calcium", "metal")
-"""Sets of tubes in painting order; within a set overlaps count once. Plaque is a part of the tubes of walls."""
+"""Sets of tubes in painting order; within a set overlaps count once. Plaque is a part of walls' tubes."""
 
 # Random streams of look-alikes, additional veins, variants of the tree, its dominance, its ostia, grafts, and
 # of veins beside arteries.

@@ -73,9 +73,8 @@ def render(batch: Batch, device: torch.device | str = "cpu") -> Crops:
     centreline = torch.zeros_like(classes, dtype=torch.bool)
     centreline.view(-1)[batch["centreline"]] = True
     image = acquisition.acquire(image, batch, random).clamp_(-1024, 3071)
-    return Crops(
-        *(x.transpose(1, 3).unsqueeze(1).contiguous() for x in (image, share, vein, plaque, classes, centreline))
-    )
+    fields = (image, share, vein, plaque, classes, centreline)
+    return Crops(*(x.transpose(1, 3).unsqueeze(1).contiguous() for x in fields))
 
 
 def _upsampled(coarse: torch.Tensor, hat_z, hat_y, hat_x) -> torch.Tensor:
