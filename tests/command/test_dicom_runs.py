@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import zipfile
+from pathlib import Path
 
 import highdicom as hd
 import nibabel as nib
@@ -44,6 +45,11 @@ def words(weights, **keys):
 def rows():
     with open("results/summary.csv", newline="") as file:
         return {row["case"]: row for row in csv.DictReader(file)}
+
+
+def on_the_page():
+    """Case to status on the cohort's page."""
+    return {row["case"]: row["status"] for row in data_of(Path("results/index.html"))["rows"]}
 
 
 def plant(slices):
@@ -125,6 +131,7 @@ def test_a_series_gives_the_mask_of_its_nifti_and_a_second_run_keeps_it(tmp_path
     tube_case("nifti", "a", SHAPE, SPACING, AFFINE, seed=1)
     answer = coronary(monkeypatch, "segment", "ct", "nifti", *words(weights))
     assert answer.code == 0 and "from DICOM: 1 of 1 cases are finished" in answer.out
+    assert "pages: results/index.html" in answer.out.splitlines()
     assert not list((tmp_path / "results" / "a").glob("*.dcm"))
     (case,) = set(rows()) - {"a"}
     assert case == list_series(["ct"])[0].case
@@ -169,7 +176,17 @@ def test_a_series_gives_the_mask_of_its_nifti_and_a_second_run_keeps_it(tmp_path
     answer = coronary(monkeypatch, "segment", "ct", "nifti", *words(weights))
     assert answer.code == 1 and "lacks 1 slice" in answer.last
     assert {name: row["status"] for name, row in rows().items()} == {"a": "ok", case: "failed"}
+    assert on_the_page() == {"a": "ok", case: "failed"}
     assert not (tmp_path / "results" / case).exists() and (tmp_path / "results" / "a" / "a.json").is_file()
+
+
+def test_where_no_series_can_be_read_the_page_of_all_cases_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = save_images(images(), tmp_path / "ct")
+    files[7].unlink()
+    answer = coronary(monkeypatch, "segment", "ct", "--out", "results")
+    assert answer.code == 1 and "lacks 1 slice" in answer.last
+    assert list(on_the_page().values()) == ["failed"] == [row["status"] for row in rows().values()]
 
 
 @pytest.fixture
