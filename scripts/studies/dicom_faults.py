@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -120,6 +121,9 @@ def main(
     chosen = [fault for fault in FAULTS if only in fault.what]
     if not chosen:
         raise InputError(f"no fault holds {only!r}; without --only all {len(FAULTS)} are tried.")
+    if missing := [name for name in ("openjpeg", "libjpeg") if find_spec(name) is None]:
+        needed = " ".join(f"pylibjpeg-{name}" for name in missing)
+        raise InputError(f"faults are written compressed too, which needs: pip install pylibjpeg {needed}")
     phantom = make_phantom(3, SHAPE, orientation="LPS")
     with ThreadPoolExecutor(at_once) as pool:
         rows = list(pool.map(lambda fault: tried(fault, phantom.image, phantom.affine), chosen))
