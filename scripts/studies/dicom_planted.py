@@ -1,4 +1,4 @@
-"""Identifiers planted in DICOM, and where any of them comes out.
+"""Identifiers planted in DICOM, and where they come out.
 
     python scripts/study.py dicom_planted
     python scripts/study.py dicom_planted --out trial    # while developing
