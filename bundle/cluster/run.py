@@ -19,7 +19,7 @@ from bundle.common.log_file import start_log
 from bundle.common.output_folder import check_output_dir
 from bundle.common.scratch import ScratchFolder
 from bundle.data import as_cases
-from bundle.report import write_index
+from bundle.report import INDEX, write_index
 
 from .engine import connected, import_ray, room_for
 from .progress import Gathered
@@ -120,7 +120,7 @@ class ClusterRun:
         if self.store is None:
             self._run(Path(self.output_dir))
             if pages:
-                write_index(self.output_dir)
+                print("pages:", write_index(self.output_dir))
             return
         with ScratchFolder() as scratch:
             folder = Path(scratch) / self.store.url.rpartition("/")[2]  # its name is the page's heading
@@ -130,6 +130,7 @@ class ClusterRun:
                 if pages:
                     self.store.mirror(folder)
                     write_index(folder)
+                    print(f"pages: {self.store.url}/{INDEX}")
             finally:
                 self.store.upload(folder, [path.name for path in folder.iterdir() if path.is_file()])
 

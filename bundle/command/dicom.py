@@ -1,7 +1,7 @@
 """DICOM objects of a finished case: segmentation, measurements and surface, for a PACS.
 
   coronary dicom results/4f2a --source /data/series
-  coronary dicom results/4f2a --source export.zip --series 1.2.840.113619.2.55.3.1
+  coronary dicom results/4f2a --source export.zip --series 5
 
 RESULTS is the folder of one case, as `coronary segment` writes it; --source is the series that was segmented,
 found among others by its grid. Written are <case>_seg.dcm (Segmentation), <case>_sr.dcm (Comprehensive 3D SR)
@@ -19,6 +19,8 @@ import typer
 
 from bundle.common.errors import InputError, RunFailed
 from bundle.data.readers import read_volume
+
+from .dicom_inputs import SeriesName
 
 __all__ = ["write_case_objects"]
 
@@ -40,13 +42,14 @@ def _series_of(source: Path, shape: tuple[int, ...], affine: np.ndarray, series:
 
     fitting, reasons = [], []
     for one in list_series([source]):
+        if series is not None and not one.is_called(series):
+            continue
         try:
             volume = read_series(one)
         except InputError as error:
             reasons.append(str(error))
             continue
-        asked = series is None or volume.series_uid == series
-        if asked and volume.array.shape == shape and np.allclose(volume.affine, affine, atol=1e-3):
+        if volume.array.shape == shape and np.allclose(volume.affine, affine, atol=1e-3):
             fitting.append(volume)
     if len(fitting) == 1:
         return fitting[0]
@@ -66,7 +69,7 @@ def write_case_objects(
         Path, typer.Argument(metavar="RESULTS", exists=True, file_okay=False, help="of one case")
     ],
     source: Annotated[Path, typer.Option(exists=True, help="folder, file or zip with the DICOM series")],
-    series: Annotated[str | None, typer.Option(metavar="UID", help="which series, where several fit")] = None,
+    series: SeriesName = None,
 ) -> None:
     """Write the objects; exit code 1 where the case or the series cannot be used."""
     from bundle.dicom import write_dicom

@@ -2,6 +2,7 @@
 
   coronary doctor
   coronary doctor --quick    # without the tiny run, which takes half a minute
+  coronary doctor --json     # for programs
 
 It looks at the packages, the devices, the weights and the drawing of pictures, and then segments a tiny
 synthetic scan. The exit code is 1 where something has to be cured before scans can be segmented.
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +31,7 @@ from bundle.common.root import bundle_root
 __all__ = ["Finding", "examine"]
 
 _LIMIT_S = 600
+_COLOURS = {"ok": "green", "note": "yellow", "fault": "bold red"}
 _ARGUMENTS = ["--mode", "paper", "--set", "spatial_size=[64,64,32]"]  # of the tiny run
 
 
@@ -201,21 +203,30 @@ def _checks(quick: bool) -> list[Callable[[], Iterator[Finding]]]:
 
 def examine(
     quick: Annotated[bool, typer.Option("--quick", help="without the tiny run")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print a list for programs")] = False,
 ) -> None:
     """Look at everything and print what there is."""
-    from rich.console import Console
-    from rich.markup import escape
-
-    colours = {"ok": "green", "note": "yellow", "fault": "bold red"}
-    console = Console(highlight=False, soft_wrap=True)
-    faults = 0
-    for check in _checks(quick):
-        for finding in _looked_at(check):
-            faults += finding.state == "fault"
-            state = f"[{colours[finding.state]}]{finding.state:5}[/]"
-            console.print(f"{state}  {escape(finding.what):22}  {escape(finding.found)}")
+    findings = (finding for check in _checks(quick) for finding in _looked_at(check))
+    if as_json:
+        found = list(findings)
+        print(json.dumps([asdict(finding) for finding in found], indent=2, ensure_ascii=False))
+    else:
+        found = list(map(_printed, findings))
+    faults = sum(finding.state == "fault" for finding in found)
     if faults:
         things = "one thing has" if faults == 1 else f"{faults} things have"
         print(f"error: {things} to be cured before scans can be segmented, see above.", file=sys.stderr)
         raise typer.Exit(1)
-    print("Scans can be segmented.")
+    if not as_json:
+        print("Scans can be segmented.")
+
+
+def _printed(finding: Finding) -> Finding:
+    from rich.console import Console
+    from rich.markup import escape
+
+    state = f"[{_COLOURS[finding.state]}]{finding.state:5}[/]"
+    Console(highlight=False, soft_wrap=True).print(
+        f"{state}  {escape(finding.what):22}  {escape(finding.found)}"
+    )
+    return finding

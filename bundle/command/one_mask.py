@@ -9,7 +9,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bundle.common.coordinates import check_affine, voxel_size_mm, voxel_volume_mm3, world_to_voxel
+from bundle.common.coordinates import (
+    check_affine,
+    ras_to_lps,
+    voxel_size_mm,
+    voxel_to_world,
+    voxel_volume_mm3,
+    voxels_of,
+)
 from bundle.common.filenames import split_suffix
 from bundle.common.files import write_json
 from bundle.data.readers import check_intensities, read_volume
@@ -19,7 +26,7 @@ from bundle.geometry.io import read_branches, read_mask
 from bundle.geometry.measure import find_stenoses, seen_in_image
 from bundle.geometry.naming import MAIN
 from bundle.geometry.render import reformation_picture
-from bundle.report import add_page
+from bundle.report import add_page, shown_share
 
 __all__ = ["ct_of", "line_of", "name_of", "reconstruct", "reformations"]
 
@@ -68,10 +75,15 @@ def reconstruct(
 
     Args:
         ct: see `ct_of`. image: its file.
+
+    Raises:
+        ValueError: a file that is no mask, or a CT that shows less than half of it; nothing is written.
     """
     array, affine = read_volume(path)
     try:
         mask, probability, remarks = read_mask(array, label, threshold)
+        if ct is not None:
+            _check_ct(image, ct, mask, affine)
         level = threshold if probability is not None else None
         shown = path if probability is None and label is None else None  # all of the file is the mask
         found = saved_beside(path, np.count_nonzero(mask) * voxel_volume_mm3(affine))
@@ -102,9 +114,19 @@ def reconstruct(
     return report
 
 
-def reformations(
-    image: np.ndarray, affine: np.ndarray, image_path: Path, mask_path: Path, out: Path
-) -> list[str]:
+def _check_ct(
+    image: Path | None, ct: tuple[np.ndarray, np.ndarray], mask: np.ndarray, affine: np.ndarray
+) -> None:
+    if not mask.any():
+        return
+    share = shown_share(ras_to_lps(voxel_to_world(voxels_of(mask), affine)), *ct)
+    if share < 0.5:
+        raise ValueError(
+            f"{image} shows {100 * share:.0f} % of its vessels; give the CT that the mask was made of"
+        )
+
+
+def reformations(image: np.ndarray, affine: np.ndarray, mask_path: Path, out: Path) -> list[str]:
     """Pictures of the CT along the main branches of a case that is reconstructed; returns their names."""
     name = name_of(mask_path)
     lines = out / name / f"{name}_centerline.vtp"
@@ -112,13 +134,6 @@ def reformations(
         raise ValueError(f"{mask_path}: no centreline was found, so there is nothing to reformat along")
     written = []
     tree = Tree(branches=read_branches(lines))
-    places = world_to_voxel(np.concatenate([branch.points for branch in tree.branches]), affine)
-    inside = ((places > -0.5) & (places < np.array(image.shape) - 0.5)).all(axis=1).mean()
-    if inside < 0.5:
-        raise ValueError(
-            f"{image_path}: it shows {100 * inside:.0f} % of the centreline of {mask_path}; give the CT that "
-            "the mask was made of"
-        )
     lesions = find_stenoses(tree, float(voxel_size_mm(read_volume(mask_path)[1]).mean()))
     lesions = seen_in_image(tree, lesions, image, affine)
     for number, branch in enumerate(tree.branches):

@@ -123,7 +123,7 @@ def reconstruct_masks(
             failures.append(f"{path}: the volume mesh that was asked for could not be made (see the notes)")
     if ct is not None and not failures:
         try:
-            print(f"reformations: {', '.join(reformations(*ct, image, masks[0], out))}")
+            print(f"reformations: {', '.join(reformations(*ct, masks[0], out))}")
         except ValueError as error:
             failures.append(str(error))
     for failure in failures:

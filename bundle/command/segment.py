@@ -182,8 +182,11 @@ def _run_converted(run, others: Sequence[Path], done: Converted, out: Path) -> N
     sentences += done.faults
     if done.failed:
         from bundle.cohort import add_failed
+        from bundle.report import INDEX, write_index
 
         table = add_failed(out, done.failed, ran=bool(scans))
+        if not scans or (out / INDEX).is_file():  # a run may be told to make no pages
+            write_index(out)
         case, reason = next(iter(done.failed.items()))
         total = len(done.failed) + len(done.scans)
         counts = f"{len(done.failed)} of {total} {'case' if total == 1 else 'cases'} of DICOM failed"

@@ -3,6 +3,7 @@
 from .html import LARGEST_BYTES
 from .index import HEAD_BYTES, INDEX, SUMMARY, case_reports, write_index
 from .page import add_page, has_slices, page_name, remove_page, write_page
+from .volume import shown_share
 
 __all__ = [
     "HEAD_BYTES",  # of a case's page that a cohort's needs
@@ -14,6 +15,7 @@ __all__ = [
     "has_slices",  # of a case's page
     "page_name",  # of a case
     "remove_page",  # of an earlier run
+    "shown_share",  # of points, by a CT
     "write_index",  # of a folder of results
     "write_page",  # of a case
 ]

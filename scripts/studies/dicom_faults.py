@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -57,7 +58,7 @@ def answer(fault: Fault, said: str) -> str:
 def verdict(fault: Fault, code: int, said: str, out: Path) -> str:
     """ "holds", or what does not."""
     files = [path for path in out.rglob("*") if path.is_file()]
-    table_only = {path.name for path in files} <= {"summary.csv"}
+    told_only = {path.name for path in files} <= {"summary.csv", "index.html"}  # of all cases
     goes_on = fault.code == 0 or "header" in fault.what  # the other slices of that one are whole
     texts = [said, *(str(path.relative_to(out)) for path in files)]
     texts += [path.read_bytes().decode("latin-1") for path in files]
@@ -68,7 +69,7 @@ def verdict(fault: Fault, code: int, said: str, out: Path) -> str:
         faults.append("a traceback")
     if not answer(fault, said):
         faults.append(f"nothing says {fault.says}")
-    if not goes_on and not table_only:
+    if not goes_on and not told_only:
         faults.append("files are left")
     if goes_on and not any(path.name.endswith("_seg.nii.gz") for path in files):
         faults.append("no mask")
@@ -120,6 +121,9 @@ def main(
     chosen = [fault for fault in FAULTS if only in fault.what]
     if not chosen:
         raise InputError(f"no fault holds {only!r}; without --only all {len(FAULTS)} are tried.")
+    if missing := [name for name in ("openjpeg", "libjpeg") if find_spec(name) is None]:
+        needed = " ".join(f"pylibjpeg-{name}" for name in missing)
+        raise InputError(f"faults are written compressed too, which needs: pip install pylibjpeg {needed}")
     phantom = make_phantom(3, SHAPE, orientation="LPS")
     with ThreadPoolExecutor(at_once) as pool:
         rows = list(pool.map(lambda fault: tried(fault, phantom.image, phantom.affine), chosen))

@@ -36,7 +36,11 @@ def reader(monkeypatch, results):
             raise RunFailed("the series is a localiser")
         return found[series]
 
-    monkeypatch.setattr(bundle.dicom, "list_series", lambda paths: list(found), raising=False)
+    class Listed(str):
+        def is_called(self, wanted):
+            return wanted in (self, getattr(found[self], "series_uid", None))
+
+    monkeypatch.setattr(bundle.dicom, "list_series", lambda paths: list(map(Listed, found)), raising=False)
     monkeypatch.setattr(bundle.dicom, "read_series", read, raising=False)
     return found
 
@@ -53,13 +57,15 @@ def test_the_series_is_found_by_its_grid(results, reader, monkeypatch):
     assert pydicom.dcmread(out / "4f2a" / names[0]).ReferencedSeriesSequence[0].SeriesInstanceUID == "1.2.3.4"
 
 
-def test_phases_on_one_grid_are_told_apart_by_uid(results, reader, monkeypatch):
+def test_phases_on_one_grid_are_told_apart_by_number_or_uid(results, reader, monkeypatch):
     out, volume = results
     reader["systole"] = replace(volume, series_uid="1.9")
     words = ("dicom", out / "4f2a", "--source", out.parent / "ct")
     answer = coronary(monkeypatch, *words)
     assert answer.code == 1 and "2 series lie on the grid of this case" in answer.last
     assert coronary(monkeypatch, *words, "--series", volume.series_uid).code == 0
+    assert coronary(monkeypatch, *words, "--series", "ct").code == 0
+    assert coronary(monkeypatch, *words, "--series", "localiser").code == 1
 
 
 def test_a_source_without_the_series_and_a_wrong_folder_end_in_a_sentence(results, reader, monkeypatch):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import json
 import zipfile
+from pathlib import Path
 
 import highdicom as hd
 import nibabel as nib
@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from inference_run import CONTRAST
 from page_case import data_of
-from pydicom.datadict import DicomDictionary
 from pydicom.uid import generate_uid
+from studies.dicom_planted import TEXT, UID_PART, places, plant, plant_cut_short
 from tube_cases import tube_case, tube_volume
 from typed import coronary, sets
 
@@ -23,11 +23,6 @@ from bundle.dicom import ct_slices, list_series, save_images
 
 SHAPE, SPACING = (48, 48, 40), (1.0, 1.0, 1.6)
 AFFINE = np.diag([-1.0, -1.0, 1.6, 1.0])
-TEXT, DATE, UID_PART = "PLANTED", "19011112", "77777777"
-PLANTED = {"PN": f"{TEXT}^PERSON", "DA": DATE, "UI": f"1.2.{UID_PART}.3"}
-PLANTED |= dict.fromkeys(("LO", "SH", "LT", "ST", "UC", "UT"), f"{TEXT} 1")
-NEEDED = {"ConvolutionKernel", "ContrastBolusAgent", "RescaleType", "SpecificCharacterSet", "Modality"}
-KEPT_UIDS = {"SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"}
 
 
 def images(seed="1", **attributes):
@@ -46,44 +41,9 @@ def rows():
         return {row["case"]: row for row in csv.DictReader(file)}
 
 
-def plant(slices):
-    """An identifier in every tag that may hold one; returns how many tags."""
-    planted = 0
-    for number, image in enumerate(slices):
-        tags = DicomDictionary.items() if number == 0 else ()  # of one slice, for time
-        for tag, (vr, _, _, retired, keyword) in tags:
-            if not keyword or retired or keyword in NEEDED | KEPT_UIDS or not 0x0008 <= tag >> 16 <= 0x0088:
-                continue
-            value = {
-                "PN": f"{TEXT}^PERSON",
-                "DA": DATE,
-                "UI": f"1.2.{UID_PART}.3",
-                "UC": TEXT,
-                "UT": TEXT,
-            }.get(vr)
-            value = f"{TEXT} 1" if vr in ("LO", "SH", "LT", "ST") else value
-            if value is not None:
-                setattr(image, keyword, value)
-                planted += 1
-        image.PatientName, image.PatientID, image.PatientBirthDate = f"{TEXT}^PERSON", f"{TEXT}4711", DATE
-        image.SeriesInstanceUID, image.StudyInstanceUID = f"1.2.{UID_PART}.1", f"1.2.{UID_PART}.2"
-        image.SOPInstanceUID = f"1.2.{UID_PART}.1.{number}"
-        image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
-        # What pydicom warns of, quoting it.
-        image.SeriesDescription, image.PatientAge = TEXT * 20, "70"
-        image.private_block(0x0009, TEXT, create=True).add_new(1, "LO", TEXT)
-    return planted
-
-
-def told(folder, said):
-    """Where something that was planted is: console text, names or contents of files."""
-    found = {"console": said.encode()}
-    for path in folder.rglob("*"):
-        found[str(path)] = str(path.relative_to(folder)).encode()
-        if path.is_file() and path.suffix != ".dcm":  # DICOM objects belong to the study, and say whose it is
-            data = path.read_bytes()
-            found[str(path)] += data + (gzip.decompress(data) if path.suffix == ".gz" else b"")
-    return {place for place, data in found.items() for w in (TEXT, DATE, UID_PART) if w.encode() in data}
+def on_the_page():
+    """Case to status on the cohort's page."""
+    return {row["case"]: row["status"] for row in data_of(Path("results/index.html"))["rows"]}
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -92,29 +52,19 @@ def test_no_person_is_in_any_output_or_in_what_is_said(tmp_path, weights, monkey
     slices = images()
     assert plant(slices) > 500
     save_images(slices, tmp_path / TEXT / "CT")
-    broken = images(seed="2")
-    plant(broken)
-    for image in broken:
-        image.SeriesInstanceUID, image.PatientID = f"1.2.{UID_PART}.9", f"{TEXT}4712"
-        image.SOPInstanceUID = f"{image.SOPInstanceUID}.9"
-        image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
-    files = save_images(broken, tmp_path / f"{TEXT} 2")
-    files[5].write_bytes(files[5].read_bytes()[:-100])
-    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
-        for file in files:
-            archive.write(file, f"{TEXT}/{file.name}")
+    plant_cut_short(images(seed="2"), tmp_path / f"{TEXT} 2", tmp_path / "export.zip")
     keys = words(weights, **{"geometry#pictures": True})
     answer = coronary(monkeypatch, "segment", TEXT, "export.zip", *keys, "--no-dicom")
     assert answer.code == 1 and "is cut short" in answer.last
     statuses = sorted(row["status"] for row in rows().values())
     assert statuses == ["failed", "ok"] and len(list((tmp_path / "results").rglob("*"))) > 10
-    assert told(tmp_path / "results", answer.out + answer.err) == set()
+    assert places(tmp_path / "results", answer.out + answer.err) == set()
     # Objects of the study carry what was planted, or cannot be made of it: neither is told.
     answer = coronary(monkeypatch, "segment", TEXT, "export.zip", *keys)
-    assert answer.code == 1 and told(tmp_path / "results", answer.out + answer.err) == set()
+    assert answer.code == 1 and places(tmp_path / "results", answer.out + answer.err) == set()
     for options in ((), ("--json",)):
         answer = coronary(monkeypatch, "series", TEXT, "export.zip", *options)
-        assert answer.code == 0 and told(tmp_path / "results", answer.out + answer.err) == set()
+        assert answer.code == 0 and places(tmp_path / "results", answer.out + answer.err) == set()
     answer = coronary(monkeypatch, "series", TEXT, "--show-headers")
     assert f"{TEXT}4711" in answer.out and UID_PART in answer.out
 
@@ -125,6 +75,7 @@ def test_a_series_gives_the_mask_of_its_nifti_and_a_second_run_keeps_it(tmp_path
     tube_case("nifti", "a", SHAPE, SPACING, AFFINE, seed=1)
     answer = coronary(monkeypatch, "segment", "ct", "nifti", *words(weights))
     assert answer.code == 0 and "from DICOM: 1 of 1 cases are finished" in answer.out
+    assert "pages: results/index.html" in answer.out.splitlines()
     assert not list((tmp_path / "results" / "a").glob("*.dcm"))
     (case,) = set(rows()) - {"a"}
     assert case == list_series(["ct"])[0].case
@@ -169,7 +120,17 @@ def test_a_series_gives_the_mask_of_its_nifti_and_a_second_run_keeps_it(tmp_path
     answer = coronary(monkeypatch, "segment", "ct", "nifti", *words(weights))
     assert answer.code == 1 and "lacks 1 slice" in answer.last
     assert {name: row["status"] for name, row in rows().items()} == {"a": "ok", case: "failed"}
+    assert on_the_page() == {"a": "ok", case: "failed"}
     assert not (tmp_path / "results" / case).exists() and (tmp_path / "results" / "a" / "a.json").is_file()
+
+
+def test_where_no_series_can_be_read_the_page_of_all_cases_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = save_images(images(), tmp_path / "ct")
+    files[7].unlink()
+    answer = coronary(monkeypatch, "segment", "ct", "--out", "results")
+    assert answer.code == 1 and "lacks 1 slice" in answer.last
+    assert list(on_the_page().values()) == ["failed"] == [row["status"] for row in rows().values()]
 
 
 @pytest.fixture

@@ -56,6 +56,9 @@ def test_weights_that_are_cut_off_are_a_fault(root, monkeypatch):
     (line,) = lines(answer)["fault"]
     assert answer.code == 1 and "model.pt" in line and "The cure:" in line
     assert answer.last == "error: one thing has to be cured before scans can be segmented, see above."
+    answer = coronary(monkeypatch, "doctor", "--quick", "--json")
+    (fault,) = [finding for finding in json.loads(answer.out) if finding["state"] == "fault"]
+    assert answer.code == 1 and fault["what"] == "model.pt" and "The cure:" in fault["found"]
 
 
 def test_a_package_that_is_missing_is_named_with_its_command(root, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -59,3 +60,28 @@ def test_what_no_run_of_ours_made_stays(tmp_path):
     assert sorted(path.name for path in tmp_path.rglob("*")) == [
         "coronary-list.csv", "coronary-notes", "mine.txt",
     ]  # fmt: skip
+
+
+def test_that_of_another_machine_stays_for_its_lock_may_not_be_seen_from_here(begun, tmp_path, monkeypatch):
+    process, left = begun
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with monkeypatch.context() as there:
+        there.setattr("socket.gethostname", lambda: "another")
+        ScratchFolder(tmp_path).cleanup()
+    assert os.path.isdir(left)
+    ScratchFolder(tmp_path).cleanup()
+    assert not os.path.isdir(left)
+
+
+def test_where_files_cannot_be_locked_nothing_is_taken_for_left(tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "no locks")
+
+    with monkeypatch.context() as there:
+        there.setattr("fcntl.flock", no_locks)
+        kept = ScratchFolder(tmp_path)
+    ScratchFolder(tmp_path).cleanup()
+    assert os.path.isdir(kept.name)
+    kept.cleanup()
+    assert not os.path.isdir(kept.name)

@@ -23,9 +23,14 @@ def vessels(points):
     return np.maximum(tube(points, path, radius), tube(points, SIDE, 1.2))
 
 
-def page_case(folder, case, with_ct=True, page=True, **settings):
+def upright(points):
+    """Signed distance to one straight vessel from head to feet."""
+    return tube(points, np.array([[0.0, 0, 22], [0, 0, 0], [0, 0, -22]]), 1.9)
+
+
+def page_case(folder, case, with_ct=True, page=True, distance=vessels, **settings):
     """Write the case into `folder`, as a run does; its report, and its CT with its affine."""
-    mask, affine, probability = scan((90, 60, 100), AXES, vessels, edge_mm=0.2)
+    mask, affine, probability = scan((90, 60, 100), AXES, distance, edge_mm=0.2)
     ct = (np.random.default_rng(0).normal(40, 25, mask.shape) + 350 * probability).astype(np.int16)
     report = export_case(
         mask, affine, folder, case, probability, ct=(ct, affine), **{"pictures": False} | settings

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from page_case import page_case
+from page_case import page_case, upright
 from PIL import Image
 from studies.pictures.browser import chromium, opened, why_no_browser
 
@@ -83,6 +83,27 @@ def test_the_vessels_are_drawn_and_turn_with_keys_and_mouse(case):
     case.page.keyboard.press("Home")
     case.page.wait_for_timeout(200)
     assert differ(first, pixels(stage)) < 0.002
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_side_cuts_a_long_vessel_off(browser, tmp_path, width):
+    page_case(tmp_path, "long", with_ct=False, distance=upright)
+    rows_with_vessel = """() => {
+      const shown = document.querySelector("#stage canvas"), copy = document.createElement("canvas");
+      [copy.width, copy.height] = [shown.width, shown.height];
+      copy.getContext("2d").drawImage(shown, 0, 0);
+      const { data } = copy.getContext("2d").getImageData(0, 0, copy.width, copy.height);
+      const rows = Array.from({ length: copy.height }, (_, y) =>
+        data.subarray(4 * copy.width * y, 4 * copy.width * (y + 1)).some((v, i) => i % 4 === 3 && v > 0));
+      return [rows.indexOf(true), copy.height - 1 - rows.lastIndexOf(true), copy.height];
+    }"""
+    with opened(browser, tmp_path / "long.html", width, 844) as shown:
+        for side in ("Front", "Left", "Back", "Right"):
+            shown.page.get_by_role("button", name=side, exact=True).click()
+            shown.page.wait_for_timeout(200)
+            above, below, height = shown.page.evaluate(rows_with_vessel)
+            assert min(above, below) > 0.02 * height, side
+            assert above + below < 0.35 * height, "it fills the view"
 
 
 def test_colours_change_the_vessels_and_the_legend(case):

@@ -76,7 +76,8 @@ def test_the_ct_of_another_patient_is_refused(vessel, tmp_path, capsys):
         tmp_path / "ct.nii.gz",
     )
     assert call(main, *words) == 1
-    assert "a.nii.gz: the CT shows 0 % of the vessels" in capsys.readouterr().err
+    assert "a.nii.gz: " in (said := capsys.readouterr().err) and "ct.nii.gz shows 0 % of its vessels" in said
+    assert not list((tmp_path / "out").rglob("*.*"))
 
 
 def test_bad_files_are_named_and_the_good_one_is_done(vessel, tmp_path, capsys):

@@ -52,7 +52,7 @@ def choose(series: Sequence[Series], wanted: str | None = None, phase: float | N
 
 
 def _choose(series: list[Series], wanted: str | None, phase: float, is_asked: bool) -> Choice:
-    why_not = {id(s): None if wanted and _is(s, wanted) else why_left_out(s, wanted) for s in series}
+    why_not = {id(s): None if wanted and s.is_called(wanted) else why_left_out(s, wanted) for s in series}
     fitting = [s for s in series if why_not[id(s)] is None]
     percents = _percents(fitting)
     fitting.sort(key=lambda s: _rank(s, percents[id(s)], phase))
@@ -70,10 +70,6 @@ def _choose(series: list[Series], wanted: str | None, phase: float, is_asked: bo
     by_order = taken.percent is None and percents[id(taken)] is not None and "by its place among the phases"
     reason = ", ".join(filter(None, [_about(taken), nearest, by_order]))
     return Choice(taken, reason, tuple(others))
-
-
-def _is(series: Series, wanted: str) -> bool:
-    return wanted in (str(series.number), series.series_uid, series.case)
 
 
 def why_left_out(series: Series, wanted: str | None = None) -> str | None:

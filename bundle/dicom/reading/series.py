@@ -62,6 +62,10 @@ class Series:
         name = "a series without a number" if self.number is None else f"series {self.number}"
         return f"{name} ({self.part})" if self.part else name
 
+    def is_called(self, wanted: str) -> bool:
+        """Whether it has this number, UID or case name."""
+        return wanted in (str(self.number), self.series_uid, self.case)
+
     @property
     def thickness_mm(self) -> float | None:
         return Counter(header.thickness_mm for header in self.slices).most_common(1)[0][0]

@@ -56,10 +56,9 @@ function startView(stage, { points, faces }, branches, marks, joins, pick) {
     });
   }
   function from(direction) {
-    const upright = stage.clientHeight / Math.max(stage.clientWidth, 1);
-    const away = (radius / Math.sin(Math.PI / 12)) * Math.max(0.86, 0.86 * upright);
+    const back = new THREE.Vector3(...direction).normalize();
     controls.target.copy(center);
-    camera.position.copy(center).addScaledVector(new THREE.Vector3(...direction).normalize(), away);
+    camera.position.copy(center).addScaledVector(back, distanceFor(points, center, back, camera, stage));
     controls.update();
     draw();
   }
@@ -133,6 +132,21 @@ function startView(stage, { points, faces }, branches, marks, joins, pick) {
       draw();
     },
   };
+}
+
+// How far from center the camera, looking against back, has all points in view, with a margin.
+function distanceFor(points, center, back, camera, stage) {
+  const high = 0.92 * Math.tan((camera.fov * Math.PI) / 360);
+  const wide = (high * stage.clientWidth) / Math.max(stage.clientHeight, 1) || high;
+  const right = camera.up.clone().cross(back).normalize(), up = back.clone().cross(right);
+  const from = new THREE.Vector3();
+  let distance = 0;
+  for (let i = 0; i < points.length; i += 3) {
+    from.set(points[i], points[i + 1], points[i + 2]).sub(center);
+    const needed = Math.max(Math.abs(from.dot(right)) / wide, Math.abs(from.dot(up)) / high);
+    distance = Math.max(distance, from.dot(back) + needed);
+  }
+  return distance;
 }
 
 // From where a point is seen: the direction nearest to the present one along which no wall lies before it.
