@@ -98,9 +98,8 @@ def _tubular(values: np.ndarray, sigma: float, where: np.ndarray) -> np.ndarray:
     # As skimage.feature.hessian_matrix, whose module takes half a second to import.
     slopes = np.gradient(gaussian_filter(values, sigma, mode="nearest"))
     parts = {(a, b): np.gradient(slopes[a], axis=b) for a in range(3) for b in range(a, 3)}
-    where = where & (
-        parts[0, 0] + parts[1, 1] + parts[2, 2] < 0
-    )  # most of the time goes into the eigenvalues
+    trace = parts[0, 0] + parts[1, 1] + parts[2, 2]
+    where = where & (trace < 0)  # most of the time goes into the eigenvalues
     matrix = np.empty((np.count_nonzero(where), 3, 3), np.float32)
     for (row, column), part in parts.items():
         matrix[:, row, column] = matrix[:, column, row] = part[where]

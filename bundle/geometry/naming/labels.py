@@ -37,7 +37,7 @@ _CHANGES = {
 }
 _MAIN_GOES_ON = 1.0  # a bifurcation is where a left main ends, unless a stem follows
 _BEGINS = {"LM": 0.0, "RCA": 0.0, "LAD": 1.5, "LCx": 1.5, "none": 2.5}  # others 2
-_STOPS = {"LAD": 5.0, "LCx": 1.0, "RCA": 1.0}  # a vessel that ends where others leave it; LM 0, others 1
+_STOPS = {"LAD": 5.0, "LCx": 2.0, "RCA": 1.0}  # a vessel that ends where others leave it; LM 0, others 1
 _MISSING = {"LAD": 2.0, "LCx": 1.5}  # where a left main ends in a bifurcation of which no child is this
 _SINGLE = ("LM", "LAD", "LCx")  # of which a bifurcation of the left main has one at most
 _MOST_SINGLE = 5  # children among which these are looked for

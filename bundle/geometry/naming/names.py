@@ -12,7 +12,7 @@ from bundle.geometry.core import Branch, Tree, make_branch
 
 from .courses import LABELS
 from .decide import Decision, consistent, decide
-from .labels import runs_of
+from .labels import NONE, runs_of
 from .stretches import Pieces, cut, reach_mm
 from .turned import turn_trees
 
@@ -22,6 +22,7 @@ UNKNOWN = "unknown"
 MAIN = ("LM", "LAD", "LCx", "RI", "RCA")
 _TWIG_MM = 8.0  # a side branch that is shorter is not named
 _MARGIN = 2.5  # difference of costs at which a name has a confidence of 0.82
+_ASTRAY = 1.5  # times the cost of no name, above which a crumb lies too far from where its name runs
 # Side branches are counted along the vessel that they leave; some from the second on.
 _NUMBERED = {"D": "LAD", "S": "LAD", "OM": "LCx", "AM": "RCA", "CB": "RCA", "PLV": "RCA", "RI": "LM"}
 _FIRST_BARE = ("CB", "PLV", "RI")
@@ -53,9 +54,16 @@ def _confidence(margin: float) -> float:
 
 
 def _certain(pieces: Pieces, decisions: list[Decision], run: list[int]) -> float:
-    """Confidence in a vessel's label: how much dearer the best answer is that calls it something else."""
+    """Confidence in a vessel's label: how much dearer the best answer is that calls it something else.
+
+    0 for a crumb, a piece on its own that is shorter than a twig, far from the course of that label: it says
+    too little about where it lies, and would be called after what costs least to begin.
+    """
     best, *others = decisions
     label = best.labels[run[0]]
+    own, none = best.of_stretches[run][:, [label, NONE]].sum(axis=0)
+    if own > _ASTRAY * none and pieces.length_mm[pieces.tree == pieces.tree[run[0]]].sum() < _TWIG_MM:
+        return 0.0
     cost = best.of_stretches.copy()
     cost[run, label] = np.inf
     _, without = consistent(pieces, cost)

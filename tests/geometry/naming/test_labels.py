@@ -99,3 +99,16 @@ def test_a_left_main_goes_on_in_a_stem_where_an_intermediate_artery_leaves_befor
     stem, onward = forks & (parent == 0), np.array([0, 0, 1.0, 0, 1.0])
     labels, _ = label_stretches(Stretches(parent, forks, stem, onward), cost)
     assert [LABELS[label] for label in labels] == ["LM", "LM", "RI", "LAD", "LCx"]
+
+
+def test_the_circumflex_goes_on_in_one_of_two_branches_that_both_look_like_marginals():
+    """It is the one that costs less as the circumflex, though it would cost 2 less as a marginal."""
+    lcx, om = LABELS.index("LCx"), LABELS.index("OM")
+    stretches = Stretches(
+        np.array([-1, 0, 0]), np.array([True, False, False]), np.zeros(3, bool), np.array([0.0, 0.0, 1.0])
+    )
+    cost = np.full((3, NONE + 1), 50.0)
+    cost[0, lcx] = 0.0
+    cost[1, [lcx, om]], cost[2, [lcx, om]] = (3.0, 1.0), (5.0, 1.0)
+    labels, _ = label_stretches(stretches, cost)
+    assert list(labels) == [lcx, lcx, om]

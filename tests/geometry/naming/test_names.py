@@ -107,6 +107,16 @@ def test_a_vessel_along_no_course_of_the_heart_is_unknown():
     assert next(b for b in tree.branches if b.tree == 2).name == "unknown"
 
 
+@pytest.mark.parametrize("place", [(-50, 0, -20), (-44, 4, -40), (-30, -10, -60)])
+def test_a_crumb_on_the_left_wall_is_no_right_coronary(place):
+    tree, _ = heart()
+    points = resample(np.array([place, np.add(place, (4, 0, 0))], float), 0.5)
+    flags, width = np.zeros(len(points), bool), np.full(len(points), 0.5)
+    tree.segments.append(Segment(points, width, width, flags, flags, -1, 2))
+    name_branches(tree)
+    assert next(b for b in tree.branches if b.tree == 2).name != "RCA"
+
+
 def test_one_vessel_with_nothing_beside_it_is_unknown():
     points = resample(np.array([[0.0, 0, 0], [-20, 30, -40]]), 0.5)
     flags, width = np.zeros(len(points), bool), np.full(len(points), 1.5)
