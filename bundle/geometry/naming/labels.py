@@ -32,7 +32,7 @@ _SIDES = {
 # What a vessel may become where no bifurcation is seen.
 _CHANGES = {
     "LM": {"LAD": 1.5, "LCx": 2.5, "RI": 4.0},
-    "RCA": {"PDA": 0.0, "PLV": 3.0, "AM": 2.5},
+    "RCA": {"PDA": 0.5, "PLV": 3.0, "AM": 2.5},
     "LCx": {"OM": 1.5, "PLV": 1.5, "PDA": 2.5},
 }
 _MAIN_GOES_ON = 1.0  # a bifurcation is where a left main ends, unless a stem follows
