@@ -22,6 +22,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from scipy.spatial import cKDTree
 from shared import ROOT, config_path
 
 from bundle.common.files import sha256_of
@@ -67,10 +68,8 @@ def places(patient: Patient) -> list[Place]:
     calcium = patient.nodes[patient.tube_nodes("calcium"), :3]
     found, healthy = [], []
     for wall in tubes_of(patient, "wall"):
-        gap = np.linalg.norm(lumen[None, :, :3] - wall[:, None, :3], axis=2)
-        nearest = gap.argmin(1)
-        inside = gap.min(1) < wall[:, 3]
-        radius = np.where(inside, lumen[nearest, 3], 0)
+        gap, nearest = cKDTree(lumen[:, :3]).query(wall[:, :3])
+        radius = np.where(gap < wall[:, 3], lumen[nearest, 3], 0)
         direction = np.gradient(wall[:, :3], axis=0)
         direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
         plaque = wall[:, 4] > 0
@@ -89,12 +88,9 @@ def places(patient: Patient) -> list[Place]:
                 found.append(
                     Place(patient.seed, kind, percent, 2 * reference, at[:3], direction[worst], at[3])
                 )
-        steps = np.arange(len(wall))
-        far = np.full(len(wall), np.inf)
-        for other in (wall[plaque, :3], calcium):
-            for k in steps if len(other) else ():
-                far[k] = min(far[k], float(np.linalg.norm(other - wall[k, :3], axis=1).min()))
-        for k in np.flatnonzero((far > FAR_MM) & (radius > LEAST_RADIUS_MM) & (steps > 20)):
+        disease = np.concatenate([wall[plaque, :3], calcium])
+        far = cKDTree(disease).query(wall[:, :3])[0] if len(disease) else np.full(len(wall), np.inf)
+        for k in np.flatnonzero((far > FAR_MM) & (radius > LEAST_RADIUS_MM) & (np.arange(len(wall)) > 20)):
             healthy.append(
                 Place(patient.seed, "healthy", 0.0, 2 * radius[k], wall[k, :3], direction[k], wall[k, 3])
             )
