@@ -30,8 +30,7 @@ def widened(patient: Patient, factors: dict[str, float]) -> np.ndarray:
     of = {name: patient.tube_nodes(name) for name in GROUPS}
     coronary = factors.get("coronary", 1.0)
     for tubes, factor in (
-        (of["wall"] | of["lumen"], coronary),
-        (of["calcium"], coronary),
+        (of["wall"] | of["lumen"] | of["calcium"], coronary),
         (of["vein"], factors.get("vein", 1.0)),
     ):
         radius = nodes[tubes, 3]
