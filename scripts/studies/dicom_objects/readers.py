@@ -16,7 +16,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,7 +28,6 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import typer
-from shared import ROOT
 
 from bundle.common.errors import InputError
 from bundle.common.tables import to_text
@@ -38,13 +36,12 @@ from bundle.dicom import Volume, list_series, read_series
 from ..common import RESULTS, Out, table, write_results
 from ..geometry import HELD_OUT
 from ..pictures.browser import why_no_browser
+from .finished import Finished, made, name_in
 from .ohif import segments_shown
 from .orthanc import Orthanc, running, why_not
 from .validator import read_back
 
 COLUMNS = ("program", "object", "checked", "found", "verdict")
-# The paper's steps but for its one part of the surface, so that both trees are in the objects.
-SEGMENT = ("--mode", "paper", "--device", "cpu", "--set", "geometry#largest_part=false")
 _SEG_READER = """
 import sys, pydicom, pydicom_seg, SimpleITK
 found = pydicom_seg.SegmentReader().read(pydicom.dcmread(sys.argv[1]))
@@ -56,37 +53,20 @@ Found = tuple[str, bool] | str
 
 
 @dataclass(frozen=True)
-class Case:
-    """A finished case: its folder, its name, and the folder and volume of the series that it was made of."""
+class Case(Finished):
+    """A finished case, and the folder and volume of the series that it was made of."""
 
-    folder: Path
-    name: str
     series: Path
     volume: Volume
-
-    def file(self, end: str) -> Path:
-        return self.folder / f"{self.name}_{end}"
 
     @property
     def report(self) -> dict:
         return json.loads((self.folder / f"{self.name}.json").read_text())
 
 
-def made(seed: int, folder: Path) -> tuple[Path, Path]:
-    """The case of a phantom and its series, by the commands that a person types."""
-    out = ["--out", str(folder / "phantom")]
-    words = ["phantoms", "--count", "1", "--first-seed", str(seed), "--dicom", "--processes", "1", *out]
-    series, results = folder / "phantom-dicom" / "1", folder / "results"
-    for command in (words, ["segment", str(series), "--out", str(results), *SEGMENT]):
-        subprocess.run([sys.executable, "-m", "bundle.command", *command], cwd=ROOT, check=True)
-    (report,) = results.glob("*/*.json")
-    return report.parent, series
-
-
 def opened(folder: Path, series: Path) -> Case:
-    (mask,) = folder.glob("*_seg.nii.gz")
     (found,) = list_series([series])
-    return Case(folder, mask.name.removesuffix("_seg.nii.gz"), series, read_series(found))
+    return Case(folder, name_in(folder), series, read_series(found))
 
 
 def stored(orthanc: Orthanc, case: Case) -> Iterator[tuple[str, str, str, Found]]:
@@ -277,7 +257,7 @@ def main(
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         given = (
-            made(seed, Path(folder))
+            made(seed, Path(folder), from_dicom=True)[::2]
             if case is None
             else (Path(shutil.copytree(case, Path(folder) / "case")), series)
         )

@@ -15,7 +15,6 @@ case is a phantom on a scanner's matrix, segmented in the paper's mode, or one o
 import csv
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +27,6 @@ import pyvista as pv
 import typer
 from PIL import Image
 from scipy.spatial import KDTree
-from shared import ROOT
 
 from bundle.common.coordinates import ras_to_lps
 from bundle.common.errors import InputError
@@ -38,7 +36,7 @@ from bundle.geometry.render import branch_colors
 
 from ..common import RESULTS, Out, table, write_results
 from ..geometry import HELD_OUT
-from .readers import SEGMENT
+from .finished import Finished, made, name_in
 
 COLUMNS = ("opened", "checked", "found", "verdict")
 READS = Path(__file__).parent / "slicer_reads.py"
@@ -47,38 +45,18 @@ Row = tuple[str, str, str, bool | None]
 
 
 @dataclass(frozen=True)
-class Case:
+class Case(Finished):
     """A finished case of a NIfTI scan, and one file of the same scan's DICOM series."""
 
-    folder: Path
-    name: str
     scan: Path
     slice_file: Path
 
-    def file(self, end: str) -> Path:
-        return self.folder / f"{self.name}_{end}"
-
-
-def made(seed: int, folder: Path) -> Case:
-    """The case of a phantom, by the commands that a person types."""
-    phantoms = ["phantoms", "--count", "1", "--first-seed", str(seed), "--dicom", "--processes", "1"]
-    phantoms += ["--out", str(folder / "phantom")]
-    run = [sys.executable, "-m", "bundle.command"]
-    subprocess.run([*run, *phantoms], cwd=ROOT, check=True)
-    (scan,) = (folder / "phantom").glob("*/*.img.nii.gz")
-    out = ["--out", str(folder / "results")]
-    subprocess.run([*run, "segment", str(scan), *out, *SEGMENT], cwd=ROOT, check=True)
-    return opened(next((folder / "results").glob("*/")), scan, folder / "phantom-dicom" / "1")
-
 
 def opened(folder: Path, scan: Path, series: Path) -> Case:
-    (mask,) = folder.glob("*_seg.nii.gz")
     files = sorted(path for path in series.iterdir() if path.is_file())
     if not files:
         raise InputError(f"the folder of the series '{series}' holds no file")
-    return Case(
-        folder.absolute(), mask.name.removesuffix("_seg.nii.gz"), scan.absolute(), files[0].absolute()
-    )
+    return Case(folder.absolute(), name_in(folder), scan.absolute(), files[0].absolute())
 
 
 def read_by_slicer(case: Case, python: Path, work: Path) -> dict[str, Any]:
@@ -204,7 +182,8 @@ def main(
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder) / "slicer"
         work.mkdir()
-        finished = made(seed, Path(folder)) if case is None else opened(case, scan, series)
+        given = made(seed, Path(folder), from_dicom=False) if case is None else (case, scan, series)
+        finished = opened(*given)
         facts = read_by_slicer(finished, slicer_python, work)
         found = [*of_the_scene(finished, facts["scene"], work), *of_files(finished, facts, work)]
         _picture(work, (out.parent / "images" if out == RESULTS else out) / "slicer_scene.png")
