@@ -17,8 +17,8 @@ from bundle.geometry.case import export_case
 from bundle.phantom import make_phantom
 
 from ..common import RESULTS, Out, peak_gib, table, write_results
+from .scan import SEED, SHAPE
 
-SEED, SHAPE = 4_000_000, (512, 512, 275)
 EVERYTHING = {
     "formats": ("stl", "ply", "vtp", "obj", "glb"),
     "cloud_formats": ("ply", "vtp"),

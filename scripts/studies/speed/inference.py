@@ -18,13 +18,11 @@ import nibabel as nib  # noqa: E402
 import torch  # noqa: E402, F401
 import typer  # noqa: E402
 from monai.bundle import ConfigWorkflow  # noqa: E402
-from shared import ROOT, Set, settings, workflow  # noqa: E402
-
-from bundle.phantom import write_imagecas  # noqa: E402
+from shared import Set, settings, workflow  # noqa: E402
 
 from ..common import RESULTS, Out, peak_gib, table, write_results  # noqa: E402
+from .scan import DATA, Data, Image, scan_or_phantom  # noqa: E402
 
-SHAPE, SEED = (512, 512, 275), 4_000_000
 COLUMNS = {"stage": "stage", "seconds": "s", "cpu_seconds": "CPU s, all threads",
            "peak_gib": "peak GiB so far"}  # fmt: skip
 
@@ -76,9 +74,9 @@ def wrap(workflow: ConfigWorkflow, stages: Stages) -> None:
 
 
 def main(
-    image: Annotated[Path | None, typer.Option(help="a scan; by default a phantom that is made here")] = None,
+    image: Image = None,
     config_file: Annotated[list[Path] | None, typer.Option(help="by default configs/inference.yaml")] = None,
-    data: Annotated[Path, typer.Option(help="folder of the phantom")] = ROOT / "data" / "benchmark",
+    data: Data = DATA,
     out: Out = RESULTS,
     override: Set = None,
 ) -> None:
@@ -86,8 +84,7 @@ def main(
     stages.add("import", time.perf_counter() - START, time.process_time() - CPU_START)
     configs = [path.resolve() for path in config_file or ()] or ["inference.yaml"]
     keys = settings(override, *configs)
-    if image is None:  # noise and vessels cost what a patient's would
-        image = Path(write_imagecas([SEED], data, shape=SHAPE, processes=1)[0]["image"])
+    image = scan_or_phantom(image, data)
     is_nifti = image.name.endswith((".nii", ".nii.gz"))
     scan = "×".join(map(str, nib.load(image).shape)) + " voxels" if is_nifti else image.name
     with tempfile.TemporaryDirectory() as folder:

@@ -27,14 +27,13 @@ import nibabel as nib
 import torch
 import typer
 from monai.bundle import ConfigParser
-from shared import ROOT, Set, config_path, settings, workflow
+from shared import Set, config_path, settings, workflow
 
 from bundle.common.device import check_device
-from bundle.phantom import write_imagecas
 
 from ..common import RESULTS, Out, peak_gib, table, write_results
-from .inference import SEED, SHAPE
 from .nnunet import predictor
+from .scan import DATA, Data, Image, middle_of, scan_or_phantom
 
 CONFIGS = ("inference.yaml", "modes/native.yaml")
 PEER, SAME, SHIPPED = "nnU-Net v2", "native mode, one look, all windows", "native mode"
@@ -100,18 +99,17 @@ def summary(runs: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
 def cropped(image: Path, size: tuple[int, int, int], folder: Path) -> Path:
     """The middle of a scan as a scan of its own."""
     scan = nib.load(image)
-    starts = [max((n - want) // 2, 0) for n, want in zip(scan.shape, size)]
-    middle = scan.slicer[tuple(slice(start, start + want) for start, want in zip(starts, size))]
+    middle = scan.slicer[middle_of(scan.shape, size)]
     nib.save(middle, folder / "middle_0000.nii.gz")
     return folder / "middle_0000.nii.gz"
 
 
 def main(
-    image: Annotated[Path | None, typer.Option(help="a scan; by default a phantom that is made here")] = None,
+    image: Image = None,
     middle: Annotated[tuple[int, int, int] | None, typer.Option(help="voxels of the scan, for a CPU")] = None,
     device: Annotated[str | None, typer.Option(help="by default a GPU, where there is one")] = None,
     repeats: Annotated[int, typer.Option(min=1, help="runs of each")] = 3,
-    data: Annotated[Path, typer.Option(help="folder of the phantom")] = ROOT / "data" / "benchmark",
+    data: Data = DATA,
     out: Out = RESULTS,
     override: Set = None,
 ) -> None:
@@ -124,8 +122,7 @@ def main(
     has_peer = find_spec("nnunetv2") is not None
     if has_peer:
         plan = {PEER: {"spacing_mm": 0.5}, **plan}
-    if image is None:
-        image = Path(write_imagecas([SEED], data, shape=SHAPE, processes=1)[0]["image"])
+    image = scan_or_phantom(image, data)
     with tempfile.TemporaryDirectory() as folder:
         image = cropped(image, middle, Path(folder)) if middle else image
         shape = "×".join(map(str, nib.load(image).shape))

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 import typer
 from monai.bundle import ConfigParser
-from shared import ROOT, Set, settings, workflow
+from shared import Set, settings, workflow
 
 from bundle.networks import (
     ENGINES,
@@ -33,10 +33,9 @@ from bundle.networks import (
     norms_by_channel,
     on_runtime,
 )
-from bundle.phantom import write_imagecas
 
 from ..common import RESULTS, Out, peak_gib, table, write_results
-from .inference import SEED, SHAPE
+from .scan import DATA, Data, Image, middle_of, scan_or_phantom
 
 EAGER = ("torch", False, False)
 COLUMNS = {
@@ -127,22 +126,20 @@ def compared(row: dict[str, Any], eager: dict[str, Any]) -> dict[str, Any]:
 
 def middle(volume: torch.Tensor, size: tuple[int, ...]) -> np.ndarray:
     """A volume (C, X, Y, Z) or its middle, where it is larger, as a batch of one."""
-    starts = [max((n - roi) // 2, 0) for n, roi in zip(volume.shape[1:], size)]
-    window = volume[(slice(None), *(slice(start, start + roi) for start, roi in zip(starts, size)))]
+    window = volume[(slice(None), *middle_of(volume.shape[1:], size))]
     return np.ascontiguousarray(window[None].numpy())
 
 
 def main(
     network: Annotated[list[Network] | None, typer.Option(help="by default both")] = None,
-    image: Annotated[Path | None, typer.Option(help="a scan; by default a phantom that is made here")] = None,
+    image: Image = None,
     repeats: Annotated[int, typer.Option(min=1, help="calls that are timed, after a first one")] = 5,
-    data: Annotated[Path, typer.Option(help="folder of the phantom")] = ROOT / "data" / "benchmark",
+    data: Data = DATA,
     out: Out = RESULTS,
     override: Set = None,
 ) -> None:
     """Time one call of each network each way."""
-    if image is None:
-        image = Path(write_imagecas([SEED], data, shape=SHAPE, processes=1)[0]["image"])
+    image = scan_or_phantom(image, data)
     for one in network or list(Network):
         keys = {"dataset_dir": image, "device": "cpu", "runtime": "torch"} | settings(override, *one.configs)
         with tempfile.TemporaryDirectory() as folder:
