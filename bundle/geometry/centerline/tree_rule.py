@@ -20,6 +20,8 @@ class TreeRule:
     max_gap_mm: of empty space that is bridged; 0 bridges none.
     facing: least cosine between the direction of both ends and the way from one to the other.
     facing_side: the same of an end that points at another vessel's side.
+    way_mm: length of a way along which a detached piece is joined where the probability is low; 0 joins none.
+    way_probability: of lumen, at least, all along such a way.
     far_mm: from this part of the aorta, pools and all that is kept, beyond which a part goes.
     detached_mm: centreline of a piece that is kept without a root, at least.
     detached_probability: mean probability of lumen less that of vein along its centreline, at least.
@@ -42,6 +44,8 @@ class TreeRule:
     max_gap_mm: float
     facing: float
     facing_side: float
+    way_mm: float
+    way_probability: float
     far_mm: float
     detached_mm: float
     detached_probability: float

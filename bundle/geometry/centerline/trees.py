@@ -27,6 +27,7 @@ from .chains import end_radius
 from .tree_joins import join_parts
 from .tree_parts import Parts, measure_parts, parts_of
 from .tree_rule import Part, TreeRule
+from .tree_ways import join_along_probability
 
 __all__ = ["keep_trees"]
 
@@ -117,10 +118,14 @@ def keep_trees(
     for number, bridge in bridges:
         if wanted[number]:
             result[tuple(bridge.T)] = True
+    detached = [n for n in kept if n not in trees]
+    way, joins = join_along_probability(parts, chances, grid, rule, trees, detached)
+    result[tuple(way.T)] = True
+    record["joins"] += joins
     record |= {
         "parts_before": _count(own),
         "trees": [asdict(measured[n]) for n in trees],
-        "detached": [asdict(measured[n]) for n in kept if n not in trees],
+        "detached": [asdict(measured[n]) for n in detached],
         "parts_after": _count(result),
         "dropped_mm3": round(lost * voxel_volume_mm3(affine), 1),
     }

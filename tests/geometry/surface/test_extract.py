@@ -177,3 +177,20 @@ def test_a_filled_cavity_does_not_lower_the_threshold():
     assert vessels.level == pytest.approx(0.5, abs=0.02) and vessels.mask[vessels.mask.shape[0] // 2].any()
     volume = volume_mm3(vessel_surface(vessels))
     assert volume == pytest.approx(4 / 3 * np.pi * 27, rel=0.02)
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])
+def test_the_threshold_of_a_mask_is_found_although_a_gap_was_bridged(threshold):
+    """A tube whose probability falls with the distance from its middle, and to a third over three voxels."""
+    x, y, z = np.indices((30, 30, 60))
+    away = np.hypot(x - 15, y - 15)
+    probability = np.clip(1 - (away - 3) / 4, 0, 1).astype(np.float32)
+    whole = find_vessels(probability >= threshold, np.eye(4), probability)
+    probability[:, :, 28:31] *= 0.3
+    mask = probability >= threshold
+    mask[:, :, 28:31] = (away <= 1)[:, :, 28:31]
+    bridged = find_vessels(mask, np.eye(4), probability)
+    assert bridged.level == whole.level and threshold <= whole.level <= threshold + 0.06
+    # A mask from elsewhere says nothing of the probability's wall.
+    noise = np.random.default_rng(0).random(mask.shape).astype(np.float32)
+    assert find_vessels(mask, np.eye(4), noise).level == 0.5

@@ -1,0 +1,98 @@
+"""Bridges from detached pieces of a mask to its trees, along what the network takes for lumen less surely."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.cluster.hierarchy import DisjointSet
+from scipy.ndimage import maximum_filter
+from skimage.graph import MCP_Geometric
+
+from bundle.common.coordinates import ras_to_lps, voxel_size_mm, voxel_to_world
+from bundle.common.polylines import arc_length
+
+from .tree_parts import Parts
+from .tree_rule import TreeRule
+
+__all__ = ["join_along_probability"]
+
+_OWN = 1e-3  # cost of a voxel of the piece itself, which is free
+
+
+def join_along_probability(
+    parts: Parts,
+    chances: Sequence[np.ndarray],
+    affine: np.ndarray,
+    rule: TreeRule,
+    trees: Sequence[int],
+    detached: Sequence[int],
+) -> tuple[np.ndarray, list[dict]]:
+    """Voxels (N, 3) of bridges, and their record (``gap_mm``, ``at_lps_mm``, ``probability``: the least).
+
+    A network that misses a tight or blurred stretch of a vessel often still gives it some probability. A way
+    leads through voxels of at least `way_probability` that are not by more than `vein_margin` more probably
+    vein, is the cheapest where each millimetre costs as much more as it is less probable, and is at most
+    `way_mm` long. The shortest are taken first; two trees never come together. The pieces stay in any case, so
+    that nothing comes into the mask but the way.
+
+    Args:
+        chances: (X, Y, Z) in 0...1 of lumen and vein.
+        trees, detached: groups of parts, of which the mask consists.
+    """
+    found = []
+    if rule.way_mm > 0:
+        for piece in detached:
+            found += _ways(parts, chances, affine, rule, piece, (*trees, *detached))
+    groups, rooted = DisjointSet((*trees, *detached)), set(trees)
+    voxels, joins = [np.zeros((0, 3), int)], []
+    for length, piece, other, way in sorted(found, key=lambda way: way[:3]):
+        both = groups.subset(piece) | groups.subset(other)
+        if groups.connected(piece, other) or len(both & rooted) > 1:
+            continue
+        groups.merge(piece, other)
+        voxels.append(way)
+        middle = voxel_to_world(way, affine).mean(axis=0)
+        least = float(chances[0][tuple(way.T)].min())
+        joins.append({
+            "gap_mm": round(length, 2),
+            "at_lps_mm": ras_to_lps(middle).round(1).tolist(),
+            "probability": round(least, 2),
+        })  # fmt: skip
+    return np.concatenate(voxels), joins
+
+
+def _ways(
+    parts: Parts,
+    chances: Sequence[np.ndarray],
+    affine: np.ndarray,
+    rule: TreeRule,
+    piece: int,
+    kept: Sequence[int],
+) -> list[tuple[float, int, int, np.ndarray]]:
+    """The cheapest way from a piece to each other group: its length in mm, both, and the voxels (N, 3)."""
+    size = voxel_size_mm(affine)
+    own = np.argwhere(parts.group[parts.labels] == piece)
+    reach = np.ceil(rule.way_mm / size).astype(int)
+    low = np.maximum(own.min(axis=0) - reach, 0)
+    box = tuple(map(slice, low, own.max(axis=0) + reach + 1))
+    lumen, vein = (chance[box] for chance in chances)
+    group = parts.group[parts.labels[box]]
+    group[~np.isin(group, kept)] = 0
+    is_open = (lumen >= rule.way_probability) & (vein - lumen <= rule.vein_margin) & (group == 0)
+    cost = np.full(lumen.shape, np.inf)
+    cost[is_open] = 1 / lumen[is_open]
+    cost[group == piece] = _OWN
+    # A way ends where it touches another group, within which it would cost nothing to go on.
+    touched = maximum_filter(np.where(group == piece, 0, group), 3)
+    finder = MCP_Geometric(cost, sampling=tuple(map(float, size)))
+    price = finder.find_costs(own - low)[0]
+    found = []
+    for other in set(np.unique(touched[is_open & np.isfinite(price)]).tolist()) - {0}:
+        ends = np.argwhere((touched == other) & is_open & np.isfinite(price))
+        way = np.array(finder.traceback(tuple(ends[np.argmin(price[tuple(ends.T)])])))
+        way = way[group[tuple(way.T)] == 0]
+        length = float(arc_length(way * size)[-1] + size.max())
+        if length <= rule.way_mm:
+            found.append((length, piece, int(other), way + low))
+    return found
