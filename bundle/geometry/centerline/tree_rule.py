@@ -22,6 +22,7 @@ class TreeRule:
     facing_side: the same of an end that points at another vessel's side.
     way_mm: length of a way along which a detached piece is joined where the probability is low; 0 joins none.
     way_probability: of lumen, at least, all along such a way.
+    way_vein: part of the probability of cardiac vein that counts as much there.
     far_mm: from this part of the aorta, pools and all that is kept, beyond which a part goes.
     detached_mm: centreline of a piece that is kept without a root, at least.
     detached_probability: mean probability of lumen less that of vein along its centreline, at least.
@@ -46,6 +47,7 @@ class TreeRule:
     facing_side: float
     way_mm: float
     way_probability: float
+    way_vein: float
     far_mm: float
     detached_mm: float
     detached_probability: float

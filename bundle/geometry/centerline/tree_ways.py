@@ -30,11 +30,11 @@ def join_along_probability(
 ) -> tuple[np.ndarray, list[dict]]:
     """Voxels (N, 3) of bridges, and their record (``gap_mm``, ``at_lps_mm``, ``probability``: the least).
 
-    A network that misses a tight or blurred stretch of a vessel often still gives it some probability. A way
-    leads through voxels of at least `way_probability` that are not by more than `vein_margin` more probably
-    vein, is the cheapest where each millimetre costs as much more as it is less probable, and is at most
-    `way_mm` long. The shortest are taken first; two trees never come together. The pieces stay in any case, so
-    that nothing comes into the mask but the way.
+    A network that misses a tight or blurred stretch of a vessel often still gives it some probability, and
+    where an artery crosses a cardiac vein it may call both a vein. A way leads through voxels of at least
+    `way_probability`, the lumen's or `way_vein` of the vein's, is the cheapest where each millimetre costs the
+    more the less that is, and is at most `way_mm` long. The shortest are taken first; two trees never come
+    together. The pieces stay in any case, so that nothing comes into the mask but the way.
 
     Args:
         chances: (X, Y, Z) in 0...1 of lumen and vein.
@@ -79,9 +79,10 @@ def _ways(
     lumen, vein = (chance[box] for chance in chances)
     group = parts.group[parts.labels[box]]
     group[~np.isin(group, kept)] = 0
-    is_open = (lumen >= rule.way_probability) & (vein - lumen <= rule.vein_margin) & (group == 0)
+    chance = np.maximum(lumen, rule.way_vein * vein)
+    is_open = (chance >= rule.way_probability) & (group == 0)
     cost = np.full(lumen.shape, np.inf)
-    cost[is_open] = 1 / lumen[is_open]
+    cost[is_open] = 1 / chance[is_open]
     cost[group == piece] = _OWN
     # A way ends where it touches another group, within which it would cost nothing to go on.
     touched = maximum_filter(np.where(group == piece, 0, group), 3)
