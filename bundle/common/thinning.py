@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from itertools import combinations
 
-import cc3d
 import numpy as np
 from scipy.spatial import cKDTree
 from skimage.morphology import skeletonize
 
 from bundle.common.coordinates import voxels_of
+from bundle.common.parts import parts_of_voxels
 
 __all__ = ["shell", "skeleton"]
 
@@ -17,7 +17,7 @@ _AXES = [axes for count in (1, 2, 3) for axes in combinations(range(3), count)]
 _PAD = 2  # voxels: what is made thicker by one keeps a free border
 
 
-def skeleton(mask: np.ndarray) -> np.ndarray:
+def skeleton(mask: np.ndarray, known: dict[bytes, np.ndarray] | None = None) -> np.ndarray:
     """Centreline voxels, bool, of a bool array (X, Y, Z): Lee's thinning, a part at a time.
 
     Source: Lee, Kashyap, Chu, CVGIP 56 (1994), as `skimage.morphology.skeletonize` implements it. That
@@ -30,6 +30,10 @@ def skeleton(mask: np.ndarray) -> np.ndarray:
     by more than a tenth of their length; shaving a lost part by a voxel instead of thickening it leaves 9 %
     cut, this 3 %. Shaving every part that is left out cuts 2 %, but takes the thin twigs of a thick part.
 
+    Args:
+        known: where parts of a mask are thinned again, the parts of earlier calls, which are not: the voxels of
+            a skeleton by those of its part. Those of this call are added.
+
     Example:
         >>> bar = np.zeros((8, 8, 20), bool)
         >>> bar[3:5, 3:5, 2:18] = True
@@ -37,11 +41,15 @@ def skeleton(mask: np.ndarray) -> np.ndarray:
         (0, 14)
     """
     out = np.zeros(mask.shape, bool)
-    parts, count = cc3d.connected_components(mask, connectivity=26, return_N=True)
-    boxes = cc3d.statistics(parts)["bounding_boxes"]
-    for number in range(1, count + 1):
-        thin = _thin(np.pad(parts[boxes[number]] == number, _PAD))
-        out[boxes[number]] |= thin[(slice(_PAD, -_PAD),) * 3]
+    known = {} if known is None else known
+    for voxels in parts_of_voxels(mask):
+        key = voxels.tobytes()
+        if key not in known:
+            low = voxels.min(axis=0) - _PAD
+            part = np.zeros(voxels.max(axis=0) - low + 1 + _PAD, bool)
+            part[tuple((voxels - low).T)] = True
+            known[key] = voxels_of(_thin(part)) + low
+        out[tuple(known[key].T)] = True
     return out
 
 

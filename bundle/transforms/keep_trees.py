@@ -55,17 +55,17 @@ class KeepTreesd(MapTransform):
         if mask.shape[0] != 1:
             raise ValueError(f"one channel is expected, got an array of shape {tuple(mask.shape)}.")
         affine = mask.affine.numpy()
-        volume, probability = _array(mask), _array(data["prob"])
+        volume, probability = _array(mask) > 0, _array(data["prob"])
         vein = _array(data["vein"]) if "vein" in data else None
-        pool = aorta_wall(_array(data["aorta"]) >= _SURE, affine) if "aorta" in data else np.zeros((0, 3))
+        pool = aorta_wall(_array(data["aorta"]), affine, _SURE) if "aorta" in data else np.zeros((0, 3))
         is_aorta = len(pool) > 0
         image = None
         if isinstance(data.get("image"), MetaTensor):
             image = (_array(data["image"]), data["image"].affine.numpy())
         if not is_aorta and image is not None:
-            pool = blood_pool(*image, voxel_to_world(voxels_of(volume > 0), affine))
+            pool = blood_pool(*image, voxel_to_world(voxels_of(volume), affine))
         kept, record = keep_trees(volume, affine, probability, self.rule, vein, pool, is_aorta, image)
-        out = MetaTensor(torch.as_tensor(kept[None]).to(mask.device, mask.dtype)).copy_meta_from(mask)
+        out = MetaTensor(torch.as_tensor(kept[None].view(np.uint8)).to(mask.device, mask.dtype)).copy_meta_from(mask)
         out.meta |= {
             "components": record["parts_after"],
             "components_before": record["parts_before"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cc3d
 import numpy as np
 
 from bundle.common.coordinates import (
@@ -12,6 +11,7 @@ from bundle.common.coordinates import (
     voxels_of,
     world_to_voxel,
 )
+from bundle.common.parts import without_specks
 from bundle.common.thinning import shell
 
 from .aorta import find_aorta
@@ -19,16 +19,18 @@ from .aorta import find_aorta
 __all__ = ["aorta_wall", "blood_pool"]
 
 
-def aorta_wall(mask: np.ndarray, affine: np.ndarray, least_mm3: float = 1000.0) -> np.ndarray:
-    """Points (N, 3), RAS mm, of the wall of a segmented aorta (X, Y, Z), less what is small.
+def aorta_wall(
+    aorta: np.ndarray, affine: np.ndarray, level: float = 0.5, least_mm3: float = 1000.0
+) -> np.ndarray:
+    """Points (N, 3), RAS mm, of the wall of an aorta (X, Y, Z), a mask or a probability, less what is small.
 
     Where the arch is outside the scan, ascending and descending aorta are two parts. Every second voxel is
     enough.
     """
-    coarse, grid = mask[::2, ::2, ::2] > 0, np.array(affine, float)
+    coarse, grid = aorta[::2, ::2, ::2] >= level, np.array(affine, float)
     grid[:3, :3] *= 2
     least = int(np.ceil(least_mm3 / voxel_volume_mm3(grid)))
-    return _wall(cc3d.dust(coarse, threshold=least, connectivity=6) > 0, grid)
+    return _wall(without_specks(coarse, least, connectivity=6), grid)
 
 
 def blood_pool(image: np.ndarray, affine: np.ndarray, lumen_mm: np.ndarray) -> np.ndarray:

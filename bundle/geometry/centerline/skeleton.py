@@ -73,22 +73,32 @@ def fill_pits(mask: np.ndarray) -> np.ndarray:
     """The mask with those background voxels that have more than 60 % of lumen among their 26 neighbours.
 
     A rough wall has pits and tunnels, around which a skeleton makes loops and twigs.
+
+    Args:
+        mask: (X, Y, Z) bool, with a free border.
     """
-    # Sums of bytes: a tenth of the time of SciPy's filter of floats.
-    near = np.pad(mask, 1, mode="edge").view(np.uint8)
-    for axis in range(3):
-        lines = np.moveaxis(near, axis, 0)
-        near = np.moveaxis(lines[:-2] + lines[1:-1] + lines[2:], 0, axis)
-    return mask | (near > 0.6 * 26)
+    # Each voxel counts for its neighbours: a third of the time of sums over the volume, most of which is empty.
+    count, voxels = np.zeros(mask.size, np.uint8), np.flatnonzero(mask)
+    for step in np.ndindex(3, 3, 3):
+        count[voxels + np.ravel_multi_index(step, mask.shape) - np.ravel_multi_index((1, 1, 1), mask.shape)] += 1
+    return mask | (count > 0.6 * 26).reshape(mask.shape)
 
 
-def skeletonise(mask: np.ndarray, affine: np.ndarray, wall: np.ndarray) -> Skeleton:
+def skeletonise(
+    mask: np.ndarray,
+    affine: np.ndarray,
+    wall: np.ndarray | None = None,
+    known: dict[bytes, np.ndarray] | None = None,
+) -> Skeleton:
     """The skeleton of a bool mask (X, Y, Z) with a free border as a forest, not through `wall` (X, Y, Z).
+
+    `known` saves work on parts that were thinned before (see `bundle.common.thinning.skeleton`).
 
     Of every loop the thinnest link goes (a maximal spanning tree over the wall distance): where two vessels
     touch, that is the place of contact, because the lumen is narrowest there.
     """
-    index = voxels_of(skeleton(fill_pits(mask) & ~wall))
+    solid = fill_pits(mask)
+    index = voxels_of(skeleton(solid if wall is None else solid & ~wall, known))
     if len(index) == 0:
         return Skeleton(np.zeros((0, 3)), np.zeros(0), nx.Graph())
     points = voxel_to_world(index, affine)
