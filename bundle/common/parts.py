@@ -1,58 +1,61 @@
-"""Connected parts of a mask, by their voxels.
+"""Connected parts of a mask, by its voxels.
 
-Vessels fill a hundredth of their box: what is asked of their voxels takes a tenth of the time that the same
-takes of all voxels.
+Vessels fill less than a hundredth of their box: what is asked of their voxels takes a tenth of the time that
+the same takes of all of them.
 """
 
 from __future__ import annotations
 
-import cc3d
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
-from bundle.common.coordinates import voxels_of
-
-__all__ = ["number_parts", "parts_of_voxels", "without_specks"]
+__all__ = ["number_parts", "split_parts"]
 
 
-def number_parts(
-    mask: np.ndarray, least: int = 1, connectivity: int = 26
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The connected parts of at least so many voxels, numbered from 1 on.
+def number_parts(voxels: np.ndarray, least: int = 1, connectivity: int = 26) -> np.ndarray:
+    """The number of each voxel's connected part, (N,): from 1 on, in the order of the array.
+
+    As cc3d numbers the parts of a volume. Here rows of voxels along the last axis are the nodes of a graph,
+    in which SciPy finds the parts.
 
     Args:
-        mask: (X, Y, Z) bool. connectivity: 6, 18 or 26.
-
-    Returns:
-        labels (X, Y, Z), 0 outside of the parts; their voxels (N, 3), in the order of the array, and the part
-        (N,) of each.
+        voxels: (N, 3) of a mask, in the order of the array (`voxels_of`).
+        least: parts of fewer voxels get the number 0.
+        connectivity: 6 or 26.
 
     Example:
-        >>> mask = np.zeros((2, 2, 9), bool)
-        >>> mask[0, 0, [0, 2, 3, 7, 8]] = True
-        >>> labels, voxels, part = number_parts(mask, least=2)
-        >>> labels[0, 0].tolist(), voxels[:, 2].tolist(), part.tolist()
-        ([0, 0, 1, 1, 0, 0, 0, 2, 2], [2, 3, 7, 8], [1, 1, 2, 2])
+        >>> number_parts(np.array([[0, 0, 0], [0, 0, 2], [0, 1, 3], [4, 0, 0]]), least=2).tolist()
+        [0, 1, 1, 0]
     """
-    labels, voxels = cc3d.connected_components(mask, connectivity=connectivity), voxels_of(mask)
-    part = labels[tuple(voxels.T)]
-    enough = np.bincount(part, minlength=1) >= least
-    enough[0] = False
-    if enough[1:].all():
-        return labels, voxels, part
-    part = np.where(enough, np.cumsum(enough), 0).astype(labels.dtype)[part]
-    labels[tuple(voxels.T)] = part
-    return labels, voxels[part > 0], part[part > 0]
+    if len(voxels) == 0:
+        return np.zeros(0, int)
+    # A free voxel between one row and the next: nothing is beside the end of a row.
+    row = int(voxels[:, 2].max()) + 2
+    plane = row * (int(voxels[:, 1].max()) + 2)
+    at = voxels @ np.array([plane, row, 1])
+    begins = np.concatenate([[0], np.flatnonzero(np.diff(at) != 1) + 1])
+    length = np.diff(begins, append=len(at))
+    low, high = at[begins], at[begins] + length - 1
+    reach, steps = (1, (row, plane - row, plane, plane + row)) if connectivity == 26 else (0, (row, plane))
+    pairs = [np.zeros((2, 0), int)]
+    for step in steps:
+        first = np.searchsorted(high, low + step - reach)
+        count = np.searchsorted(low, high + step + reach, side="right") - first
+        before = np.repeat(np.cumsum(count) - count, count)
+        other = np.arange(len(before)) - before + np.repeat(first, count)
+        pairs.append(np.stack([np.repeat(np.arange(len(low)), count), other]))
+    one, other = np.concatenate(pairs, axis=1)
+    graph = coo_matrix((np.ones(len(one), bool), (one, other)), shape=(len(low),) * 2)
+    part = connected_components(graph, directed=False)[1]
+    enough = np.bincount(part, length) >= least
+    return np.repeat(np.where(enough, np.cumsum(enough), 0)[part], length)
 
 
-def parts_of_voxels(mask: np.ndarray) -> list[np.ndarray]:
-    """The voxels (N, 3) of each 26-connected part of a bool mask (X, Y, Z), in the order of the array."""
-    _, voxels, part = number_parts(mask)
+def split_parts(voxels: np.ndarray) -> list[np.ndarray]:
+    """The voxels (N, 3) of a mask, in the order of the array, by 26-connected part."""
     if len(voxels) == 0:
         return []
+    part = number_parts(voxels)
     order = np.argsort(part, kind="stable")
     return np.split(voxels[order], np.flatnonzero(np.diff(part[order])) + 1)
-
-
-def without_specks(mask: np.ndarray, least: int, connectivity: int = 26) -> np.ndarray:
-    """A bool mask (X, Y, Z) without its connected parts of fewer voxels than `least`."""
-    return number_parts(mask, least, connectivity)[0] > 0

@@ -65,7 +65,8 @@ class KeepTreesd(MapTransform):
         if not is_aorta and image is not None:
             pool = blood_pool(*image, voxel_to_world(voxels_of(volume), affine))
         kept, record = keep_trees(volume, affine, probability, self.rule, vein, pool, is_aorta, image)
-        out = MetaTensor(torch.as_tensor(kept[None].view(np.uint8)).to(mask.device, mask.dtype)).copy_meta_from(mask)
+        whole = torch.as_tensor(kept[None].view(np.uint8))  # a bool volume would be copied
+        out = MetaTensor(whole.to(mask.device, mask.dtype)).copy_meta_from(mask)
         out.meta |= {
             "components": record["parts_after"],
             "components_before": record["parts_before"],

@@ -11,8 +11,8 @@ from bundle.common.coordinates import (
     voxels_of,
     world_to_voxel,
 )
-from bundle.common.parts import without_specks
-from bundle.common.thinning import shell
+from bundle.common.parts import number_parts
+from bundle.common.thinning import rim
 
 from .aorta import find_aorta
 
@@ -30,7 +30,9 @@ def aorta_wall(
     coarse, grid = aorta[::2, ::2, ::2] >= level, np.array(affine, float)
     grid[:3, :3] *= 2
     least = int(np.ceil(least_mm3 / voxel_volume_mm3(grid)))
-    return _wall(without_specks(coarse, least, connectivity=6), grid)
+    voxels = voxels_of(coarse)
+    coarse[tuple(voxels[number_parts(voxels, least, connectivity=6) == 0].T)] = False
+    return voxel_to_world(rim(coarse), grid)
 
 
 def blood_pool(image: np.ndarray, affine: np.ndarray, lumen_mm: np.ndarray) -> np.ndarray:
@@ -50,8 +52,4 @@ def blood_pool(image: np.ndarray, affine: np.ndarray, lumen_mm: np.ndarray) -> n
     if len(at) == 0:
         return np.zeros((0, 3))
     pool = find_aorta(coarse >= np.percentile(image[tuple(at.T)], 25), grid)
-    return np.zeros((0, 3)) if pool is None else _wall(pool, grid)
-
-
-def _wall(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    return voxel_to_world(voxels_of(mask & shell(~mask)), affine)
+    return np.zeros((0, 3)) if pool is None else voxel_to_world(rim(pool), grid)

@@ -13,7 +13,6 @@ from bundle.common.coordinates import (
     voxel_volume_mm3,
     world_to_voxel,
 )
-
 from bundle.common.parts import number_parts
 
 from .skeleton import Skeleton, fill_pits, prune, skeletonise
@@ -53,14 +52,20 @@ def parts_of(mask: np.ndarray, affine: np.ndarray, rule: TreeRule, known: dict[b
         known: skeletons of parts, see `skeletonise`.
     """
     least = int(np.ceil(rule.speck_mm3 / voxel_volume_mm3(affine)))
-    labels, voxels, label_of = number_parts(fill_pits(mask), least)
-    solid = labels > 0
+    voxels = fill_pits(mask)
+    label_of = number_parts(voxels, least)
+    voxels, label_of = voxels[label_of > 0], label_of[label_of > 0]
+    solid = np.zeros_like(mask)
+    solid[tuple(voxels.T)] = True
     skeleton = skeletonise(solid, affine, known=known)
     prune(skeleton)
     at = np.rint(world_to_voxel(skeleton.points, affine)).astype(int)
+    flat, nodes = (np.ravel_multi_index(tuple(v.T), mask.shape) for v in (voxels, at))
+    place = np.minimum(np.searchsorted(flat, nodes), len(flat) - 1)
+    part_of = np.where(flat[place] == nodes, label_of[place], 0)
     group = np.arange(int(label_of.max(initial=0)) + 1)
     points = voxel_to_world(voxels, affine)
-    return Parts(solid, skeleton, at, labels[tuple(at.T)], voxels, points, label_of, group)
+    return Parts(solid, skeleton, at, part_of, voxels, points, label_of, group)
 
 
 def measure_parts(parts: Parts, chances: list[np.ndarray], affine: np.ndarray) -> dict[int, Part]:

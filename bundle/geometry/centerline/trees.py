@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import cc3d
 import numpy as np
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 from scipy.spatial import cKDTree
 
 from bundle.common.coordinates import voxel_volume_mm3, voxels_of
 from bundle.common.crop import region_of
+from bundle.common.parts import number_parts
 from bundle.geometry.core import sample_volume
 
 from .backwards import backward_branches
@@ -124,13 +124,14 @@ def keep_trees(
         "parts_after": _count(result),
         "dropped_mm3": round(lost * voxel_volume_mm3(affine), 1),
     }
-    whole = np.zeros(shape, bool)
-    region.put_into(apply_orientation(whole, axes), result)
+    whole, voxels = np.zeros(shape, bool), voxels_of(result) + region.low
+    inside = ((voxels >= 0) & (voxels < mask.shape)).all(axis=1)  # a bridge may reach into the margin
+    apply_orientation(whole, axes)[tuple(voxels[inside].T)] = True
     return whole, record
 
 
 def _count(mask: np.ndarray) -> int:
-    return int(cc3d.connected_components(mask, connectivity=26, return_N=True)[1])
+    return int(number_parts(voxels_of(mask)).max(initial=0))
 
 
 def _begins_at(parts: Parts, number: int, pool: cKDTree, is_aorta: bool, rule: TreeRule) -> bool:
