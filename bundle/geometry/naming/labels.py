@@ -134,8 +134,7 @@ def label_stretches(stretches: Stretches, cost: np.ndarray) -> tuple[np.ndarray,
 def _best_of(below: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Least cost of children (..., L + 1) under each label of their parent, and their labels then."""
     both = below[..., None, :] + table
-    which = both.argmin(axis=-1)
-    return np.take_along_axis(both, which[..., None], axis=-1)[..., 0], which
+    return both.min(axis=-1), both.argmin(axis=-1)
 
 
 def _at_fork(
