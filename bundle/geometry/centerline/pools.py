@@ -24,15 +24,14 @@ def aorta_wall(
 ) -> np.ndarray:
     """Points (N, 3), RAS mm, of the wall of an aorta (X, Y, Z), a mask or a probability, less what is small.
 
-    Where the arch is outside the scan, ascending and descending aorta are two parts. Every second voxel is
-    enough.
+    Where the arch is outside the scan, ascending and descending aorta are two parts. A grid of every second
+    voxel is enough.
     """
-    coarse, grid = aorta[::2, ::2, ::2] >= level, np.array(affine, float)
-    grid[:3, :3] *= 2
-    least = int(np.ceil(least_mm3 / voxel_volume_mm3(grid)))
-    voxels = voxels_of(coarse)
-    coarse[tuple(voxels[number_parts(voxels, least, connectivity=6) == 0].T)] = False
-    return voxel_to_world(rim(coarse), grid)
+    inside = aorta >= level
+    least = int(np.ceil(least_mm3 / voxel_volume_mm3(affine)))
+    voxels = voxels_of(inside)
+    inside[tuple(voxels[number_parts(voxels, least, connectivity=6) == 0].T)] = False
+    return voxel_to_world(rim(inside), affine)
 
 
 def blood_pool(image: np.ndarray, affine: np.ndarray, lumen_mm: np.ndarray) -> np.ndarray:

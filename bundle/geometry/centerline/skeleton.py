@@ -19,6 +19,7 @@ from bundle.common.time_limit import check_time
 __all__ = ["Skeleton", "fill_pits", "lengthen", "prune", "skeletonise", "wall_distance_mm"]
 
 _SPUR_MM = 2.0
+_PIT = int(0.6 * 26)  # of lumen around background
 
 
 @dataclass
@@ -87,7 +88,7 @@ def fill_pits(mask: np.ndarray) -> np.ndarray:
     count = np.zeros(mask.size, np.uint8)
     for step in steps:
         count[own + step] += 1
-    pits = [beside[(count[beside] > 0.6 * 26) & ~flat[beside]] for beside in (own + step for step in steps)]
+    pits = [beside[(count[beside] > _PIT) & ~flat[beside]] for beside in (own + step for step in steps)]
     filled = np.union1d(own, np.concatenate(pits))
     return np.stack(np.unravel_index(filled, mask.shape), axis=1)
 

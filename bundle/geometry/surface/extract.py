@@ -41,8 +41,8 @@ def level_set(
     inside = mask > 0
     if probability is None:
         return inside.astype(np.float32) - np.float32(0.5)
-    level = np.float32(level)
-    field = np.subtract(probability, level, dtype=np.float32)
+    level, field = np.float32(level), np.empty(inside.shape, np.float32)
+    np.subtract(probability, level, out=field, dtype=np.float32)
     flat, own = field.ravel(), np.flatnonzero(inside)
     # Within the rounding a file may hold less of it: which side is for the mask to say.
     lumen = np.where(flat[own] < -_ROUNDING, 1 - level, flat[own])

@@ -140,6 +140,7 @@ def test_the_mask_decides_what_is_inside():
     rng = np.random.default_rng(1)
     mask, probability = rng.random((8, 8, 8)) > 0.5, rng.random((8, 8, 8))
     np.testing.assert_array_equal(level_set(mask, probability, 0.4) > 0, mask)
+    np.testing.assert_array_equal(level_set(mask.T, probability.T, 0.4) > 0, mask.T)
 
 
 def test_the_same_wall_from_every_grid():
@@ -177,3 +178,10 @@ def test_a_filled_cavity_does_not_lower_the_threshold():
     assert vessels.level == pytest.approx(0.5, abs=0.02) and vessels.mask[vessels.mask.shape[0] // 2].any()
     volume = volume_mm3(vessel_surface(vessels))
     assert volume == pytest.approx(4 / 3 * np.pi * 27, rel=0.02)
+
+
+def test_the_wall_lies_where_the_probability_says_unless_the_mask_says_otherwise():
+    probability = np.array([0.9, 0.401, 0.45, 0.1, 0.9, 0.399, 0.1], np.float32)[None, None]
+    mask = np.array([1, 1, 1, 1, 0, 0, 0], bool)[None, None]  # 0.401 and 0.399 are the level, to a byte
+    expected = [0.5, 0.02, 0.05, 0.6, -0.4, -0.02, -0.3]
+    np.testing.assert_allclose(level_set(mask, probability, 0.4).ravel(), expected, atol=1e-6)
