@@ -77,7 +77,7 @@ def slices_of(
 
 
 def _between(image: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Rows (N, B) of an image (A, B) at places (N,) between them, linearly; beyond its border the last one."""
+    """Rows (N, B) of an image (A, B) at places (N,), linearly between two; beyond the border the last one."""
     last = len(image) - 1
     row = np.clip(np.floor(at).astype(int), 0, last)
     share = np.clip(at - row, 0, 1).astype(np.float32)[:, None]
