@@ -85,8 +85,6 @@ def cut(tree: Tree) -> Pieces:
             stretch.append((number, first, last, above))
         last_of[number] = len(stretch) - 1
     segment, first, last, parent = np.array(stretch, int).T
-    forks = np.zeros(len(stretch), bool)
-    forks[[last_of[n] for n in last_of if len(tree.children(n)) > 1]] = True
     of, at, heading, wide = (np.concatenate(values) for values in zip(*points))
     heading /= np.maximum(np.linalg.norm(heading, axis=1, keepdims=True), 1e-9)
     directed = np.array([total[s.tree] >= _DIRECTED_MM for s in tree.segments])[segment][of]
@@ -100,7 +98,7 @@ def cut(tree: Tree) -> Pieces:
     along = [part.along_mm for part in tree.segments]
     length = np.array([along[n][[a, b]] @ [-1, 1] for n, a, b in zip(segment, first, last)])
     tree_of = np.array([s.tree for s in tree.segments])[segment]
-    stretches = Stretches(parent, forks, stem, onward)
+    stretches = Stretches(parent, stem, onward)
     return Pieces(
         stretches, segment, tree_of, first, last, length, of, at, heading, directed, wide
     )  # fmt: skip
