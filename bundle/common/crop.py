@@ -30,9 +30,13 @@ class Region:
     def put(self, box: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
         """A volume of `shape` with `box` in its place and zero elsewhere: what `take` took, put back."""
         volume = np.zeros(shape, dtype=box.dtype)
-        inside, source = self._overlap(shape)
-        volume[source] = box[inside]
+        self.put_into(volume, box)
         return volume
+
+    def put_into(self, volume: np.ndarray, box: np.ndarray) -> None:
+        """Write `box` to its place in `volume` (X, Y, Z), which may be a view of another."""
+        inside, source = self._overlap(volume.shape)
+        volume[source] = box[inside]
 
     def _overlap(self, shape: tuple[int, ...]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
         """What box and volume have in common, in the box's voxels and in the volume's."""

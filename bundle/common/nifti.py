@@ -27,8 +27,11 @@ def as_stored(probability: np.ndarray, scale: int = 255) -> np.ndarray:
 
     What is measured on it is what a person can measure again on the file.
     """
-    steps = np.rint(np.clip(np.asarray(probability, np.float32), 0, 1) * np.float32(scale))
-    return steps * np.float32(slope_of(scale))
+    steps = np.clip(np.asarray(probability, np.float32), 0, 1)
+    steps *= np.float32(scale)
+    np.rint(steps, out=steps)
+    steps *= np.float32(slope_of(scale))
+    return steps
 
 
 def write_nifti(

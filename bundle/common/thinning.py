@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import combinations
 
-import cc3d
 import numpy as np
 from scipy.spatial import cKDTree
 from skimage.morphology import skeletonize
 
 from bundle.common.coordinates import voxels_of
+from bundle.common.parts import split_parts
 
-__all__ = ["shell", "skeleton"]
+__all__ = ["rim", "shell", "skeleton", "skeleton_voxels"]
 
 _AXES = [axes for count in (1, 2, 3) for axes in combinations(range(3), count)]
 _PAD = 2  # voxels: what is made thicker by one keeps a free border
@@ -36,29 +37,60 @@ def skeleton(mask: np.ndarray) -> np.ndarray:
         >>> int(skeletonize(bar).sum()), int(skeleton(bar).any(axis=(0, 1)).sum())
         (0, 14)
     """
-    out = np.zeros(mask.shape, bool)
-    parts, count = cc3d.connected_components(mask, connectivity=26, return_N=True)
-    boxes = cc3d.statistics(parts)["bounding_boxes"]
-    for number in range(1, count + 1):
-        thin = _thin(np.pad(parts[boxes[number]] == number, _PAD))
-        out[boxes[number]] |= thin[(slice(_PAD, -_PAD),) * 3]
+    out, voxels = np.zeros(mask.shape, bool), voxels_of(mask)
+    out[tuple(skeleton_voxels(voxels).T)] = True
     return out
 
 
+def skeleton_voxels(voxels: np.ndarray, known: dict[bytes, np.ndarray] | None = None) -> np.ndarray:
+    """As `skeleton`: centreline voxels (K, 3) of a mask's (N, 3), both in the order of the array.
+
+    Args:
+        known: where parts of a mask are thinned again, the parts of earlier calls, which are not: the voxels
+            of a skeleton by those of its part. Those of this call are added.
+    """
+    known, found = {} if known is None else known, [np.zeros((0, 3), int)]
+    for own in split_parts(voxels):
+        key = own.tobytes()
+        if key not in known:
+            low = own.min(axis=0) - _PAD
+            part = np.zeros(own.max(axis=0) - low + 1 + _PAD, bool)
+            part[tuple((own - low).T)] = True
+            known[key] = voxels_of(_thin(part)) + low
+        found.append(known[key])
+    thin = np.concatenate(found)
+    return thin[np.lexsort(thin.T[::-1])]
+
+
 def shell(mask: np.ndarray) -> np.ndarray:
-    """Background voxels beside a face of a bool mask (X, Y, Z); shifts are faster than a dilation."""
-    grown = mask.copy()
-    for axis in range(3):
-        here, ahead = (np.moveaxis(a, axis, 0) for a in (grown, mask))
-        here[1:] |= ahead[:-1]
-        here[:-1] |= ahead[1:]
-    return grown & ~mask
+    """Background voxels (N, 3) beside a face of a bool mask (X, Y, Z), in the order of the array."""
+    flat = np.ascontiguousarray(mask).ravel()
+    return _voxels([beside[~flat[beside]] for _, beside in _faces(mask)], mask.shape)
+
+
+def rim(mask: np.ndarray) -> np.ndarray:
+    """Voxels (N, 3) of a bool mask (X, Y, Z) with background beside a face, in the order of the array."""
+    flat = np.ascontiguousarray(mask).ravel()
+    return _voxels([own[~flat[beside]] for own, beside in _faces(mask)], mask.shape)
+
+
+def _faces(mask: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """A mask's voxels and those beside them in one direction, both as flat indices (N,); six times."""
+    own = np.flatnonzero(mask)
+    steps = (mask.shape[1] * mask.shape[2], mask.shape[2], 1)
+    for place, size, step in zip(np.unravel_index(own, mask.shape), mask.shape, steps):
+        for inside, sign in ((place > 0, -1), (place < size - 1, 1)):
+            yield own[inside], own[inside] + sign * step
+
+
+def _voxels(flat: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    return np.stack(np.unravel_index(np.unique(np.concatenate(flat)), shape), axis=1)
 
 
 def _thin(part: np.ndarray) -> np.ndarray:
     """The skeleton, bool, of one connected part (X, Y, Z) with a free border."""
     best = skeletonize(part)
-    voxels, wall = voxels_of(part), cKDTree(voxels_of(shell(part)))
+    voxels, wall = voxels_of(part), cKDTree(shell(part))
     missed = _left_out(voxels, best, wall)
     for axes in _AXES:
         if missed <= 0.005:

@@ -97,7 +97,7 @@ def line_of_mask(mask: np.ndarray, affine: np.ndarray) -> Line:
 
 
 def _radius(inside: np.ndarray, voxels: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    wall = cKDTree(voxel_to_world(voxels_of(shell(inside)), affine))
+    wall = cKDTree(voxel_to_world(shell(inside), affine))
     radius = np.zeros(len(voxels))
     for step in product((-1, 0, 1), repeat=3):  # the mask has an empty margin
         beside = voxels + step

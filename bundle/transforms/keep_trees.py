@@ -12,7 +12,8 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
 from bundle.common.case_warnings import add_warning
-from bundle.common.coordinates import voxel_to_world, voxel_volume_mm3, voxels_of
+from bundle.common.coordinates import voxel_to_world, voxel_volume_mm3, voxels_of, world_to_voxel
+from bundle.common.crop import Region, region_of
 from bundle.geometry.centerline import TreeRule, aorta_wall, blood_pool, keep_trees
 
 __all__ = ["KeepTreesd"]
@@ -54,18 +55,23 @@ class KeepTreesd(MapTransform):
     def _kept(self, mask: MetaTensor, data: Mapping[Hashable, Any]) -> MetaTensor:
         if mask.shape[0] != 1:
             raise ValueError(f"one channel is expected, got an array of shape {tuple(mask.shape)}.")
-        affine = mask.affine.numpy()
-        volume, probability = _array(mask), _array(data["prob"])
-        vein = _array(data["vein"]) if "vein" in data else None
-        pool = aorta_wall(_array(data["aorta"]) >= _SURE, affine) if "aorta" in data else np.zeros((0, 3))
-        is_aorta = len(pool) > 0
-        image = None
+        whole, affine = _array(mask) > 0, mask.affine.numpy()
+        box, grid = _box_of(whole, affine)
+        volume = whole[box]
+        vein = _array(data["vein"], box) if "vein" in data else None
+        pool = np.zeros((0, 3))
+        if "aorta" in data:  # every second voxel of it is enough
+            pool = aorta_wall(_array(data["aorta"], (slice(None, None, 2),) * 3), _coarser(affine, 2), _SURE)
+        is_aorta, image = len(pool) > 0, None
         if isinstance(data.get("image"), MetaTensor):
-            image = (_array(data["image"]), data["image"].affine.numpy())
+            image = _around(data["image"], volume.shape, grid) if is_aorta else _all_of(data["image"])
         if not is_aorta and image is not None:
-            pool = blood_pool(*image, voxel_to_world(voxels_of(volume > 0), affine))
-        kept, record = keep_trees(volume, affine, probability, self.rule, vein, pool, is_aorta, image)
-        out = MetaTensor(torch.as_tensor(kept[None]).to(mask.device, mask.dtype)).copy_meta_from(mask)
+            pool = blood_pool(*image, voxel_to_world(voxels_of(volume), grid))
+        probability = _array(data["prob"], box)
+        kept, record = keep_trees(volume, grid, probability, self.rule, vein, pool, is_aorta, image)
+        out = torch.zeros_like(mask.as_tensor())
+        out[0][box] = torch.as_tensor(kept).to(out.device, out.dtype)
+        out = MetaTensor(out).copy_meta_from(mask)
         out.meta |= {
             "components": record["parts_after"],
             "components_before": record["parts_before"],
@@ -98,5 +104,34 @@ def _counted(things: list, name: str, several: str | None = None) -> str:
     return f"{len(things)} {(several or name + 's') if len(things) > 1 else name}"
 
 
-def _array(volume: torch.Tensor) -> np.ndarray:
-    return np.asarray(volume[0].detach().cpu())
+def _array(volume: torch.Tensor, box: tuple[slice, ...] = (slice(None),) * 3) -> np.ndarray:
+    """A box of a volume (1, X, Y, Z): from a GPU no more comes than is looked at."""
+    return np.asarray(torch.as_tensor(volume)[0][box].detach().cpu())
+
+
+def _box_of(mask: np.ndarray, affine: np.ndarray) -> tuple[tuple[slice, ...], np.ndarray]:
+    """Where the voxels of a mask (X, Y, Z) lie, with a margin for bridges, and the box's affine."""
+    region = region_of(mask, margin=2) or Region((0, 0, 0), (1, 1, 1))
+    low = np.maximum(region.low, 0)
+    high = np.minimum(np.add(region.low, region.shape), mask.shape)
+    return tuple(map(slice, low, high)), Region(tuple(low), tuple(high - low)).affine(affine)
+
+
+def _coarser(affine: np.ndarray, step: int) -> np.ndarray:
+    """The affine of every `step`-th voxel."""
+    return affine @ np.diag([step, step, step, 1.0])
+
+
+def _all_of(image: MetaTensor) -> tuple[np.ndarray, np.ndarray]:
+    return _array(image), image.affine.numpy()
+
+
+def _around(image: MetaTensor, shape: tuple[int, ...], affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The part of an image (1, A, B, C) on any grid where a box of voxels lies, and its affine."""
+    own = image.affine.numpy()
+    corners = np.array(list(np.ndindex(2, 2, 2))) * np.subtract(shape, 1)
+    at = world_to_voxel(voxel_to_world(corners, affine), own)
+    size = np.array(image.shape[1:])
+    low = np.clip(np.floor(at.min(axis=0)) - 1, 0, size - 1).astype(int)
+    high = np.clip(np.ceil(at.max(axis=0)) + 2, low + 1, size).astype(int)
+    return _array(image, tuple(map(slice, low, high))), Region(tuple(low), tuple(high - low)).affine(own)

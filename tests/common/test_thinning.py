@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter
 
-from bundle.common.thinning import skeleton
+from bundle.common.coordinates import voxels_of
+from bundle.common.thinning import rim, shell, skeleton, skeleton_voxels
 from bundle.metrics.topology import count_components
 
 
@@ -48,3 +50,24 @@ def test_every_ball_has_a_skeleton_inside_it():
 
 def test_a_vessel_that_fills_the_array_needs_no_margin():
     assert skeleton(np.ones((3, 3, 12), bool)).sum() >= 8
+
+
+def test_shell_and_rim_lie_on_both_sides_of_the_faces():
+    rng = np.random.default_rng(0)
+    for mask in (gaussian_filter(rng.normal(size=(30, 20, 25)), 1.5) > 0, rng.random((9, 8, 7)) < 0.4):
+        np.testing.assert_array_equal(shell(mask), voxels_of(binary_dilation(mask) & ~mask))
+        inner = binary_erosion(mask, border_value=1)  # beyond the array there is nothing to be seen
+        np.testing.assert_array_equal(rim(mask), voxels_of(mask & ~inner))
+
+
+def test_parts_that_are_known_are_not_thinned_again(monkeypatch):
+    trees = box((4, 8), (4, 8), (2, 30)) | box((20, 23), (20, 23), (2, 30))
+    known = {}
+    first = skeleton_voxels(voxels_of(trees), known)
+    thinned = []
+    monkeypatch.setattr("bundle.common.thinning._thin", lambda part: thinned.append(part.sum()) or part)
+    np.testing.assert_array_equal(skeleton_voxels(voxels_of(trees), known), first)
+    trees[20:23, 20:23, 15:] = False
+    again = skeleton_voxels(voxels_of(trees), known)
+    assert thinned == [3 * 3 * 13]  # the other part is as it was
+    np.testing.assert_array_equal(again[again[:, 0] < 10], first[first[:, 0] < 10])

@@ -8,7 +8,7 @@ from monai.data import MetaTensor
 from tree_scene import CONFIG, SPACINGS, Scene, rule
 
 from bundle.common.case_warnings import warnings_of
-from bundle.geometry.centerline import TreeRule
+from bundle.geometry.centerline import TreeRule, aorta_wall, keep_trees
 from bundle.transforms import KeepTreesd, SplitOutputsd
 from bundle.transforms.export_geometry import case_geometry
 
@@ -52,6 +52,27 @@ def test_without_an_aorta_the_image_on_its_own_grid_serves():
     kept = KeepTreesd("pred", rule())(data)["pred"]
     assert not kept.meta["parts"]["has_root"]
     assert warnings_of(kept.meta) == ["no part begins at the aorta: the longest one is taken for a tree"]
+
+
+def test_what_lies_far_from_the_vessels_does_not_count():
+    """The item's volumes are looked at near the mask only; its image may have any grid and extent."""
+    scene = Scene(SPACINGS[0])
+    piece = scene.tube(8, 30, 30, 48, 0.8)
+    mask = scene.left | piece
+    affine = scene.affine @ np.diag([-2.0, 1, 2, 1])  # turned and coarser, and the piece is dark in it
+    affine[0, 3] = scene.affine[0, 0] * (mask.shape[0] - 1)
+    image = np.where(scene.left, 0.6, 0.3)[::-2, :, ::2]
+    wall = aorta_wall(scene.aorta, scene.affine)
+    chance = np.where(mask, 0.9, 0.0).astype(np.float32)
+    numbers = rule(detached_brightness=0.5, fat=0.267)
+    data = item(scene, mask) | {"image": volume(image, affine)}
+    kept = KeepTreesd("pred", numbers)(data)["pred"]
+    whole, record = keep_trees(
+        mask, scene.affine, chance, numbers, pool_mm=wall, image=(image.astype(np.float32), affine)
+    )
+    np.testing.assert_array_equal(kept[0].numpy() > 0, whole)
+    assert not whole[piece].any() and whole[scene.left].all()
+    assert kept.meta["parts"]["trees"] == record["trees"]
 
 
 def test_an_empty_mask_stays_empty_without_a_warning():

@@ -244,10 +244,11 @@ def vessel_tree(
 
 def _parted_skeleton(vessels: Vessels) -> tuple[Skeleton, Vessels, list[str]]:
     """The pruned skeleton, the vessels with walls between those that touch, and warnings about them."""
-    warnings, whole = [], vessels.mask
-    for _ in range(_PARTINGS):
+    warnings, whole, known = [], vessels.mask, {}
+    for parting in range(_PARTINGS):
         check_time()
-        skeleton = skeletonise(vessels.mask, vessels.affine, whole & ~vessels.mask)
+        walls = whole & ~vessels.mask if parting else None
+        skeleton = skeletonise(vessels.mask, vessels.affine, walls, known)
         prune(skeleton)
         parted, found = part_kissing(skeleton, vessels.mask, vessels.affine)
         if not found:

@@ -134,8 +134,8 @@ def ways_from(
     near = maximum_filter(crop.likeness > _PASSABLE, 2 * _AWAY + 1)
     with np.errstate(divide="ignore"):
         finder = MCP_Geometric(np.where(near, 1 / crop.likeness, np.inf), sampling=(STEP_MM,) * 3)
-    cost = finder.find_costs([tuple(crop.at(start[None])[0])])[0]
     places = crop.at(skeleton.points[others])
+    cost = finder.find_costs(crop.at(start[None]), np.unique(places, axis=0))[0]
     price, kind = cost[tuple(places.T)], 2 * ends.piece_of[others] + ends.is_tip(others)
     found = []
     for own in np.unique(kind[np.isfinite(price)]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cc3d
 import numpy as np
 
 from bundle.common.coordinates import (
@@ -12,23 +11,27 @@ from bundle.common.coordinates import (
     voxels_of,
     world_to_voxel,
 )
-from bundle.common.thinning import shell
+from bundle.common.parts import number_parts
+from bundle.common.thinning import rim
 
 from .aorta import find_aorta
 
 __all__ = ["aorta_wall", "blood_pool"]
 
 
-def aorta_wall(mask: np.ndarray, affine: np.ndarray, least_mm3: float = 1000.0) -> np.ndarray:
-    """Points (N, 3), RAS mm, of the wall of a segmented aorta (X, Y, Z), less what is small.
+def aorta_wall(
+    aorta: np.ndarray, affine: np.ndarray, level: float = 0.5, least_mm3: float = 1000.0
+) -> np.ndarray:
+    """Points (N, 3), RAS mm, of the wall of an aorta (X, Y, Z), a mask or a probability, less what is small.
 
-    Where the arch is outside the scan, ascending and descending aorta are two parts. Every second voxel is
-    enough.
+    Where the arch is outside the scan, ascending and descending aorta are two parts. A grid of every second
+    voxel is enough.
     """
-    coarse, grid = mask[::2, ::2, ::2] > 0, np.array(affine, float)
-    grid[:3, :3] *= 2
-    least = int(np.ceil(least_mm3 / voxel_volume_mm3(grid)))
-    return _wall(cc3d.dust(coarse, threshold=least, connectivity=6) > 0, grid)
+    inside = aorta >= level
+    least = int(np.ceil(least_mm3 / voxel_volume_mm3(affine)))
+    voxels = voxels_of(inside)
+    inside[tuple(voxels[number_parts(voxels, least, connectivity=6) == 0].T)] = False
+    return voxel_to_world(rim(inside), affine)
 
 
 def blood_pool(image: np.ndarray, affine: np.ndarray, lumen_mm: np.ndarray) -> np.ndarray:
@@ -48,8 +51,4 @@ def blood_pool(image: np.ndarray, affine: np.ndarray, lumen_mm: np.ndarray) -> n
     if len(at) == 0:
         return np.zeros((0, 3))
     pool = find_aorta(coarse >= np.percentile(image[tuple(at.T)], 25), grid)
-    return np.zeros((0, 3)) if pool is None else _wall(pool, grid)
-
-
-def _wall(mask: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    return voxel_to_world(voxels_of(mask & shell(~mask)), affine)
+    return np.zeros((0, 3)) if pool is None else voxel_to_world(rim(pool), grid)

@@ -41,7 +41,7 @@ def join_parts(
         back = -(way * ahead[others]).sum(axis=1) / distance
         faces = np.where(is_tip[others], np.minimum(facing, back) >= rule.facing, facing >= rule.facing_side)
         others, facing = others[faces], facing[faces]
-        gap = _empty_mm(parts.labels, affine, skeleton.points[tip], skeleton.points[others])
+        gap = _empty_mm(parts.mask, affine, skeleton.points[tip], skeleton.points[others])
         for n in np.flatnonzero(gap <= rule.max_gap_mm):
             found.append((float(gap[n] * (2.0 - facing[n])), float(gap[n]), tip, int(others[n])))
     bridges, joins = [], []
@@ -54,17 +54,17 @@ def join_parts(
         start, end = skeleton.points[[tip, other]]
         # As thick as the end: at a side the other vessel has its own width already.
         wide = end_radius(skeleton, tip)
-        voxels = _tube(parts.labels.shape, affine, start, end, min(wide, float(skeleton.radius[other])))
+        voxels = _tube(parts.mask.shape, affine, start, end, min(wide, float(skeleton.radius[other])))
         bridges.append((int(part_of[tip]), voxels))
         joins.append({"gap_mm": round(gap, 2), "at_lps_mm": ras_to_lps((start + end) / 2).round(1).tolist()})
     return bridges, joins
 
 
-def _empty_mm(labels: np.ndarray, affine: np.ndarray, start: np.ndarray, ends: np.ndarray) -> np.ndarray:
+def _empty_mm(mask: np.ndarray, affine: np.ndarray, start: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """How much of the straight ways from a point to others (N, 3), RAS mm, lies outside of the mask, (N,)."""
     steps = np.linspace(0, 1, 64)[:, None, None]
     ways = world_to_voxel((start + steps * (ends - start)).reshape(-1, 3), affine)
-    empty = labels[tuple(np.rint(ways).astype(int).T)] == 0
+    empty = ~mask[tuple(np.rint(ways).astype(int).T)]
     return empty.reshape(64, -1).mean(axis=0) * np.linalg.norm(ends - start, axis=1)
 
 

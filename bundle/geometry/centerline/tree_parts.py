@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cc3d
 import numpy as np
 
 from bundle.common.coordinates import (
@@ -12,9 +11,9 @@ from bundle.common.coordinates import (
     voxel_size_mm,
     voxel_to_world,
     voxel_volume_mm3,
-    voxels_of,
     world_to_voxel,
 )
+from bundle.common.parts import number_parts
 
 from .skeleton import Skeleton, fill_pits, prune, skeletonise
 from .tree_rule import Part, TreeRule
@@ -26,15 +25,16 @@ __all__ = ["Parts", "measure_parts", "parts_of"]
 class Parts:
     """A mask's parts, numbered from 1 on, of which several may come together in a group.
 
-    labels: (X, Y, Z); skeleton: of all; nodes_at: (K, 3) voxels of its nodes; part_of: (K,).
-    points: (N, 3) RAS mm, the mask's voxels; label_of: (N,).
+    mask: (X, Y, Z) bool; skeleton: of all; nodes_at: (K, 3) voxels of its nodes; part_of: (K,).
+    voxels: (N, 3), the mask's; points: (N, 3) RAS mm, the same; label_of: (N,).
     group: (count + 1,) by the number of a part.
     """
 
-    labels: np.ndarray
+    mask: np.ndarray
     skeleton: Skeleton
     nodes_at: np.ndarray
     part_of: np.ndarray
+    voxels: np.ndarray
     points: np.ndarray
     label_of: np.ndarray
     group: np.ndarray
@@ -44,28 +44,39 @@ class Parts:
         return self.points[self.group[self.label_of] == number]
 
 
-def parts_of(mask: np.ndarray, affine: np.ndarray, rule: TreeRule) -> Parts:
+def parts_of(mask: np.ndarray, affine: np.ndarray, rule: TreeRule, known: dict[bytes, np.ndarray]) -> Parts:
+    """The parts of a bool mask (X, Y, Z) with a free border, pits filled and without specks.
+
+    Args:
+        affine: (4, 4) voxel to RAS mm.
+        known: skeletons of parts, see `skeletonise`.
+    """
     least = int(np.ceil(rule.speck_mm3 / voxel_volume_mm3(affine)))
-    solid = cc3d.dust(fill_pits(mask), threshold=least, connectivity=26) > 0
-    labels, count = cc3d.connected_components(solid, connectivity=26, return_N=True)
-    skeleton = skeletonise(solid, affine, np.zeros_like(solid))
+    voxels = fill_pits(mask)
+    label_of = number_parts(voxels, least)
+    voxels, label_of = voxels[label_of > 0], label_of[label_of > 0]
+    solid = np.zeros_like(mask)
+    solid[tuple(voxels.T)] = True
+    skeleton = skeletonise(solid, affine, known=known)
     prune(skeleton)
-    voxels = voxels_of(solid)
     at = np.rint(world_to_voxel(skeleton.points, affine)).astype(int)
-    points, of_voxels = voxel_to_world(voxels, affine), labels[tuple(voxels.T)]
-    return Parts(labels, skeleton, at, labels[tuple(at.T)], points, of_voxels, np.arange(count + 1))
+    flat, nodes = (np.ravel_multi_index(tuple(v.T), mask.shape) for v in (voxels, at))
+    place = np.minimum(np.searchsorted(flat, nodes), len(flat) - 1)
+    part_of = np.where(flat[place] == nodes, label_of[place], 0)
+    group = np.arange(int(label_of.max(initial=0)) + 1)
+    points = voxel_to_world(voxels, affine)
+    return Parts(solid, skeleton, at, part_of, voxels, points, label_of, group)
 
 
 def measure_parts(parts: Parts, chances: list[np.ndarray], affine: np.ndarray) -> dict[int, Part]:
-    """Every group by its number, with the means of probabilities (X, Y, Z) of lumen and vein."""
+    """Every group by its number, with the means of probabilities (K,) of lumen and vein at the nodes."""
     skeleton, size = parts.skeleton, len(parts.group)
     edges = np.array(skeleton.graph.edges, int).reshape(-1, 2)
     steps = np.linalg.norm(skeleton.points[edges[:, 0]] - skeleton.points[edges[:, 1]], axis=1)
     nodes, voxels = parts.group[parts.part_of], parts.group[parts.label_of]
-    at = parts.nodes_at
     length = np.bincount(nodes[edges[:, 0]], steps, size)
     count = np.maximum(np.bincount(nodes, minlength=size), 1)
-    means = [np.bincount(nodes, chance[tuple(at.T)], size) / count for chance in chances]
+    means = [np.bincount(nodes, chance, size) / count for chance in chances]
     volume = np.bincount(voxels, minlength=size) * voxel_volume_mm3(affine)
     width = 2 * np.sqrt(volume / np.pi / np.maximum(length, voxel_size_mm(affine).max()))
     found = {}

@@ -32,9 +32,9 @@ def join_along_probability(
 
     A network that misses a tight or blurred stretch of a vessel often still gives it some probability, and
     where an artery crosses a cardiac vein it may call both a vein. A way leads through voxels of at least
-    `way_probability`, the lumen's or `way_vein` of the vein's, is the cheapest where each millimetre costs the
-    more the less that is, and is at most `way_mm` long. The shortest are taken first; two trees never come
-    together. The pieces stay in any case, so that nothing comes into the mask but the way.
+    `way_probability`, the lumen's or `way_vein` of the vein's; it is the cheapest one, where a millimetre
+    costs the more the less that is, and at most `way_mm` long. The shortest are taken first; two trees never
+    come together. The pieces stay in any case, so that nothing comes into the mask but the way.
 
     Args:
         chances: (X, Y, Z) in 0...1 of lumen and vein.

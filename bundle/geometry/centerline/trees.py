@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import cc3d
 import numpy as np
-from nibabel.orientations import (
-    apply_orientation,
-    axcodes2ornt,
-    inv_ornt_aff,
-    io_orientation,
-    ornt_transform,
-)
+from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 from scipy.spatial import cKDTree
 
-from bundle.common.coordinates import (
-    voxel_volume_mm3,
-    world_to_voxel,
-)
+from bundle.common.coordinates import voxel_volume_mm3, voxels_of
 from bundle.common.crop import region_of
+from bundle.common.parts import number_parts
 from bundle.geometry.core import sample_volume
 
 from .backwards import backward_branches
@@ -76,34 +67,42 @@ def keep_trees(
     # Thinning and ties depend on the order of the axes: the same ones for every scan.
     axes = io_orientation(affine)
     shape, affine = mask.shape, affine @ inv_ornt_aff(axes, mask.shape)
-    mask = apply_orientation(mask, axes) > 0
+    mask = apply_orientation(mask, axes)
     record = {"vein_mm3": 0.0, "parts_before": 0, "backward": [], "joins": [], "has_root": False, "trees": [],
               "detached": [], "parts_after": 0, "dropped_mm3": 0.0}  # fmt: skip
     region = region_of(mask, margin=2)
     if region is None:
         return np.zeros(shape, bool), record
-    own, grid = region.take(mask), region.affine(affine)
-    chances = [
-        np.zeros(own.shape, np.float32) if chance is None else region.take(apply_orientation(chance, axes))
-        for chance in (probability, vein)
-    ]
-    is_vein = own & (chances[1] - chances[0] > rule.vein_margin)
-    own = own & ~is_vein
+    own, grid = region.take(mask) > 0, region.affine(affine)
+    maps = [None if chance is None else apply_orientation(chance, axes) for chance in (probability, vein)]
+
+    def chances(voxels: np.ndarray) -> list[np.ndarray]:
+        """Lumen and vein at voxels (N, 3) of the region, (N,) each."""
+        at = tuple((voxels + region.low).T)
+        return [np.zeros(len(voxels), np.float32) if m is None else m[at] for m in maps]
+
+    voxels = voxels_of(own)
+    lumen, veins = chances(voxels)
+    is_vein = veins - lumen > rule.vein_margin
+    own[tuple(voxels[is_vein].T)] = False
     record["vein_mm3"] = round(np.count_nonzero(is_vein) * voxel_volume_mm3(affine), 1)
-    if not own.any():
+    if is_vein.all():
         return np.zeros(shape, bool), record
-    parts = parts_of(own, grid, rule)
+    known: dict[bytes, np.ndarray] = {}
+    parts = parts_of(own, grid, rule, known)
+    at_nodes = chances(parts.nodes_at)
     pool = None if pool_mm is None or len(pool_mm) == 0 else cKDTree(pool_mm)
-    rooted = _rooted(parts, measure_parts(parts, chances, grid), pool, is_aorta, rule)
+    rooted = _rooted(parts, measure_parts(parts, at_nodes, grid), pool, is_aorta, rule)
     if rooted and is_aorta:
-        at_vein, record["backward"] = _backward(parts, rooted, pool, chances[1], grid, rule)
+        at_vein, record["backward"] = _backward(parts, rooted, pool, at_nodes[1], rule)
         if record["backward"]:
-            own = own & ~at_vein
-            parts = parts_of(own, grid, rule)
-            rooted = _rooted(parts, measure_parts(parts, chances, grid), pool, is_aorta, rule)
+            own[tuple(at_vein.T)] = False
+            parts = parts_of(own, grid, rule, known)
+            at_nodes = chances(parts.nodes_at)
+            rooted = _rooted(parts, measure_parts(parts, at_nodes, grid), pool, is_aorta, rule)
     apart = set(rooted)
     bridges, record["joins"] = join_parts(parts, grid, rule, apart)
-    measured = measure_parts(parts, chances, grid)
+    measured = measure_parts(parts, at_nodes, grid)
     trees = _rooted(parts, measured, pool, is_aorta, rule)
     record["has_root"] = bool(trees)
     if not trees:
@@ -113,7 +112,8 @@ def keep_trees(
     kept = _with_detached(parts, measured, trees, pool, rule, _brightness(parts, image, rule))
     wanted = np.isin(parts.group, kept)
     wanted[0] = False
-    result = own & wanted[parts.labels]
+    result, stays = np.zeros_like(own), tuple(parts.voxels[wanted[parts.label_of]].T)
+    result[stays] = own[stays]  # not where a pit was filled
     lost = np.count_nonzero(own) - np.count_nonzero(result)
     for number, bridge in bridges:
         if wanted[number]:
@@ -129,12 +129,14 @@ def keep_trees(
         "parts_after": _count(result),
         "dropped_mm3": round(lost * voxel_volume_mm3(affine), 1),
     }
-    back = ornt_transform(axcodes2ornt("RAS"), axes)
-    return np.ascontiguousarray(apply_orientation(region.put(result, mask.shape), back)), record
+    whole, voxels = np.zeros(shape, bool), voxels_of(result) + region.low
+    inside = ((voxels >= 0) & (voxels < mask.shape)).all(axis=1)  # a bridge may reach into the margin
+    apply_orientation(whole, axes)[tuple(voxels[inside].T)] = True
+    return whole, record
 
 
 def _count(mask: np.ndarray) -> int:
-    return int(cc3d.connected_components(mask, connectivity=26, return_N=True)[1])
+    return int(number_parts(voxels_of(mask)).max(initial=0))
 
 
 def _begins_at(parts: Parts, number: int, pool: cKDTree, is_aorta: bool, rule: TreeRule) -> bool:
@@ -148,8 +150,13 @@ def _begins_at(parts: Parts, number: int, pool: cKDTree, is_aorta: bool, rule: T
         thick = max(ends, key=lambda tip: end_radius(skeleton, tip))
         near = 2 * skeleton.radius[thick] + 1
         points = points[np.linalg.norm(points - skeleton.points[thick], axis=1) <= near]
-    distance = pool.query(points, distance_upper_bound=rule.root_mm * (1 + 1e-9))[0]
-    return bool(distance.min(initial=np.inf) <= rule.root_mm)
+    return bool(_touches(pool, points, rule).any())
+
+
+def _touches(pool: cKDTree, points: np.ndarray, rule: TreeRule) -> np.ndarray:
+    """Whether points (N, 3), RAS mm, lie within `root_mm` of a pool, (N,) bool."""
+    # With a bound, as most points lie far off: without one this takes half a second.
+    return pool.query(points, distance_upper_bound=rule.root_mm * (1 + 1e-9))[0] <= rule.root_mm
 
 
 def _rooted(
@@ -173,27 +180,27 @@ def _backward(
     trees: list[int],
     pool: cKDTree,
     vein: np.ndarray,
-    affine: np.ndarray,
     rule: TreeRule,
 ) -> tuple[np.ndarray, list[dict]]:
-    """Voxels (X, Y, Z) of the trees' branches that leave backwards as veins do, and a record of each."""
-    skeleton, gone = parts.skeleton, np.zeros(parts.labels.shape, bool)
-    at_vein = vein[tuple(parts.nodes_at.T)]
-    record = []
+    """Voxels (N, 3) of the trees' branches that leave backwards as veins do, and a record of each.
+
+    Args:
+        vein: (K,) probability of cardiac vein at the nodes.
+    """
+    skeleton, gone, record = parts.skeleton, [np.zeros((0, 3), int)], []
     for number in trees:
         nodes = np.flatnonzero(parts.part_of == number)
         root = int(nodes[np.argmin(pool.query(skeleton.points[nodes])[0])])
-        branches = backward_branches(skeleton, root, at_vein, rule)
+        branches = backward_branches(skeleton, root, vein, rule)
         if not branches:
             continue
         cut = np.zeros(len(skeleton.points), bool)
         cut[np.concatenate([branch.nodes for branch in branches])] = True
-        own = parts.points[parts.label_of == number]
-        nearest = nodes[cKDTree(skeleton.points[nodes]).query(own)[1]]
-        voxels = np.rint(world_to_voxel(own[cut[nearest]], affine)).astype(int)
-        gone[tuple(voxels.T)] = True
+        own = parts.label_of == number
+        nearest = nodes[cKDTree(skeleton.points[nodes]).query(parts.points[own])[1]]
+        gone.append(parts.voxels[own][cut[nearest]])
         record += [branch.record(skeleton) for branch in branches]
-    return gone, record
+    return np.concatenate(gone), record
 
 
 def _brightness(
@@ -207,8 +214,7 @@ def _brightness(
 
 def _around(pool: cKDTree, tree_mm: np.ndarray, rule: TreeRule) -> cKDTree:
     """The points of a pool within `aorta_mm` of where a tree (N, 3), RAS mm, touches it."""
-    distance = pool.query(tree_mm)[0]
-    begin = tree_mm[distance <= max(rule.root_mm, float(distance.min()))].mean(axis=0)
+    begin = tree_mm[_touches(pool, tree_mm, rule)].mean(axis=0)
     return cKDTree(pool.data[pool.query_ball_point(begin, rule.aorta_mm)])
 
 

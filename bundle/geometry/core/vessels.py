@@ -9,8 +9,9 @@ import numpy as np
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 from scipy.ndimage import binary_dilation, map_coordinates
 
-from bundle.common.coordinates import check_affine, voxel_volume_mm3, world_to_voxel
+from bundle.common.coordinates import check_affine, voxel_volume_mm3, voxels_of, world_to_voxel
 from bundle.common.crop import region_of
+from bundle.common.parts import number_parts
 
 __all__ = ["Vessels", "find_vessels", "sample_volume"]
 
@@ -42,9 +43,10 @@ def clean_mask(mask: np.ndarray, voxel_mm3: float, min_part_mm3: float) -> np.nd
     is background that is not connected (6-connected) to the volume's corner; `mask` must leave its border
     free, as a padded crop does.
     """
-    inside = np.ascontiguousarray(mask > 0)
+    inside = np.array(mask > 0, order="C")
     least = max(int(np.ceil(min_part_mm3 / voxel_mm3)), 2)
-    inside = cc3d.dust(inside, threshold=least, connectivity=26)
+    voxels = voxels_of(inside)
+    inside[tuple(voxels[number_parts(voxels, least) == 0].T)] = False
     outside = cc3d.connected_components(~inside, connectivity=6)
     return outside != outside[0, 0, 0]
 

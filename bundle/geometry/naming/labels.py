@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 
 import numpy as np
@@ -68,14 +68,13 @@ for _each in (_SIDE, _SIDE_OF_STEM):
 class Stretches:
     """Pieces of vessel of some millimetres, parents before children.
 
-    parent: (N,) index, -1 at the start of a tree. forks: (N,) bool, whether a bifurcation ends it.
+    parent: (N,) index, -1 at the start of a tree; what has several children ends in a bifurcation.
     stem: (N,) bool, whether it is all of a few millimetres between the tree's first bifurcation and the next.
     onward: (N,) cost of being the continuation of the parent at a bifurcation; 0 for the straightest,
         thickest, longest child.
     """
 
     parent: np.ndarray
-    forks: np.ndarray
     stem: np.ndarray
     onward: np.ndarray
 
@@ -86,6 +85,24 @@ class Stretches:
             if above >= 0:
                 found[above].append(number)
         return found
+
+    @cached_property
+    def from_the_tips(self) -> list[tuple[np.ndarray, np.ndarray, list[tuple[int, list[int]]]]]:
+        """What has children, in steps, each after all below it.
+
+        Of a step: those with one child (P,), their children (P,), and those with several, each with them.
+        """
+        children, height = self.children(), np.zeros(len(self.parent), int)
+        for number in reversed(range(len(height))):
+            height[number] = max((height[child] + 1 for child in children[number]), default=0)
+        steps = []
+        for level in range(1, int(height.max(initial=0)) + 1):
+            own = np.flatnonzero(height == level).tolist()
+            single = [number for number in own if len(children[number]) == 1]
+            child = [children[number][0] for number in single]
+            forks = [(number, children[number]) for number in own if len(children[number]) > 1]
+            steps.append((np.array(single, int), np.array(child, int), forks))
+        return steps
 
 
 def label_stretches(stretches: Stretches, cost: np.ndarray) -> tuple[np.ndarray, float]:
@@ -100,42 +117,33 @@ def label_stretches(stretches: Stretches, cost: np.ndarray) -> tuple[np.ndarray,
     Returns:
         (N,) labels, `NONE` for none, and their cost.
     """
-    children = stretches.children()
-    best = cost.copy()
-    chosen: list[np.ndarray | None] = [None] * len(cost)  # (L + 1, children): their labels under each own one
-    for number in reversed(range(len(cost))):
-        below = children[number]
-        if not below:
-            continue
-        if not stretches.forks[number] or len(below) == 1:
-            paid, which = _best_of(best[below[0]], _CHANGE)
+    best, after = cost.copy(), np.zeros(cost.shape, int)
+    at_fork: dict[int, np.ndarray] = {}  # (L + 1, children): their labels under each own one
+    for single, child, forks in stretches.from_the_tips:
+        paid, after[single] = _best_of(best[child], _CHANGE)
+        best[single] += paid
+        for number, below in forks:
+            paid, at_fork[number] = _at_fork(
+                best[below],
+                stretches.onward[below],
+                stretches.stem[below],
+                _SIDE_OF_STEM if stretches.stem[number] else _SIDE,
+            )
             best[number] += paid
-            chosen[number] = which[:, None]
-            continue
-        paid, which = _at_fork(
-            best[below],
-            stretches.onward[below],
-            stretches.stem[below],
-            _SIDE_OF_STEM if stretches.stem[number] else _SIDE,
-        )
-        best[number] += paid
-        chosen[number] = which
-    labels = np.full(len(cost), NONE)
-    total = 0.0
-    for number in range(len(cost)):
-        if stretches.parent[number] < 0:
-            labels[number] = int(np.argmin(best[number] + _BEGIN))
-            total += float((best[number] + _BEGIN).min())
-        if chosen[number] is not None:
-            labels[children[number]] = chosen[number][labels[number]]
-    return labels, total
+    labels, roots = np.full(len(cost), NONE), np.flatnonzero(stretches.parent < 0)
+    begun = best[roots] + _BEGIN
+    labels[roots] = begun.argmin(axis=1)
+    for single, child, forks in reversed(stretches.from_the_tips):
+        labels[child] = after[single, labels[single]]
+        for number, below in forks:
+            labels[below] = at_fork[number][labels[number]]
+    return labels, sum(begun.min(axis=1).tolist())
 
 
 def _best_of(below: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Least cost of children (..., L + 1) under each label of their parent, and their labels then."""
     both = below[..., None, :] + table
-    which = both.argmin(axis=-1)
-    return np.take_along_axis(both, which[..., None], axis=-1)[..., 0], which
+    return both.min(axis=-1), both.argmin(axis=-1)
 
 
 def _at_fork(

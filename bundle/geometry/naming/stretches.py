@@ -72,7 +72,7 @@ def cut(tree: Tree) -> Pieces:
     last_of: dict[int, int] = {}
     stretch, points = [], []
     for number, part in enumerate(tree.segments):
-        along, way = part.along_mm, tangents(part.points)
+        along, both = part.along_mm, np.hstack([part.points, tangents(part.points)])
         cuts = np.linspace(0, along[-1], max(round(along[-1] / _STRETCH_MM), 1) + 1)
         index = np.unique(np.searchsorted(along, cuts).clip(0, len(along) - 1))
         wide = width(part)
@@ -80,13 +80,11 @@ def cut(tree: Tree) -> Pieces:
             above = len(stretch) - 1 if first else last_of.get(part.parent, -1)
             count = max(round((along[last] - along[first]) / _SAMPLE_MM), 1)
             where = along[first] + (np.arange(count) + 0.5) * (along[last] - along[first]) / count
-            at, heading = (at_length(part.points, v, where) for v in (part.points, way))
+            at, heading = np.split(at_length(part.points, both, where), 2, axis=1)
             points.append((np.full(count, len(stretch)), at, heading, np.full(count, wide)))
             stretch.append((number, first, last, above))
         last_of[number] = len(stretch) - 1
     segment, first, last, parent = np.array(stretch, int).T
-    forks = np.zeros(len(stretch), bool)
-    forks[[last_of[n] for n in last_of if len(tree.children(n)) > 1]] = True
     of, at, heading, wide = (np.concatenate(values) for values in zip(*points))
     heading /= np.maximum(np.linalg.norm(heading, axis=1, keepdims=True), 1e-9)
     directed = np.array([total[s.tree] >= _DIRECTED_MM for s in tree.segments])[segment][of]
@@ -97,9 +95,10 @@ def cut(tree: Tree) -> Pieces:
             starts = [int(np.flatnonzero(segment == child)[0]) for child in below]
             onward[starts] = _onward(tree, number, below, reach)
     stem = np.array([_is_stem(tree, number) for number in range(len(tree.segments))])[segment]
-    length = np.array([tree.segments[n].along_mm[[a, b]] @ [-1, 1] for n, a, b in zip(segment, first, last)])
+    along = [part.along_mm for part in tree.segments]
+    length = np.array([along[n][[a, b]] @ [-1, 1] for n, a, b in zip(segment, first, last)])
     tree_of = np.array([s.tree for s in tree.segments])[segment]
-    stretches = Stretches(parent, forks, stem, onward)
+    stretches = Stretches(parent, stem, onward)
     return Pieces(
         stretches, segment, tree_of, first, last, length, of, at, heading, directed, wide
     )  # fmt: skip

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import map_coordinates
 from skimage.measure import find_contours
 
 from bundle.common.files import replacing
@@ -67,8 +66,7 @@ def slices_of(
     for k in shown:
         image = np.asarray(plane((k + 0.5) / mask.shape[2]), np.float32)
         at = [(np.arange(low[i], high[i]) + 0.5) * image.shape[i] / mask.shape[i] - 0.5 for i in range(2)]
-        grid = np.meshgrid(*at, indexing="ij")
-        pictures.append(map_coordinates(image, grid, order=1, mode="nearest"))
+        pictures.append(_between(_between(image, at[0]).T, at[1]).T)
     lowest = int(np.flatnonzero(mask.any(axis=(0, 1)))[0])
     return Slices(
         image=np.stack(pictures),
@@ -76,6 +74,14 @@ def slices_of(
         spacing_mm=(float(spacing_mm[0]), float(spacing_mm[1])),
         heights_mm=tuple(float((k - lowest) * spacing_mm[2]) for k in shown),
     )
+
+
+def _between(image: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Rows (N, B) of an image (A, B) at places (N,), linearly between two; beyond the border the last one."""
+    last = len(image) - 1
+    row = np.clip(np.floor(at).astype(int), 0, last)
+    share = np.clip(at - row, 0, 1).astype(np.float32)[:, None]
+    return image[row] * (1 - share) + image[np.minimum(row + 1, last)] * share
 
 
 def overlay_picture(slices: Slices, path: str | os.PathLike, title: str = "", tile: int = 400) -> None:

@@ -41,12 +41,15 @@ def level_set(
     inside = mask > 0
     if probability is None:
         return inside.astype(np.float32) - np.float32(0.5)
-    field = probability.astype(np.float32) - np.float32(level)
-    field[np.abs(field) <= _ROUNDING] = 0  # a file may hold less of it: which side is for the mask to say
-    agree = (inside == (field >= 0)) | (field == 0)
-    field = np.where(agree, field, np.where(inside, 1.0, 0.0).astype(np.float32) - np.float32(level))
-    low = np.minimum(field, -_CLEARANCE)
-    return np.where(inside, np.maximum(field, _CLEARANCE), low).astype(np.float32)
+    level, field = np.float32(level), np.empty(inside.shape, np.float32)
+    np.subtract(probability, level, out=field, dtype=np.float32)
+    flat, own = field.ravel(), np.flatnonzero(inside)
+    # Within the rounding a file may hold less of it: which side is for the mask to say.
+    lumen = np.where(flat[own] < -_ROUNDING, 1 - level, flat[own])
+    flat[np.flatnonzero(flat > _ROUNDING)] = -level  # that of the lumen too
+    np.minimum(flat, -_CLEARANCE, out=flat)
+    flat[own] = np.maximum(lumen, _CLEARANCE)
+    return field
 
 
 def zero_surface(field: np.ndarray, affine: np.ndarray) -> pv.PolyData:

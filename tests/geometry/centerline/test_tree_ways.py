@@ -47,11 +47,11 @@ def test_a_piece_is_joined_across_a_vein():
     vein = np.hypot(scene.at[..., 1] - 20.07, scene.at[..., 2] - 42.5) <= 2.0
     cut = scene.left & ~vein
     for weight, parts in ((0.5, 1), (0.0, 2)):
-        kept, record = kept_of(scene, cut, vein, lumen=0.02, vein=0.95, way_vein=weight, max_gap_mm=0)
+        _, record = kept_of(scene, cut, vein, lumen=0.02, vein=0.95, way_vein=weight, max_gap_mm=0)
         assert record["parts_after"] == parts and len(record["joins"]) == 2 - parts
     # Along a vein of which nothing leads on, no piece finds the tree.
     along = scene.tube(17, 20, 40, 52, 4)
-    kept, record = kept_of(scene, scene.left & ~along, along, lumen=0.02, vein=0.95)
+    _, record = kept_of(scene, scene.left & ~along, along, lumen=0.02, vein=0.95)
     assert record["joins"] == [] and record["parts_after"] == 2
 
 

@@ -62,7 +62,7 @@ def test_no_other_labels_cost_less(seed, parents, some):
     forks = np.bincount(parent[parent >= 0], minlength=count) > 1
     onward = np.where(np.isin(parent, np.flatnonzero(forks)), rng.uniform(0, 3, count), 0.0)
     stem = forks & (parent == 0) & rng.choice([False, True], count)
-    stretches = Stretches(parent, forks, stem, onward)
+    stretches = Stretches(parent, stem, onward)
     cost = np.full((count, NONE + 1), 50.0)
     cost[:, some] = rng.uniform(0, 6, (count, len(some)))
     labels, total = label_stretches(stretches, cost)
@@ -73,10 +73,7 @@ def test_no_other_labels_cost_less(seed, parents, some):
 def test_two_posterolateral_branches_of_one_trunk_are_two_vessels():
     """A trunk forks: its straighter child goes on, the other begins. A diagonal goes on in one child."""
     plv = LABELS.index("PLV")
-    stretches = Stretches(
-        np.array([-1, 0, 0, 1]), np.array([True, False, False, False]), np.zeros(4, bool),
-        np.array([0.0, 1.0, 0.0, 0.0]),
-    )  # fmt: skip
+    stretches = Stretches(np.array([-1, 0, 0, 1]), np.zeros(4, bool), np.array([0.0, 1.0, 0.0, 0.0]))
     cost = np.full((4, NONE + 1), 5.0)
     cost[:, plv] = 0.0
     labels, _ = label_stretches(stretches, cost)
@@ -90,23 +87,21 @@ def test_two_posterolateral_branches_of_one_trunk_are_two_vessels():
 def test_a_left_main_goes_on_in_a_stem_where_an_intermediate_artery_leaves_before_the_fork():
     """The first child fits the circumflex nearly as well as the intermediate artery that it is."""
     names = {name: LABELS.index(name) for name in ("LM", "LAD", "LCx", "RI")}
-    parent, forks = np.array([-1, 0, 0, 1, 1]), np.array([True, True, False, False, False])
+    parent = np.array([-1, 0, 0, 1, 1])
     cost = np.full((5, NONE + 1), 50.0)
     cost[:, list(names.values())] = 1.0
     cost[0, names["LM"]] = 0.0
     cost[3, names["LAD"]] = cost[4, names["LCx"]] = 0.4
     cost[2, names["RI"]], cost[2, names["LCx"]], cost[4, names["RI"]] = 0.1, 0.5, 0.8
-    stem, onward = forks & (parent == 0), np.array([0, 0, 1.0, 0, 1.0])
-    labels, _ = label_stretches(Stretches(parent, forks, stem, onward), cost)
+    stem, onward = np.array([False, True, False, False, False]), np.array([0, 0, 1.0, 0, 1.0])
+    labels, _ = label_stretches(Stretches(parent, stem, onward), cost)
     assert [LABELS[label] for label in labels] == ["LM", "LM", "RI", "LAD", "LCx"]
 
 
 def test_the_circumflex_goes_on_in_one_of_two_branches_that_both_look_like_marginals():
     """It is the one that costs less as the circumflex, though it would cost 2 less as a marginal."""
     lcx, om = LABELS.index("LCx"), LABELS.index("OM")
-    stretches = Stretches(
-        np.array([-1, 0, 0]), np.array([True, False, False]), np.zeros(3, bool), np.array([0.0, 0.0, 1.0])
-    )
+    stretches = Stretches(np.array([-1, 0, 0]), np.zeros(3, bool), np.array([0.0, 0.0, 1.0]))
     cost = np.full((3, NONE + 1), 50.0)
     cost[0, lcx] = 0.0
     cost[1, [lcx, om]], cost[2, [lcx, om]] = (3.0, 1.0), (5.0, 1.0)

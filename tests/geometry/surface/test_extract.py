@@ -140,6 +140,7 @@ def test_the_mask_decides_what_is_inside():
     rng = np.random.default_rng(1)
     mask, probability = rng.random((8, 8, 8)) > 0.5, rng.random((8, 8, 8))
     np.testing.assert_array_equal(level_set(mask, probability, 0.4) > 0, mask)
+    np.testing.assert_array_equal(level_set(mask.T, probability.T, 0.4) > 0, mask.T)
 
 
 def test_the_same_wall_from_every_grid():
@@ -182,7 +183,7 @@ def test_a_filled_cavity_does_not_lower_the_threshold():
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])
 def test_the_threshold_of_a_mask_is_found_although_a_gap_was_bridged(threshold):
     """A tube whose probability falls with the distance from its middle, and to a third over three voxels."""
-    x, y, z = np.indices((30, 30, 60))
+    x, y, _ = np.indices((30, 30, 60))
     away = np.hypot(x - 15, y - 15)
     probability = np.clip(1 - (away - 3) / 4, 0, 1).astype(np.float32)
     whole = find_vessels(probability >= threshold, np.eye(4), probability)
@@ -194,3 +195,10 @@ def test_the_threshold_of_a_mask_is_found_although_a_gap_was_bridged(threshold):
     # A mask from elsewhere says nothing of the probability's wall.
     noise = np.random.default_rng(0).random(mask.shape).astype(np.float32)
     assert find_vessels(mask, np.eye(4), noise).level == 0.5
+
+
+def test_the_wall_lies_where_the_probability_says_unless_the_mask_says_otherwise():
+    probability = np.array([0.9, 0.401, 0.45, 0.1, 0.9, 0.399, 0.1], np.float32)[None, None]
+    mask = np.array([1, 1, 1, 1, 0, 0, 0], bool)[None, None]  # 0.401 and 0.399 are the level, to a byte
+    expected = [0.5, 0.02, 0.05, 0.6, -0.4, -0.02, -0.3]
+    np.testing.assert_allclose(level_set(mask, probability, 0.4).ravel(), expected, atol=1e-6)
