@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.cluster.hierarchy import DisjointSet
@@ -10,6 +10,7 @@ from scipy.ndimage import maximum_filter
 from skimage.graph import MCP_Geometric
 
 from bundle.common.coordinates import ras_to_lps, voxel_size_mm, voxel_to_world
+from bundle.common.crop import Region
 from bundle.common.polylines import arc_length
 
 from .tree_parts import Parts
@@ -22,7 +23,7 @@ _OWN = 1e-3  # cost of a voxel of the piece itself, which is free
 
 def join_along_probability(
     parts: Parts,
-    chances: Sequence[np.ndarray],
+    boxes: Callable[[Region], Sequence[np.ndarray]],
     affine: np.ndarray,
     rule: TreeRule,
     trees: Sequence[int],
@@ -37,23 +38,22 @@ def join_along_probability(
     come together. The pieces stay in any case, so that nothing comes into the mask but the way.
 
     Args:
-        chances: (X, Y, Z) in 0...1 of lumen and vein.
+        boxes: gives the probabilities of lumen and vein in a box of the mask, each of its shape.
         trees, detached: groups of parts, of which the mask consists.
     """
     found = []
     if rule.way_mm > 0:
         for piece in detached:
-            found += _ways(parts, chances, affine, rule, piece, (*trees, *detached))
+            found += _ways(parts, boxes, affine, rule, piece, (*trees, *detached))
     groups, rooted = DisjointSet((*trees, *detached)), set(trees)
     voxels, joins = [np.zeros((0, 3), int)], []
-    for length, piece, other, way in sorted(found, key=lambda way: way[:3]):
+    for length, piece, other, way, least in sorted(found, key=lambda way: way[:3]):
         both = groups.subset(piece) | groups.subset(other)
         if groups.connected(piece, other) or len(both & rooted) > 1:
             continue
         groups.merge(piece, other)
         voxels.append(way)
         middle = voxel_to_world(way, affine).mean(axis=0)
-        least = float(chances[0][tuple(way.T)].min())
         joins.append({
             "gap_mm": round(length, 2),
             "at_lps_mm": ras_to_lps(middle).round(1).tolist(),
@@ -64,21 +64,26 @@ def join_along_probability(
 
 def _ways(
     parts: Parts,
-    chances: Sequence[np.ndarray],
+    boxes: Callable[[Region], Sequence[np.ndarray]],
     affine: np.ndarray,
     rule: TreeRule,
     piece: int,
     kept: Sequence[int],
-) -> list[tuple[float, int, int, np.ndarray]]:
-    """The cheapest way from a piece to each other group: its length in mm, both, and the voxels (N, 3)."""
+) -> list[tuple[float, int, int, np.ndarray, float]]:
+    """The cheapest way from a piece to each other group: its length in mm, both, its voxels (N, 3), and the
+    least probability of lumen along it.
+    """
     size = voxel_size_mm(affine)
-    own = np.argwhere(parts.group[parts.labels] == piece)
+    number = parts.group[parts.label_of]
+    number[~np.isin(number, kept)] = 0
+    own = parts.voxels[number == piece]
     reach = np.ceil(rule.way_mm / size).astype(int)
     low = np.maximum(own.min(axis=0) - reach, 0)
-    box = tuple(map(slice, low, own.max(axis=0) + reach + 1))
-    lumen, vein = (chance[box] for chance in chances)
-    group = parts.group[parts.labels[box]]
-    group[~np.isin(group, kept)] = 0
+    high = np.minimum(own.max(axis=0) + reach + 1, parts.mask.shape)
+    group = np.zeros(high - low, np.int32)
+    near = ((parts.voxels >= low) & (parts.voxels < high)).all(axis=1)
+    group[tuple((parts.voxels[near] - low).T)] = number[near]
+    lumen, vein = boxes(Region(tuple(low), group.shape))
     chance = np.maximum(lumen, rule.way_vein * vein)
     is_open = (chance >= rule.way_probability) & (group == 0)
     cost = np.full(lumen.shape, np.inf)
@@ -95,5 +100,5 @@ def _ways(
         way = way[group[tuple(way.T)] == 0]
         length = float(arc_length(way * size)[-1] + size.max())
         if length <= rule.way_mm:
-            found.append((length, piece, int(other), way + low))
+            found.append((length, piece, int(other), way + low, float(lumen[tuple(way.T)].min())))
     return found

@@ -9,7 +9,7 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 from scipy.spatial import cKDTree
 
 from bundle.common.coordinates import voxel_volume_mm3, voxels_of
-from bundle.common.crop import region_of
+from bundle.common.crop import Region, region_of
 from bundle.common.parts import number_parts
 from bundle.geometry.core import sample_volume
 
@@ -81,6 +81,11 @@ def keep_trees(
         at = tuple((voxels + region.low).T)
         return [np.zeros(len(voxels), np.float32) if m is None else m[at] for m in maps]
 
+    def boxes(box: Region) -> list[np.ndarray]:
+        """Lumen and vein in a box of the region."""
+        box = Region(tuple(np.add(box.low, region.low)), box.shape)
+        return [np.zeros(box.shape, np.float32) if m is None else box.take(m) for m in maps]
+
     voxels = voxels_of(own)
     lumen, veins = chances(voxels)
     is_vein = veins - lumen > rule.vein_margin
@@ -119,7 +124,7 @@ def keep_trees(
         if wanted[number]:
             result[tuple(bridge.T)] = True
     detached = [n for n in kept if n not in trees]
-    way, joins = join_along_probability(parts, chances, grid, rule, trees, detached)
+    way, joins = join_along_probability(parts, boxes, grid, rule, trees, detached)
     result[tuple(way.T)] = True
     record["joins"] += joins
     record |= {
