@@ -8,12 +8,13 @@ import numpy as np
 
 from bundle.geometry.core import Tree
 
-from .courses import LABELS, courses, ostium
+from .courses import courses, ostium
 from .heart import Fit, Heart, compare, fit_heart
-from .labels import NONE, label_stretches, runs_of
+from .labels import NONE
+from .rules import consistent
 from .stretches import NO_LABEL, Pieces
 
-__all__ = ["Decision", "consistent", "decide", "settled"]
+__all__ = ["Decision", "decide", "settled"]
 
 _TRIED_DEGREES = 22.0  # by which the usual heart is turned for first guesses
 _FEWER = 3  # points for these
@@ -66,35 +67,6 @@ def settled(pieces: Pieces, heart: Heart) -> Decision:
         best = Decision(labels, total, heart, cost)
         heart = _moved(heart, pieces, fit, labels[pieces.of])
     return best
-
-
-def consistent(pieces: Pieces, cost: np.ndarray) -> tuple[np.ndarray, float]:
-    """`label_stretches`, with a left main in one tree at most and one PDA a tree: where they fit best."""
-    labels, total = label_stretches(pieces.stretches, cost)
-    main, pda = LABELS.index("LM"), LABELS.index("PDA")
-    own = [tree for tree in np.unique(pieces.tree) if (labels[pieces.tree == tree] == main).any()]
-    if len(own) > 1:
-        answers = []
-        for tree in own:
-            only = cost.copy()
-            only[np.isin(pieces.tree, own) & (pieces.tree != tree), main] = np.inf
-            answers.append((*label_stretches(pieces.stretches, only), only))
-        labels, total, cost = min(answers, key=lambda answer: answer[1])
-    twins: dict[int, list[list[int]]] = {}
-    for run in runs_of(pieces.stretches, labels):
-        if labels[run[0]] == pda:
-            twins.setdefault(int(pieces.tree[run[0]]), []).append(run)
-    barred = [run for runs in twins.values() for run in sorted(runs, key=lambda r: _for_pda(cost, r))[1:]]
-    if barred:
-        cost = cost.copy()
-        cost[np.concatenate(barred), pda] = np.inf
-        labels, total = label_stretches(pieces.stretches, cost)
-    return labels, total
-
-
-def _for_pda(cost: np.ndarray, run: list[int]) -> float:
-    """How much cheaper a vessel is as PDA than as a posterolateral branch; the least speaks for it most."""
-    return float((cost[run, LABELS.index("PDA")] - cost[run, LABELS.index("PLV")]).sum())
 
 
 def _fit(heart: Heart, pieces: Pieces) -> Fit:

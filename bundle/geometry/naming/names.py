@@ -11,8 +11,9 @@ from scipy.spatial import cKDTree
 from bundle.geometry.core import Branch, Tree, make_branch
 
 from .courses import LABELS
-from .decide import Decision, consistent, decide
+from .decide import Decision, decide
 from .labels import NONE, runs_of
+from .rules import consistent
 from .stretches import Pieces, cut, reach_mm
 from .turned import turn_trees
 
