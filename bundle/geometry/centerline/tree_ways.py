@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.cluster.hierarchy import DisjointSet
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import generate_binary_structure, maximum_filter
 from skimage.graph import MCP_Geometric
 
 from bundle.common.coordinates import ras_to_lps, voxel_size_mm, voxel_to_world
 from bundle.common.crop import Region
-from bundle.common.polylines import arc_length
+from bundle.common.polylines import arc_length, smooth
 
 from .tree_parts import Parts
 from .tree_rule import TreeRule
@@ -19,6 +19,7 @@ from .tree_rule import TreeRule
 __all__ = ["join_along_probability"]
 
 _OWN = 1e-3  # cost of a voxel of the piece itself, which is free
+_SIGMA = 2.0  # voxels: takes the steps of the grid off a way before its length is taken
 
 
 def join_along_probability(
@@ -28,8 +29,9 @@ def join_along_probability(
     rule: TreeRule,
     trees: Sequence[int],
     detached: Sequence[int],
-) -> tuple[np.ndarray, list[dict]]:
-    """Voxels (N, 3) of bridges, and their record (``gap_mm``, ``at_lps_mm``, ``probability``: the least).
+) -> tuple[np.ndarray, list[dict], list[int]]:
+    """Voxels (N, 3) of bridges, their record (``gap_mm``, ``at_lps_mm``, ``probability``: the least lumen's),
+    and the detached pieces that no tree is joined to.
 
     A network that misses a tight or blurred stretch of a vessel often still gives it some probability, and
     where an artery crosses a cardiac vein it may call both a vein. A way leads through voxels of at least
@@ -59,7 +61,8 @@ def join_along_probability(
             "at_lps_mm": ras_to_lps(middle).round(1).tolist(),
             "probability": round(least, 2),
         })  # fmt: skip
-    return np.concatenate(voxels), joins
+    apart = [piece for piece in detached if not groups.subset(piece) & rooted]
+    return np.concatenate(voxels), joins, apart
 
 
 def _ways(
@@ -89,16 +92,17 @@ def _ways(
     cost = np.full(lumen.shape, np.inf)
     cost[is_open] = 1 / chance[is_open]
     cost[group == piece] = _OWN
-    # A way ends where it touches another group, within which it would cost nothing to go on.
-    touched = maximum_filter(np.where(group == piece, 0, group), 3)
-    finder = MCP_Geometric(cost, sampling=tuple(map(float, size)))
+    # A way ends where it touches another group, within which it would cost nothing to go on. Its voxels share
+    # faces, so that the surface is one too.
+    touched = maximum_filter(np.where(group == piece, 0, group), footprint=generate_binary_structure(3, 1))
+    finder = MCP_Geometric(cost, fully_connected=False, sampling=tuple(map(float, size)))
     price = finder.find_costs(own - low)[0]
     found = []
     for other in set(np.unique(touched[is_open & np.isfinite(price)]).tolist()) - {0}:
         ends = np.argwhere((touched == other) & is_open & np.isfinite(price))
         way = np.array(finder.traceback(tuple(ends[np.argmin(price[tuple(ends.T)])])))
         way = way[group[tuple(way.T)] == 0]
-        length = float(arc_length(way * size)[-1] + size.max())
+        length = float(arc_length(smooth(way * size, _SIGMA))[-1] + size.max())
         if length <= rule.way_mm:
             found.append((length, piece, int(other), way + low, float(lumen[tuple(way.T)].min())))
     return found

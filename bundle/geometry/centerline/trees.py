@@ -46,6 +46,7 @@ def keep_trees(
     5. Others stay as detached pieces if they are surely vessels, about as bright as the trees, and no further
        than ``far_mm`` from the aorta or from what is kept, nearest first. If nothing has a root, the longest
        part stands in for one.
+    6. A detached piece is joined to another or to a tree where a way leads there (`join_along_probability`).
 
     Source: this project's own; `scripts/study.py native --rules` compares it with others. Neither the order
     nor the direction of the axes matters.
@@ -61,8 +62,9 @@ def keep_trees(
     Returns:
         bool mask, and a record ready for JSON: ``vein_mm3`` (gone by step 1), ``parts_before`` (after it),
         ``backward`` (gone by step 2: ``length_mm``, ``vein``, ``at_lps_mm``), ``joins`` (``gap_mm``,
-        ``at_lps_mm``), ``has_root`` (whether step 4 found one), ``trees``, ``detached`` (both as `Part`),
-        ``parts_after``, ``dropped_mm3``.
+        ``at_lps_mm``; of step 6 also ``probability``), ``has_root`` (whether step 4 found one), ``trees``,
+        ``detached`` (both as `Part`, these without what step 6 joined to a tree), ``parts_after``,
+        ``dropped_mm3``.
     """
     # Thinning and ties depend on the order of the axes: the same ones for every scan.
     axes = io_orientation(affine)
@@ -123,8 +125,9 @@ def keep_trees(
     for number, bridge in bridges:
         if wanted[number]:
             result[tuple(bridge.T)] = True
-    detached = [n for n in kept if n not in trees]
-    way, joins = join_along_probability(parts, boxes, grid, rule, trees, detached)
+    way, joins, detached = join_along_probability(
+        parts, boxes, grid, rule, trees, [n for n in kept if n not in trees]
+    )
     result[tuple(way.T)] = True
     record["joins"] += joins
     record |= {

@@ -26,9 +26,10 @@ def test_a_piece_is_joined_along_what_is_less_probable(spacing):
     assert join["gap_mm"] == pytest.approx(5, abs=0.8)
     assert join["at_lps_mm"] == pytest.approx([-17, -20, 42.5], abs=1.7)  # anywhere in the lumen
     assert join["probability"] == 0.3
-    assert record["parts_after"] == 1 == cc3d.connected_components(kept, connectivity=26, return_N=True)[1]
+    assert record["parts_after"] == 1
+    assert cc3d.connected_components(kept, connectivity=6, return_N=True)[1] == 1  # one surface too
     assert (kept & ~cut)[gap].sum() == (kept & ~cut).sum() > 0  # in the vessel and nowhere else
-    assert len(record["trees"]) == len(record["detached"]) == 1  # as they were found
+    assert len(record["trees"]) == 1 and record["detached"] == []
 
 
 @pytest.mark.parametrize("spacing", SPACINGS)
@@ -37,7 +38,7 @@ def test_it_stays_apart_where_nothing_leads_there(spacing, change):
     scene = Scene(spacing)
     gap = scene.left & scene.tube(17, 20, 40, 45, 4)
     kept, record = kept_of(scene, scene.left & ~gap, gap, **change)
-    assert record["joins"] == [] and record["parts_after"] == 2
+    assert record["joins"] == [] and record["parts_after"] == 2 and len(record["detached"]) == 1
     np.testing.assert_array_equal(kept, scene.left & ~gap)
 
 
