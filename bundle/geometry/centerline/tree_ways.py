@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.cluster.hierarchy import DisjointSet
-from scipy.ndimage import generate_binary_structure, maximum_filter
+from scipy.ndimage import maximum_filter
 from skimage.graph import MCP_Geometric
 
 from bundle.common.coordinates import ras_to_lps, voxel_size_mm, voxel_to_world
 from bundle.common.crop import Region
-from bundle.common.polylines import arc_length, smooth
+from bundle.common.polylines import arc_length
 
 from .tree_parts import Parts
 from .tree_rule import TreeRule
@@ -19,7 +19,6 @@ from .tree_rule import TreeRule
 __all__ = ["join_along_probability"]
 
 _OWN = 1e-3  # cost of a voxel of the piece itself, which is free
-_SIGMA = 2.0  # voxels: takes the steps of the grid off a way before its length is taken
 
 
 def join_along_probability(
@@ -92,17 +91,31 @@ def _ways(
     cost = np.full(lumen.shape, np.inf)
     cost[is_open] = 1 / chance[is_open]
     cost[group == piece] = _OWN
-    # A way ends where it touches another group, within which it would cost nothing to go on. Its voxels share
-    # faces, so that the surface is one too.
-    touched = maximum_filter(np.where(group == piece, 0, group), footprint=generate_binary_structure(3, 1))
-    finder = MCP_Geometric(cost, fully_connected=False, sampling=tuple(map(float, size)))
+    # A way ends where it touches another group, within which it would cost nothing to go on.
+    touched = maximum_filter(np.where(group == piece, 0, group), 3)
+    finder = MCP_Geometric(cost, sampling=tuple(map(float, size)))
     price = finder.find_costs(own - low)[0]
     found = []
     for other in set(np.unique(touched[is_open & np.isfinite(price)]).tolist()) - {0}:
         ends = np.argwhere((touched == other) & is_open & np.isfinite(price))
         way = np.array(finder.traceback(tuple(ends[np.argmin(price[tuple(ends.T)])])))
-        way = way[group[tuple(way.T)] == 0]
-        length = float(arc_length(smooth(way * size, _SIGMA))[-1] + size.max())
+        first = np.flatnonzero(group[tuple(way.T)] == piece)[-1]
+        around = np.argwhere(group == other)
+        last = around[np.argmin(np.abs(around - way[-1]).sum(axis=1))]
+        way = np.concatenate([way[first:], last[None]])
+        along = arc_length(way * size)
+        length = float(along[-1] + along[-2] - along[1]) / 2  # from wall to wall, half a step from both ends
+        way = _face_to_face(way, chance)[1:-1]
         if length <= rule.way_mm:
             found.append((length, piece, int(other), way + low, float(lumen[tuple(way.T)].min())))
     return found
+
+
+def _face_to_face(way: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    """A way (N, 3) whose voxels share faces, so that the surface is one too: corners at the likelier voxels."""
+    voxels = [way[0]]
+    for goal in way[1:]:
+        while (ahead := np.sign(goal - voxels[-1])).any():
+            steps = voxels[-1] + np.diag(ahead)[ahead != 0]
+            voxels.append(steps[np.argmax(chance[tuple(steps.T)])])
+    return np.array(voxels)
