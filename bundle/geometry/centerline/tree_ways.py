@@ -112,7 +112,7 @@ def _ways(
 
 
 def _face_to_face(way: np.ndarray, chance: np.ndarray) -> np.ndarray:
-    """A way (N, 3) whose voxels share faces, so that the surface is one too: corners at the likelier voxels."""
+    """A way (N, 3) whose voxels share faces, so that the surface is one too; corners where it is likelier."""
     voxels = [way[0]]
     for goal in way[1:]:
         while (ahead := np.sign(goal - voxels[-1])).any():
