@@ -243,6 +243,10 @@ def test_speed_of_an_inference(phantoms, tmp_path):
     assert {"import", "LoadCTAd", "network", "Invertd", "geometry: surface", "whole run"} <= set(rows)
     assert float(rows["whole run"]["seconds"]) > float(rows["network"]["seconds"]) > 0
     assert "A scan of 96×96×64 voxels." in (tmp_path / "speed.md").read_text()
+    off = ("--set", "handlers#0#_disabled_=true")
+    assert study("speed", "inference", "--image", image, "--out", tmp_path, *SMALL, *off) == 0
+    stages = [row["stage"] for row in rows_of(tmp_path / "speed_inference.csv")]
+    assert "network" in stages and not any(stage.startswith("geometry") for stage in stages)
 
 
 @pytest.mark.slow
