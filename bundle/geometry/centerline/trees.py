@@ -137,9 +137,8 @@ def keep_trees(
         "parts_after": _count(result),
         "dropped_mm3": round(lost * voxel_volume_mm3(affine), 1),
     }
-    whole, voxels = np.zeros(shape, bool), voxels_of(result) + region.low
-    inside = ((voxels >= 0) & (voxels < mask.shape)).all(axis=1)  # a bridge may reach into the margin
-    apply_orientation(whole, axes)[tuple(voxels[inside].T)] = True
+    whole = np.zeros(shape, bool)
+    region.put_into(apply_orientation(whole, axes), result)
     return whole, record
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import cc3d
 import numpy as np
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
-from scipy.ndimage import binary_dilation, map_coordinates
+from scipy.ndimage import map_coordinates
 
 from bundle.common.coordinates import check_affine, voxel_volume_mm3, voxels_of, world_to_voxel
 from bundle.common.crop import region_of
 from bundle.common.parts import number_parts
+from bundle.common.thinning import shell
 
 __all__ = ["Vessels", "find_vessels", "sample_volume"]
 
@@ -59,7 +60,7 @@ def threshold_of(mask: np.ndarray, probability: np.ndarray) -> float:
     then the mask came from elsewhere.
     """
     inside = mask > 0
-    own, around = probability[inside], probability[binary_dilation(inside) & ~inside]
+    own, around = probability[inside], probability[tuple(shell(inside).T)]
     edges = (np.arange(256) - 0.5) / 255  # between the values of a file of eight bits
     wrong = np.searchsorted(np.sort(own), edges) + len(around) - np.searchsorted(np.sort(around), edges)
     best = int(np.argmin(wrong))

@@ -94,10 +94,10 @@ def main(
         handlers = run.parser.get_parsed_content("handlers")
         stages.add("set-up and weights", time.perf_counter() - begin, time.process_time() - cpu_begin)
         run.run()
-        from bundle.handlers.cases import GeometryExport  # not before, as it would count as import
-
         total = stages.rows["import"]["seconds"] + time.perf_counter() - begin
         cpu_total = stages.rows["import"]["cpu_seconds"] + time.process_time() - cpu_begin
+        from bundle.handlers.cases import GeometryExport  # not before, as it would count
+
         for handler in handlers:
             if isinstance(handler, GeometryExport):  # may be switched off
                 for report in handler.results.values():
