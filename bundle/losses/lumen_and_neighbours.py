@@ -6,6 +6,7 @@ import torch
 from monai.losses import DiceCELoss, SoftclDiceLoss
 from torch import nn
 
+from .artery_or_vein import ArteryOrVein
 from .beside_plaque import BesidePlaque
 from .boundary import BoundaryLoss
 from .centerline_recall import CenterlineRecall
@@ -17,13 +18,14 @@ class LumenAndNeighbours(nn.Module):
     Each channel is a sigmoid of its own. Dice + binary cross-entropy is as configs/train.yaml has it for the
     lumen alone; Dice is taken over the batch, for a crop may hold no vessel at all. The network learns to say
     what a vein is (Wang et al., AVDNet, 2023, learn arteries and veins jointly). A term of weight 0 is not
-    computed. The terms are the modules `lumen`, `neighbours`, `centerline`, `plaque`, `cldice` and
-    `boundary`, which TensorBoard shows beside their sum.
+    computed. The terms are the modules `lumen`, `neighbours`, `centerline`, `vessels`, `plaque`, `cldice`
+    and `boundary`, which TensorBoard shows beside their sum.
 
     Args:
         cross_entropy: weight of BCE beside Dice; 0 leaves Dice alone.
         neighbours: of the mean Dice + BCE of the channels past the first.
         recall: of `CenterlineRecall`; the targets then have the centreline's voxels as one more channel.
+        vessels: of `ArteryOrVein`; it needs the centreline's voxels too, and the veins' channel.
         plaque: of `BesidePlaque`; the targets then have the part of plaque as one more channel still.
         cldice: of soft clDice (Shit et al., CVPR 2021), MONAI's, with three rounds of soft thinning.
         boundary: of `BoundaryLoss`.
@@ -40,17 +42,19 @@ class LumenAndNeighbours(nn.Module):
         cross_entropy: float = 1.0,
         neighbours: float = 0.3,
         recall: float = 0.0,
+        vessels: float = 0.0,
         plaque: float = 0.0,
         cldice: float = 0.0,
         boundary: float = 0.0,
     ) -> None:
         super().__init__()
         dice = {"sigmoid": True, "squared_pred": True, "batch": True, "lambda_ce": cross_entropy}
-        self.weights = {"neighbours": neighbours, "centerline": recall}
+        self.weights = {"neighbours": neighbours, "centerline": recall, "vessels": vessels}
         self.weights |= {"plaque": plaque, "cldice": cldice, "boundary": boundary}
         self.lumen = DiceCELoss(**dice)
         self.neighbours = _MeanOfChannels(DiceCELoss(**dice))
         self.centerline = CenterlineRecall()
+        self.vessels = ArteryOrVein()
         self.plaque = BesidePlaque()
         self.cldice = _SoftclDice()
         self.boundary = BoundaryLoss()
@@ -64,7 +68,10 @@ class LumenAndNeighbours(nn.Module):
         if count > 1:
             given["neighbours"] = (logits[:, 1:], targets[:, 1:count])
         if targets.shape[1] > count:
-            given["centerline"] = (lumen, targets[:, count : count + 1])
+            centerline = targets[:, count : count + 1]
+            given["centerline"] = (lumen, centerline)
+            if count > 1:
+                given["vessels"] = (lumen, true_lumen, centerline, targets[:, 1:2])
         if targets.shape[1] > count + 1:
             given["plaque"] = (lumen, true_lumen, targets[:, count + 1 :])
         total = self.lumen(lumen, true_lumen)

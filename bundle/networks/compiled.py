@@ -130,7 +130,7 @@ class CompiledNetwork(nn.Module):
     def _run_for(self, x: np.ndarray) -> Run:
         if self._failure is not None:
             raise self._failure
-        words = (bundle.__version__, self.runtime, self.engine.version())
+        words = (bundle.__version__, self.runtime, self.engine.version(), self.engine.adapted.__name__)
         name = f"{fingerprint(self.network, *words)[:32]}-{'x'.join(map(str, x.shape))}.onnx"
         path = self.cache_dir / name
         try:
@@ -141,7 +141,8 @@ class CompiledNetwork(nn.Module):
             logger.warning("%s cannot be read and is made again: %s", path, error)
         logger.info("the network is exported for %s, once for these weights", self.engine.title)
         try:
-            model = as_onnx(self.network, x.shape)
+            with self.engine.adapted(self.network):
+                model = as_onnx(self.network, x.shape)
             check_same(self.network, self._loaded(model, False), x, self.engine.title)
         except RunFailed as error:
             self._failure = error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -10,6 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
+
+from .staged_norms import norms_in_stages
 
 __all__ = ["ENGINES", "Engine", "Run"]
 
@@ -65,12 +69,14 @@ class Engine(NamedTuple):
         packages: that it needs, PyTorch's export among them.
         load: from a model and whether 16 bits are wanted to what runs it, with PyTorch's number of threads.
         has_half: whether it runs in bfloat16 where that is wanted; float32 otherwise.
+        adapted: within it a network is exported, in the form that the runtime answers most closely to PyTorch.
     """
 
     title: str
     packages: tuple[str, ...]
     load: Callable[[bytes, bool], Run]
     has_half: bool
+    adapted: Callable[[nn.Module], AbstractContextManager[None]]
 
     def missing(self) -> list[str]:
         """The packages that are not installed."""
@@ -85,6 +91,6 @@ class Engine(NamedTuple):
 
 
 ENGINES = {
-    "openvino": Engine("OpenVINO", ("openvino", "onnx", "onnxscript"), _openvino, True),
-    "onnx": Engine("ONNX Runtime", ("onnxruntime", "onnx", "onnxscript"), _onnxruntime, False),
+    "openvino": Engine("OpenVINO", ("openvino", "onnx", "onnxscript"), _openvino, True, norms_in_stages),
+    "onnx": Engine("ONNX Runtime", ("onnxruntime", "onnx", "onnxscript"), _onnxruntime, False, nullcontext),
 }

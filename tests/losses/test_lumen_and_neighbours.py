@@ -4,7 +4,7 @@ import pytest
 import torch
 from monai.losses import DiceCELoss
 
-from bundle.losses import BesidePlaque, BoundaryLoss, CenterlineRecall, LumenAndNeighbours
+from bundle.losses import ArteryOrVein, BesidePlaque, BoundaryLoss, CenterlineRecall, LumenAndNeighbours
 
 
 def soft_targets():
@@ -79,7 +79,21 @@ def test_beside_plaque_the_true_fraction_is_best_and_elsewhere_nothing_counts():
     assert float(loss(perfect, lumen, torch.zeros_like(plaque))) == 0
 
 
-@pytest.mark.parametrize("term", ["recall", "plaque", "cldice", "boundary"])
+def test_a_vessel_taken_for_the_other_kind_counts_the_more_the_surer_the_mistake():
+    artery, vein = torch.zeros(2, 1, 1, 16, 16, 16)
+    artery[..., 4, 4], vein[..., 10:13, 10:13] = 1.0, 1.0
+    loss, right = ArteryOrVein(), 8 * (artery - 0.5)
+    assert float(loss(right, artery, artery, vein)) < 0.02
+    for kind in (artery, vein):  # one line of 16 voxels weighs as much as a vein of 144
+        wrong = [torch.where(kind > 0, -size * right.sign(), right) for size in (2.0, 4.0, 8.0)]
+        costs = [float(loss(logits, artery, artery, vein)) for logits in wrong]
+        assert costs == pytest.approx([1.07, 2.02, 4.01], abs=0.02)
+    elsewhere = torch.where(artery + vein > 0, right, 9.0)
+    assert float(loss(elsewhere, artery, artery, vein)) < 0.02
+    assert float(loss(elsewhere, artery, *torch.zeros(2, *vein.shape))) == 0
+
+
+@pytest.mark.parametrize("term", ["recall", "vessels", "plaque", "cldice", "boundary"])
 def test_each_term_has_a_gradient_and_is_seen_as_a_part(term):
     few = (soft_targets()[:, :1] > 0.9).float()
     targets = torch.cat([soft_targets(), few, few.flip(2)], 1)
