@@ -10,10 +10,10 @@ from torch.nn import functional
 class ArteryOrVein(nn.Module):
     """Half the mean binary cross-entropy of the lumen over the centreline, half that over the veins' voxels.
 
-    In a mean over all voxels a vessel that is taken for another kind counts for little, and where the network is
-    sure of its mistake Dice and the centreline's recall hardly pull it back: their gradients go to nothing with
-    the probability. Those of cross-entropy do not. With a target that is a volume fraction it is least where
-    the probability is that fraction, so that vessels become neither wider nor thinner.
+    In a mean over all voxels a vessel that is taken for another kind counts for little, and where the network
+    is sure of its mistake Dice and the centreline's recall hardly pull it back: their gradients go to nothing
+    with the probability. Those of cross-entropy do not. With a target that is a volume fraction it is least
+    where the probability is that fraction, so that vessels become neither wider nor thinner.
 
     Shapes:
         logits, target, centerline and vein (B, 1, X, Y, Z) in [0, 1]; returns a scalar, taken over the batch;
@@ -24,6 +24,5 @@ class ArteryOrVein(nn.Module):
         self, logits: torch.Tensor, target: torch.Tensor, centerline: torch.Tensor, vein: torch.Tensor
     ) -> torch.Tensor:
         entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
-        return (
-            sum((entropy * weight).sum() / weight.sum().clamp(min=1.0) for weight in (centerline, vein)) / 2
-        )
+        halves = [(entropy * of).sum() / of.sum().clamp(min=1.0) for of in (centerline, vein)]
+        return sum(halves) / 2

@@ -69,7 +69,7 @@ class Engine(NamedTuple):
         packages: that it needs, PyTorch's export among them.
         load: from a model and whether 16 bits are wanted to what runs it, with PyTorch's number of threads.
         has_half: whether it runs in bfloat16 where that is wanted; float32 otherwise.
-        adapted: within it a network is exported, in the form that the runtime answers most closely to PyTorch.
+        adapted: within it a network is exported, in the form in which the runtime answers as PyTorch does.
     """
 
     title: str

@@ -16,8 +16,8 @@ __all__ = ["norms_in_stages"]
 def norms_in_stages(network: nn.Module) -> Iterator[None]:
     """Inside, instance norms take mean and variance row by row, then plane by plane, then of the volume.
 
-    The same numbers in PyTorch, which adds with more care than OpenVINO: that sums the millions of values of a
-    channel one after the other in float32 (2026.4), which makes norms wrong by up to 4e-4 and, after all
+    The same numbers in PyTorch, which adds with more care than OpenVINO: that sums the millions of values of
+    a channel one after the other in float32 (2026.4), which makes norms wrong by up to 4e-4 and, after all
     layers, probabilities by 0.02. Sums of a row of 160 are right to 1e-6, where a channel's mean is not many
     times its spread (five in the shipped network). Between the stages the tensor gets another shape, as
     OpenVINO would make one sum of two.
