@@ -132,7 +132,7 @@ def _check_components(before: Sequence[str], file: str) -> None:
         except (KeyError, IndexError, ValueError, TypeError):
             present = None
         replaces = _is_component(present) and isinstance(value, Mapping) and not typed.startswith("+")
-        if replaces and "_target_" not in value:
+        if replaces and "_target_" not in value and not _all_are_components(value):
             shown = key.replace(_SEPARATOR, "#")
             raise InputError(
                 f"'{typed}:' in {file} replaces all of {shown}, and no _target_ says then what it makes; "
@@ -148,6 +148,11 @@ def _check_components(before: Sequence[str], file: str) -> None:
 
 def _is_component(value: Any) -> bool:
     return isinstance(value, Mapping) and "_target_" in value
+
+
+def _all_are_components(value: Mapping[str, Any]) -> bool:
+    """Whether a mapping is one of components, each under a name, which may stand for what one would make."""
+    return bool(value) and all(_is_component(part) for part in value.values())
 
 
 def check_references(config: Mapping[str, Any], config_file: str | Sequence[str]) -> None:

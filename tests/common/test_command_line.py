@@ -109,12 +109,14 @@ OVER_TRAIN = ("native_train", "phantom_pool", "paper")
 
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: Path(mode).stem)
-def test_all_that_the_configs_refer_to_is_there(mode):
+def test_every_overlay_fits_what_it_lies_over(mode):
     name = Path(mode).stem
     bases = [[TRAIN, NATIVE_TRAIN]] if "ablation" in mode else [[TRAIN]] * (name in OVER_TRAIN)
     bases += [] if bases and name != "paper" else [[INFERENCE], [EVALUATE]]
     for base in bases:
-        check_references(ConfigParser.load_config_files([*base, mode]), [*base, mode])
+        config = ConfigParser.load_config_files([*base, mode])
+        check_references(config, [*base, mode])
+        check_overlays([*base, mode], config)
 
 
 @pytest.mark.parametrize("files", [[TRAIN, MULTI_TRAIN], [EVALUATE, MULTI_EVALUATE], [TRAIN, EVALUATE]])
