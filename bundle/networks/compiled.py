@@ -20,7 +20,8 @@ from bundle.common.files import replacing
 
 from .engines import ENGINES, Run
 from .exported import as_onnx, fingerprint
-from .speed import half_precision, norms_by_channel
+from .norms import norms_by_channel
+from .speed import half_precision
 
 __all__ = ["CompiledNetwork"]
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .staged_norms import norms_in_stages
+from .norms import norms_in_stages
 
 __all__ = ["ENGINES", "Engine", "Run"]
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 
 import torch
-from torch import nn
-from torch.nn import functional
 
-__all__ = ["half_precision", "is_quick_in_half", "memory_kept", "norms_by_channel"]
+__all__ = ["half_precision", "is_quick_in_half", "memory_kept"]
 
 
 def is_quick_in_half(device: torch.device | str) -> bool:
@@ -34,30 +31,6 @@ def half_precision(device: torch.device | str, enabled: bool) -> torch.autocast:
     if is_outer and not enabled:
         dtype = torch.get_autocast_dtype(kind)
     return torch.autocast(kind, dtype, enabled=enabled or is_outer)
-
-
-@contextmanager
-def norms_by_channel(network: nn.Module) -> Iterator[None]:
-    """Inside, instance norms take a batch of one through PyTorch's batch norm: the same numbers.
-
-    PyTorch's instance norm copies a volume whose channels lie last in memory to the other order and back;
-    its batch norm does not. With `torch.channels_last_3d`, in which bfloat16 convolutions on a CPU are quick,
-    a window then takes half the time.
-    """
-    norms = [m for m in network.modules() if isinstance(m, nn.InstanceNorm3d) and not m.track_running_stats]
-    for norm in norms:
-        norm.forward = partial(_by_channel, norm)
-    try:
-        yield
-    finally:
-        for norm in norms:
-            del norm.forward
-
-
-def _by_channel(norm: nn.InstanceNorm3d, x: torch.Tensor) -> torch.Tensor:
-    if len(x) != 1:
-        return type(norm).forward(norm, x)
-    return functional.batch_norm(x, None, None, norm.weight, norm.bias, True, 0.0, norm.eps)
 
 
 @contextmanager

@@ -1,11 +1,10 @@
-"""Norms in stages are PyTorch's norms, and make OpenVINO's as exact."""
+"""Norms taken by other ways are PyTorch's norms, and make OpenVINO's as exact."""
 
 import pytest
 import torch
 from torch import nn
 
-from bundle.networks import ENGINES, CompiledNetwork, ResUNet3D
-from bundle.networks.staged_norms import norms_in_stages
+from bundle.networks import ENGINES, CompiledNetwork, ResUNet3D, norms_by_channel, norms_in_stages
 
 
 def random_norm(channels, affine=True):
@@ -15,9 +14,23 @@ def random_norm(channels, affine=True):
     return norm
 
 
+@pytest.mark.parametrize("other_way", [norms_by_channel, norms_in_stages])
+def test_a_network_gives_the_same_numbers_and_is_itself_afterwards(other_way):
+    torch.manual_seed(0)
+    network = ResUNet3D(channels=(4, 8, 16)).eval()
+    for norm in (m for m in network.modules() if isinstance(m, nn.InstanceNorm3d)):
+        nn.init.normal_(norm.weight), nn.init.normal_(norm.bias)
+    with torch.inference_mode():
+        for x in (torch.rand(1, 1, 16, 16, 8), torch.rand(3, 1, 16, 16, 8)):
+            expected = network(x)
+            with other_way(network):
+                torch.testing.assert_close(network(x), expected, atol=1e-4, rtol=1e-4)
+            assert not any("forward" in vars(module) for module in network.modules())
+
+
 @pytest.mark.parametrize("affine", [True, False])
 @pytest.mark.parametrize("shape", [(2, 3, 10, 6, 4), (1, 5, 7, 1, 9)])
-def test_the_same_numbers_and_gone_afterwards(shape, affine):
+def test_norms_in_stages_are_right_with_an_offset_and_without_variance(shape, affine):
     torch.manual_seed(0)
     norm, x = random_norm(shape[1], affine), 2 * torch.randn(shape) + 7
     expected = norm(x)
