@@ -16,7 +16,7 @@ class Canvas:
     """MONAI's sliding window, one window at a time: which are run, and when, is the caller's choice.
 
     The grid of windows, the padding of a volume smaller than one and the weights are those of
-    `monai.inferers.sliding_window_inference`: once all of the grid have been run, so is the result.
+    `monai.inferers.sliding_window_inference`: once all have been run, so is the result.
 
     Args:
         volume: (C, X, Y, Z).
@@ -25,7 +25,7 @@ class Canvas:
 
     Attributes:
         padded: (C, X', Y', Z'), the volume with its border; before: (3,) how far it begins inside.
-        starts: first voxels of the grid's windows, in the padded volume.
+        starts: first voxels of the windows, in the padded volume.
         weight: (*roi) of a window's voxels.
     """
 
@@ -79,8 +79,9 @@ class Canvas:
             window.copy_(self.padded[(slice(None), *self.block(start))])
         return self.predictor(windows)
 
-    def run(self, starts: Sequence[tuple[int, ...]]) -> None:
-        """Blend the windows in that begin at these voxels, of ``starts`` or others."""
+    def run(self, numbers: Sequence[int]) -> None:
+        """Blend the windows of these numbers in."""
+        starts = [self.starts[number] for number in numbers]
         for start, seen in zip(starts, self.look(starts)):
             if self._total is None:
                 self._total = torch.zeros((len(seen), *self.padded.shape[1:]), device=seen.device)

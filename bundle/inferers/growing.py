@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from monai.data import MetaTensor
-from monai.utils import ensure_tuple_rep
 from torch import nn
 from torch.nn import functional
 
@@ -42,9 +41,8 @@ class GrowingWindows(ProbabilityWindows):
     3. Between two parts of the outcome that come near each other, one more window is centred on the gap,
        and the greater of both probabilities holds around it.
 
-    Looked at means seen by the middle of a window, not by the border that ``overlap`` leaves to its
-    neighbours (`Seen`, which also says where windows lie). Of what no window saw the probability is 0.
-    Brightness decides too: 2 mm without a single voxel of ``dark`` are no vessel.
+    Looked at means seen by the middle of a window, not by its border (`Seen`). Of what no window saw the
+    probability is 0. Brightness decides too: 2 mm without a single voxel of ``dark`` are no vessel.
 
     Args:
         args, kwargs: of `ProbabilityWindows`. ``progress`` shows a bar in a terminal, else a line a minute.
@@ -54,10 +52,11 @@ class GrowingWindows(ProbabilityWindows):
             (`mean_of_looks`); None is one look, as the volumes are.
         coarse: from a volume (1, X, Y, Z) to a probability on a grid of the same extent (`CoarseLook`); None
             looks everywhere.
-        everywhere: true runs all windows of a grid, as `ProbabilityWindows` does, and false only what is
-            asked for; ``auto`` is true on a GPU, where all take a second.
+        everywhere: true runs all windows, as `ProbabilityWindows` does, and false only those that are asked
+            for; ``auto`` is true on a GPU, where all take a second.
         start_level, start_mm: of the coarse look, see above.
         grow_level, grow_mm: of the network's own probability of lumen.
+        seen_share: of the weight that all windows would give a place, what must have been run.
         dark: intensity, scaled as the volumes are, that any vessel exceeds.
         gap_count: most gaps looked at again, the shortest first; 0 turns it off.
         gap_level: probability from which on a voxel belongs to a part.
@@ -69,8 +68,8 @@ class GrowingWindows(ProbabilityWindows):
     Shapes:
         (B, 1, X, Y, Z) to probabilities (B, outputs, X, Y, Z), float32.
 
-    The meta data of the volumes get ``windows`` (how many were run, in all looks), ``windows_in_all``
-    (of the grid), ``windows_at_gaps`` and ``windows_seconds``.
+    The meta data of the volumes get ``windows`` (how many were run, in all looks), ``windows_in_all``,
+    ``windows_at_gaps`` and ``windows_seconds``.
 
     Raises:
         InputError: no look, or one finer than ``spacing_mm``.
@@ -87,6 +86,7 @@ class GrowingWindows(ProbabilityWindows):
         start_mm: float = 15.0,
         grow_level: float = 0.2,
         grow_mm: float = 6.0,
+        seen_share: float = 0.5,
         dark: float = 1 / 3,
         gap_count: int = 8,
         gap_level: float = 0.4,
@@ -104,7 +104,7 @@ class GrowingWindows(ProbabilityWindows):
         self.everywhere = everywhere if everywhere == "auto" else parse_bool(everywhere, "everywhere")
         self.start_level, self.start_mm = start_level, start_mm
         self.grow_level, self.grow_mm = grow_level, grow_mm
-        self.dark = dark
+        self.seen_share, self.dark = seen_share, dark
         self.gap_count, self.gap_level, self.gap_part_mm3 = gap_count, gap_level, gap_part_mm3
         self.gap_mm, self.gap_fuse_mm = tuple(gap_mm), gap_fuse_mm
         self.amp = parse_bool(amp, "amp")
@@ -188,7 +188,7 @@ class GrowingWindows(ProbabilityWindows):
         numbers = range(len(canvas.starts))
         for first in numbers[:: self.sw_batch_size]:
             batch = numbers[first : first + self.sw_batch_size]
-            canvas.run([canvas.starts[number] for number in batch])
+            canvas.run(batch)
             bar.update(len(batch))
         return len(numbers)
 
@@ -196,29 +196,29 @@ class GrowingWindows(ProbabilityWindows):
         """Run the windows that are asked for; how many those were."""
         cell = max(round(CELL_MM / self.spacing_mm), 1)
         size = canvas.padded.shape[1:]
-        borders = [int(n * share / 2) for n, share in zip(canvas.roi, ensure_tuple_rep(self.overlap, 3))]
-        seen = Seen(size, canvas.roi, borders, cell)
+        weight = canvas.weight.cpu().numpy()
+        seen = Seen(size, np.array(canvas.starts), weight, cell, self.seen_share)
         bright = _cells(canvas.padded[0], cell).cpu().numpy() >= self.dark
         start = grown(self._start(canvas, volume, cell, seen.shape), self.start_mm / self.spacing_mm / cell)
         seen.wanted = bright & start if start.any() else bright.copy()
         lumen = np.zeros(seen.shape, bool)
         reach = int(np.ceil(self.grow_mm / self.spacing_mm / cell))
         count = 0
-        while starts := seen.take(self.sw_batch_size):
-            canvas.run(starts)
-            for start in starts:
-                first = [n // cell for n in start]
-                last = [-(-(n + roi) // cell) for n, roi in zip(start, canvas.roi)]
+        while numbers := seen.take(self.sw_batch_size):
+            canvas.run(numbers)
+            for number in numbers:
+                first = [n // cell for n in canvas.starts[number]]
+                last = [-(-(n + roi) // cell) for n, roi in zip(canvas.starts[number], canvas.roi)]
                 voxels = tuple(slice(a * cell, min(b * cell, n)) for a, b, n in zip(first, last, size))
                 here = tuple(slice(a, b) for a, b in zip(first, last))
                 lumen[here] = _cells(canvas.lumen(voxels), cell).cpu().numpy() >= self.grow_level
                 around = tuple(slice(max(a - reach, 0), b + reach) for a, b in zip(first, last))
                 near = grown(lumen[around], self.grow_mm / self.spacing_mm / cell)
                 seen.wanted[around] |= near & bright[around]
-            count += len(starts)
-            bar.update(len(starts))
+            count += len(numbers)
+            bar.update(len(numbers))
         if not count:  # a volume without a bright voxel
-            canvas.run(canvas.starts[:1])
+            canvas.run([0])
             count = 1
         return count
 

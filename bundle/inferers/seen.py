@@ -1,9 +1,8 @@
-"""Where windows of a volume are worth a network's time: by what must be seen and what has been."""
+"""Which windows of a volume are worth a network's time: by what must be seen and what has been."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
@@ -21,68 +20,58 @@ def grown(mask: np.ndarray, cells: float) -> np.ndarray:
 class Seen:
     """Book-keeping of windows on a coarse grid of cells, each a few voxels wide.
 
-    A window sees its middle better than its border, whose surroundings it lacks. So a cell counts as seen
-    once it has lain in the middle of a window, or in a border that is the volume's own. Windows lie anywhere,
-    in steps of ``STEP`` cells, each where it sees most of what is left: these are fewer than the windows of a
-    grid that hold something.
+    A window sees its middle better than its border, as its weights in the blending say. So a cell counts as
+    seen once the windows that have been run hold ``share`` of the weight that all windows would give it.
 
     Args:
-        size: voxels of the volume, on every axis no fewer than a window's.
-        roi: voxels of a window.
-        border: voxels of a window on each side that do not count, by axis.
+        size: voxels of the volume.
+        starts: first voxels of the windows, (N, 3).
+        weight: (X, Y, Z) of a window's voxels, positive.
         cell: voxels along an edge of a cell.
+        share: of the whole weight from which on a cell counts as seen, 0...1.
 
     Attributes:
         wanted: cells that must be seen, bool; set by the caller.
-        shape: how many cells there are.
+        left: numbers of the windows that have not been taken.
     """
 
-    def __init__(self, size: Sequence[int], roi: Sequence[int], border: Sequence[int], cell: int) -> None:
+    def __init__(
+        self, size: Sequence[int], starts: np.ndarray, weight: np.ndarray, cell: int, share: float
+    ) -> None:
+        self.starts, self.cell, self.share = np.asarray(starts), cell, share
         self.shape = tuple(-(-n // cell) for n in size)
         self.wanted = np.zeros(self.shape, bool)
-        self._seen = np.zeros(self.shape, bool)
-        self._starts, self._low, self._high = [], [], []
-        for n, length, edge, cells in zip(size, roi, border, self.shape):
-            last = n - length
-            starts = np.unique(np.append(np.arange(0, last, STEP * cell), last))
-            centers = np.arange(cells) * cell + cell // 2
-            low = np.searchsorted(centers, starts + edge)
-            high = np.searchsorted(centers, starts + length - edge)
-            low[0], high[-1] = 0, cells
-            self._starts.append(starts)
-            self._low.append(low)
-            self._high.append(np.maximum(high, low))
+        self.left = list(range(len(self.starts)))
+        self._done = np.zeros(self.shape, np.float32)
+        self._blocks, self._weights = zip(*(self._block(start, weight) for start in self.starts))
+        self._whole = np.zeros(self.shape, np.float32)
+        for block, values in zip(self._blocks, self._weights):
+            self._whole[block] += values
+
+    def _block(self, start: np.ndarray, weight: np.ndarray) -> tuple[tuple[slice, ...], np.ndarray]:
+        """The cells whose centres lie in a window, and its weights there."""
+        slices, inside = [], []
+        for first, length, cells in zip(start, weight.shape, self.shape):
+            centers = np.arange(cells) * self.cell + self.cell // 2
+            low, high = np.searchsorted(centers, (first, first + length))
+            slices.append(slice(int(low), int(high)))
+            inside.append(centers[low:high] - first)
+        return tuple(slices), weight[np.ix_(*inside)].astype(np.float32)
 
     def unseen(self) -> np.ndarray:
         """The cells that are wanted and not seen, bool."""
-        return self.wanted & ~self._seen
+        return self.wanted & (self._done < self.share * self._whole)
 
-    def take(self, count: int) -> list[tuple[int, ...]]:
-        """First voxels of up to ``count`` windows that see most of what is left; none where all is seen.
-
-        Of windows that see as much, the one in their middle is taken.
-        """
-        taken: list[tuple[int, ...]] = []
+    def take(self, count: int) -> list[int]:
+        """Up to ``count`` windows that see most of what is wanted and unseen; none where all is seen."""
+        taken: list[int] = []
         while len(taken) < count:
-            gains = self._gains()
-            if gains.max() <= 0:
+            # A cell too near the border for any window's weight is nobody's.
+            need = self.unseen() / np.maximum(self._whole, np.finfo(np.float32).tiny)
+            gains = [float((need[self._blocks[i]] * self._weights[i]).sum()) for i in self.left]
+            if not gains or max(gains) <= 0:
                 break
-            best = np.argwhere(gains == gains.max())
-            place = best[((best - best.mean(0)) ** 2).sum(1).argmin()]
-            middle = tuple(slice(low[i], high[i]) for low, high, i in zip(self._low, self._high, place))
-            self._seen[middle] = True
-            taken.append(tuple(int(starts[i]) for starts, i in zip(self._starts, place)))
+            best = self.left.pop(int(np.argmax(gains)))
+            self._done[self._blocks[best]] += self._weights[best]
+            taken.append(best)
         return taken
-
-    def _gains(self) -> np.ndarray:
-        """Of every window, how many unseen cells lie in its middle: by sums over all boxes from a corner."""
-        sums = np.pad(self.unseen().cumsum(0, dtype=np.int32).cumsum(1).cumsum(2), ((1, 0),) * 3)
-        gains = 0
-        for corner in product((0, 1), repeat=3):
-            at = np.ix_(*((self._low, self._high)[side][axis] for axis, side in enumerate(corner)))
-            gains = gains + (-1) ** (3 - sum(corner)) * sums[at]
-        return gains
-
-
-STEP = 2
-"""Of windows that may be taken, in cells."""
