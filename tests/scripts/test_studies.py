@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 from PIL import Image
 from script_call import study
@@ -109,7 +110,8 @@ def test_native(phantoms, tmp_path):
     assert study("native", *words, "--from", tmp_path / "said") == 0
     rows = rows_of(tmp_path / "native.csv")
     levels = [f"native, {level}, 60 mm³" for level in (0.3, 0.4, 0.5)]
-    assert [row["method"] for row in rows] == ["default", *levels, "native, 0.5, trees"]
+    own = ConfigParser.load_config_file(ROOT / "configs/modes/native.yaml")["threshold_upper"]
+    assert [row["method"] for row in rows] == ["default", *levels, f"native, {own}, trees"]
     assert {(row["set"], row["case"]) for row in rows} == {("held-out", str(SEEDS["test"]))}
     assert all(0 <= float(row["dice"]) <= 1 and int(row["parts"]) <= int(row["parts_before"]) for row in rows)
     assert "1 held-out" in (tmp_path / "native.md").read_text()
