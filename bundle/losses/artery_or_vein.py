@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from .weighted import weighted_mean
+
 
 class ArteryOrVein(nn.Module):
     """Half the mean binary cross-entropy of the lumen over the centreline, half that over the veins' voxels.
@@ -24,5 +26,4 @@ class ArteryOrVein(nn.Module):
         self, logits: torch.Tensor, target: torch.Tensor, centerline: torch.Tensor, vein: torch.Tensor
     ) -> torch.Tensor:
         entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
-        halves = [(entropy * of).sum() / of.sum().clamp(min=1.0) for of in (centerline, vein)]
-        return sum(halves) / 2
+        return (weighted_mean(entropy, centerline) + weighted_mean(entropy, vein)) / 2

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from .weighted import weighted_mean
+
 
 class BesidePlaque(nn.Module):
     """Mean binary cross-entropy of the lumen over the voxels that hold plaque and those next to them.
@@ -22,4 +24,4 @@ class BesidePlaque(nn.Module):
     def forward(self, logits: torch.Tensor, target: torch.Tensor, plaque: torch.Tensor) -> torch.Tensor:
         weight = functional.max_pool3d(plaque, 3, stride=1, padding=1)
         entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
-        return (entropy * weight).sum() / weight.sum().clamp(min=1.0)
+        return weighted_mean(entropy, weight)

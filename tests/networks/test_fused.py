@@ -58,7 +58,8 @@ def test_kernels_are_right_where_triton_interprets_them():
     done = subprocess.run(
         [sys.executable, "-c", INTERPRETED], env=environment, capture_output=True, text=True
     )
-    if "only 0-dimensional arrays can be converted" in done.stderr:
+    fault = 'scope.set_attr(tensor, "__index__"', "only 0-dimensional arrays can be converted"
+    if all(line in done.stderr for line in fault):  # in the interpreter's own lines
         pytest.skip("the interpreter of this Triton does not run loops with this NumPy")
     assert done.returncode == 0, done.stderr
 
