@@ -53,7 +53,7 @@ def draw_case(seed: int, spacing_mm: float | None = None, courses: str | Path | 
 
     Args:
         spacing_mm: isotropic, for trials; None is the scanner's matrix of 512 x 512.
-        courses: folder of a real patient's centrelines (`lay_real`) in place of drawn arteries.
+        courses: folder of real patients' centrelines (`lay_real`) in place of drawn arteries.
     """
     rng, machine, grain = (np.random.default_rng([seed, 77, k]) for k in range(3))
     s = draw_scanner(machine)
@@ -77,7 +77,7 @@ def draw_case(seed: int, spacing_mm: float | None = None, courses: str | Path | 
     if courses is None:
         arteries, drawn = draw_arteries(rng, surface)
     else:
-        arteries, drawn = lay_real(rng, surface, Path(courses))
+        arteries, drawn = lay_real(rng, surface, Path(courses), seed)
     veins = draw_veins(rng, surface, arteries)
     drawn["lesions"], calcium, soft = add_plaque(rng, arteries, hu)
 

@@ -1,7 +1,7 @@
-"""Courses of a real patient's coronaries, laid on a drawn heart.
+"""Courses of real patients' coronaries, laid on a drawn heart.
 
-Files of VMTK: `lca_cl.vtp` and `rca_cl.vtp`, lines from the aorta to every tip with their
-`MaximumInscribedSphereRadius` (mm), in LPS.
+Either files of VMTK, `lca_cl.vtp` and `rca_cl.vtp`: lines from the aorta to every tip with their
+`MaximumInscribedSphereRadius` (mm), in LPS. Or JSON files of readers' labels (labelled.py), one a patient.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from .heart import leaves_aorta
+from .labelled import read_labelled
 from .shapes import polyline, sample
 from .vessels import STEP, Surface, Vessel
 
@@ -21,6 +22,8 @@ __all__ = ["lay_real", "read_lines"]
 
 LUMEN_MM = 3.2
 """A wider sphere is still in the aorta."""
+LEAST_MM = 0.5
+"""No radius is smaller: readers do not draw such vessels, and in voxels they come apart."""
 
 
 def read_lines(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -64,6 +67,41 @@ def tree_of(name: str, lines) -> list[Vessel]:
     return vessels
 
 
+def trees_of(folder: Path, seed: int) -> tuple[list[Vessel], list[Vessel], str]:
+    """The left and the right tree in a folder, and whose; of several patients the one whose turn it is.
+
+    The first vessel of each begins at the ostium: on the left the left main with the anterior descending
+    artery.
+    """
+    patients = sorted(folder.glob("*.json"))
+    if not patients:
+        left, right = (
+            tree_of(name, read_lines(folder / f"{name.lower()}_cl.vtp")) for name in ("LCA", "RCA")
+        )
+        return left, right, folder.name
+    patient = patients[seed % len(patients)]
+    courses = read_labelled(patient)
+    main = next(i for i, c in enumerate(courses) if c.name == "LM")
+    onward = next(i for i, c in enumerate(courses) if c.name == "LAD" and c.parent == main)
+    begins = [i for i, c in enumerate(courses) if c.parent < 0]
+    label = {i: f"{c.name}-{i}" for i, c in enumerate(courses)} | {onward: f"LM-{main}"}
+    sides: list[list[Vessel]] = [[] for _ in begins]
+    side = {}
+    for i, c in enumerate(courses):
+        side[i] = begins.index(i) if c.parent < 0 else side[c.parent]
+        points, radius = c.points, c.radius
+        if i == main:
+            points = np.vstack([points, courses[onward].points[1:]])
+            radius = np.concatenate([radius, courses[onward].radius[1:]])
+        if i != onward and (len(points) * STEP >= 8 or c.parent < 0):
+            sides[side[i]].append(Vessel(label[i], None if c.parent < 0 else label[c.parent], points, radius))
+    for vessels in sides:  # what leaves a vessel that is left out is left out too
+        for v in list(vessels):
+            if v.parent is not None and v.parent not in {w.name for w in vessels}:
+                vessels.remove(v)
+    return sides[0], sides[1], patient.stem
+
+
 def similarity(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Scaled rotation (3, 3) and shift (3,) that bring points nearest to others (Umeyama, 1991)."""
     a, b = source - source.mean(0), target - target.mean(0)
@@ -73,14 +111,16 @@ def similarity(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.n
     return turn, target.mean(0) - turn @ source.mean(0)
 
 
-def lay_real(rng: np.random.Generator, surface: Surface, folder: Path) -> tuple[list[Vessel], dict]:
-    """The patient's two trees on a drawn heart: similar, bent a little, pressed on its surface.
+def lay_real(
+    rng: np.random.Generator, surface: Surface, folder: Path, seed: int
+) -> tuple[list[Vessel], dict]:
+    """A patient's two trees on a drawn heart: similar, bent a little, pressed on its surface.
 
     Args:
-        folder: of the two files.
+        folder: of the files that `trees_of` reads. seed: says which patient of several.
     """
     h = surface.heart
-    left, right = (tree_of(name, read_lines(folder / f"{name.lower()}_cl.vtp")) for name in ("LCA", "RCA"))
+    left, right, patient = trees_of(folder, seed)
     front, back = left[0].points, right[0].points
     edge = back[np.argmax(back[:, 0])]  # the acute margin
     known = np.array([front[0], front[len(front) // 2], front[-1], edge, back[-1]])
@@ -99,17 +139,20 @@ def lay_real(rng: np.random.Generator, surface: Surface, folder: Path) -> tuple[
             base, by = done[v.parent]
             start = by[cKDTree(base).query(line[0])[1]]
             moved += (start - moved[0]) * np.exp(-np.arange(len(line)) * STEP / 12)[:, None]
+        if v.parent is None:  # to where the aorta lies on this heart
+            stem = leaves_aorta(h, float(rng.uniform(11, 17)), (line + moved)[int(10 / STEP)])
+            moved += (stem[-1] - (line + moved)[0]) * np.exp(-np.arange(len(line)) * STEP / 30)[:, None]
         done[v.name] = (line, moved)
-        points, radius = line + moved, calibre * v.radius
+        points, radius = line + moved, np.maximum(calibre * v.radius, LEAST_MM)
         if v.parent is None:
-            n = int(10 / STEP)
-            stem = leaves_aorta(h, float(rng.uniform(11, 17)), points[n])
-            keep = np.linalg.norm(points[n:] - stem[-1], axis=1) > 4
-            joined = np.vstack([stem[::4], points[n:][keep][::4]])
+            keep = np.linalg.norm(points - stem[-1], axis=1) > 4
+            keep[: int(np.argmax(keep))] = False
+            joined = np.vstack([stem[::4], points[keep][::4]])
             points = polyline(ndimage.gaussian_filter1d(joined, 0.7, axis=0, mode="nearest"), STEP)
             radius = np.interp(np.linspace(0, 1, len(points)), np.linspace(0, 1, len(radius)), radius)
         vessels.append(Vessel(v.name, v.parent, points, radius))
     return vessels, {
+        "patient": patient,
         "calibre": calibre,
         "gap_mm": gap,
         "dominance": "right",

@@ -35,6 +35,7 @@ __all__ = [
     "Truth",
     "degrade",
     "degraded",
+    "dense",
     "draw_faults",
     "truth_of",
     "tubes_of",
@@ -130,7 +131,7 @@ class Degraded:
     vein_bits: list[np.ndarray]
 
 
-def _dense(points: np.ndarray, *values: np.ndarray) -> list[np.ndarray]:
+def dense(points: np.ndarray, *values: np.ndarray) -> list[np.ndarray]:
     """The polyline (N, 3) and its values (N,) every 0.05 mm."""
     total = arc_length(points)[-1]
     where = np.linspace(0, total, int(total / FINE_MM) + 2)
@@ -148,7 +149,7 @@ def tubes_of(branches: list[dict], lesions: bool = True) -> list[TrueTube]:
         points = np.asarray(branch["points_ras_mm"])
         if len(points) < 2:
             continue
-        points, radius, healthy = _dense(
+        points, radius, healthy = dense(
             points, *(np.asarray(branch[key]) for key in ("radius_mm", "reference_radius_mm"))
         )
         parent = next((i for i, t in enumerate(tubes) if t.name == branch["parent"]), -1)
@@ -172,7 +173,7 @@ def truth_of(seed: int, lesions: bool = True) -> Truth:
         points = move_points(points, steps)
         inside = ((points >= low) & (points <= high)).all(axis=1)
         if inside.sum() > 10:
-            veins.append(tuple(_dense(patient.to_world(points[inside]), radius[inside])))
+            veins.append(tuple(dense(patient.to_world(points[inside]), radius[inside])))
 
     def aorta(points: np.ndarray) -> np.ndarray:
         return sample(chest.aorta, chest.grid, patient.to_scanner(points))

@@ -48,7 +48,7 @@ from bundle.transforms import AdaptiveThresholdd, BinaryOpeningd, KeepComponents
 
 from .common import RESULTS, Out, table, weights_line, write_results
 from .predictions import Prediction, predict, read_prediction, to_ras, weights_of, write_prediction
-from .sets import study_set
+from .sets import FIRST_SEEDS, study_set
 
 CONFIGS = {"default": ("inference.yaml",), "native": ("inference.yaml", "modes/native.yaml")}
 SETS = ("held-out", "shifted", "foreign")
@@ -252,7 +252,7 @@ def means_of(rows: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> list[
 def figures(rows: Sequence[Mapping[str, Any]], weights: Sequence[str]) -> str:
     """Weights, scans, and the tables."""
     means = means_of(rows, COLUMNS[3:])
-    counts = {which: len({row["case"] for row in rows if row["set"] == which}) for which in SETS}
+    counts = {which: len({row["case"] for row in rows if row["set"] == which}) for which in FIRST_SEEDS}
     scans = ", ".join(f"{count} {which}" for which, count in counts.items() if count)
     small = dict.fromkeys(
         ("hd95_mm", "betti0_error", "betti1_error", "parts", "parts_before", "seconds"), ".1f"
@@ -369,7 +369,7 @@ def measured(
     steps: Steps,
     processes: int | None,
 ) -> list[dict[str, Any]]:
-    """The rows of all scans of which the folder has predictions, sets in the order of `SETS`.
+    """The rows of all scans of which the folder has predictions, sets in the order of `FIRST_SEEDS`.
 
     Raises:
         InputError: it has none.
@@ -386,4 +386,6 @@ def measured(
     of_scans = tqdm(in_processes(measure_scan, jobs, processes), desc="scans", total=len(jobs))
     rows = [row for of in of_scans for row in of]
     methods = list(dict.fromkeys(row["method"] for row in rows))
-    return sorted(rows, key=lambda row: (SETS.index(row["set"]), methods.index(row["method"]), row["case"]))
+    return sorted(
+        rows, key=lambda row: (list(FIRST_SEEDS).index(row["set"]), methods.index(row["method"]), row["case"])
+    )

@@ -1,11 +1,13 @@
 """Make a set of scans that no network is trained on.
 
     python scripts/study.py sets foreign --count 20 --folder data/foreign
-    python scripts/study.py sets foreign --folder data/real_courses --real-courses ../shared/data/narco119
+    python scripts/study.py sets real --folder data/real    # with courses of patients in data/real/courses
 
 held-out: like training, of seeds never trained on. shifted: the generator outside of every range that
 training draws (scripts/studies/shifted.py). foreign: another heart, other vessels and another scanner, drawn
-without the generator's code (scripts/foreign).
+without the generator's code (scripts/foreign). real: as foreign, but the arteries run as those of real
+patients do. Their centrelines are not part of this repository; scripts/foreign/labelled.py says which are
+read.
 """
 
 from __future__ import annotations
@@ -24,17 +26,12 @@ from .shifted import write_shifted
 
 __all__ = ["FIRST_SEEDS", "study_set"]
 
-FIRST_SEEDS = {"held-out": SEEDS["test"], "shifted": 6_000_000, "foreign": 7_000_000}
+FIRST_SEEDS = {"held-out": SEEDS["test"], "shifted": 6_000_000, "foreign": 7_000_000, "real": 7_500_000}
 """Training takes seeds under 3,000,000 and from 10,000,000 on."""
 
 
 def study_set(
-    name: str,
-    count: int,
-    folder: str | Path,
-    processes: int | None = None,
-    *,
-    real_courses: str | Path | None = None,
+    name: str, count: int, folder: str | Path, processes: int | None = None
 ) -> list[dict[str, str]]:
     """Cases of a set as ``{"case", "image", "label"}``; those that are in `folder` already are kept.
 
@@ -42,26 +39,27 @@ def study_set(
     ``N.tissue.nii.gz``: 1 coronary, 2 cardiac vein, 3 aorta, 4 chambers and other vessels, 5 bone.
 
     Args:
-        name: "held-out", "shifted" or "foreign".
-        real_courses: folder of a real patient's ``lca_cl.vtp`` and ``rca_cl.vtp``, laid on the foreign
-            hearts in place of drawn arteries.
+        name: "held-out", "shifted", "foreign" or "real".
+        folder: for "real" with a folder `courses` of patients' centrelines, ``lca_cl.vtp`` and ``rca_cl.vtp``
+            of one or JSON files of several, which take turns.
 
     Raises:
-        InputError: another name, or real courses for another set or where there are none.
+        InputError: another name, or no courses where "real" needs them.
     """
     if name not in FIRST_SEEDS:
         raise InputError(f"There is no set {name!r}; the sets are {', '.join(FIRST_SEEDS)}.")
-    if real_courses is not None and name != "foreign":
-        raise InputError(f"Real courses go on foreign hearts; the set is {name!r}.")
-    if real_courses is not None and not (Path(real_courses) / "lca_cl.vtp").is_file():
-        raise InputError(f"{real_courses} has no lca_cl.vtp and rca_cl.vtp with a real patient's courses.")
     if name == "held-out":
         return held_out("test", count, folder, processes)
     seeds = range(FIRST_SEEDS[name], FIRST_SEEDS[name] + count)
     if name == "shifted":
         cases = write_shifted(seeds, folder, processes)
+    elif name == "foreign":
+        cases = write_foreign(seeds, folder, processes)
     else:
-        cases = write_foreign(seeds, folder, processes, courses=real_courses)
+        courses = Path(folder) / "courses"
+        if not [*courses.glob("*.json"), *courses.glob("lca_cl.vtp")]:
+            raise InputError(f"{courses} has no courses of patients: neither lca_cl.vtp nor JSON files.")
+        cases = write_foreign(seeds, folder, processes, courses=courses)
     return [
         {"case": str(seed), "image": case["image"], "label": case["label"]}
         for seed, case in zip(seeds, cases)
@@ -69,14 +67,11 @@ def study_set(
 
 
 def main(
-    name: Annotated[str, typer.Argument(help="held-out, shifted or foreign")],
+    name: Annotated[str, typer.Argument(help="held-out, shifted, foreign or real")],
     folder: Annotated[Path, typer.Option(help="of the cases")],
     count: int = 20,
     processes: Processes = None,
-    real_courses: Annotated[
-        Path | None, typer.Option(help="folder of lca_cl.vtp and rca_cl.vtp, for foreign hearts")
-    ] = None,
 ) -> None:
     """Write the cases that are missing."""
-    for case in study_set(name, count, folder, processes, real_courses=real_courses):
+    for case in study_set(name, count, folder, processes):
         print(case["image"])

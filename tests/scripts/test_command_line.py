@@ -17,7 +17,7 @@ SCRIPTS = ("demo", "make_phantoms", "train_default", "train_native", "reconstruc
            "label")  # fmt: skip
 ALONE = ("ablation", "accuracy", "calibration", "cluster", "degraded", "dicom_faults",
          "dicom_planted", "geometry", "geometry_scans", "joins", "label", "mistakes", "narrowings", "native",
-         "paper", "postprocessing", "register", "scale", "sets", "volume_mesh")  # fmt: skip
+         "paper", "postprocessing", "real_names", "register", "scale", "sets", "volume_mesh")  # fmt: skip
 PARTS = {
     "dicom_objects": ("readers", "scene", "validator"),
     "pictures": ("overlay", "page", "tensorboard"),

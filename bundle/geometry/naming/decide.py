@@ -8,7 +8,7 @@ import numpy as np
 
 from bundle.geometry.core import Tree
 
-from .courses import courses, ostium
+from .courses import ANATOMIES, courses
 from .heart import Fit, Heart, compare, fit_heart
 from .labels import NONE
 from .rules import consistent
@@ -70,7 +70,7 @@ def settled(pieces: Pieces, heart: Heart) -> Decision:
 
 
 def _fit(heart: Heart, pieces: Pieces) -> Fit:
-    ways = courses(pieces.step_mm)
+    ways = courses(heart.anatomy, pieces.step_mm)
     return compare(heart, ways, pieces.points, pieces.direction, pieces.directed, pieces.radius)
 
 
@@ -81,7 +81,7 @@ def _moved(heart: Heart, pieces: Pieces, fit: Fit, labels: np.ndarray) -> Heart:
         return heart
     own = labels[named]
     weight = np.full(len(named), pieces.weight)
-    ways, nearest = courses(pieces.step_mm), fit.nearest[named, own]
+    ways, nearest = courses(heart.anatomy, pieces.step_mm), fit.nearest[named, own]
     wide = np.log(np.maximum(pieces.radius[named], 0.2))
     calibre = float(np.exp(0.7 * np.median(wide - ways.radius[nearest])))
     return replace(fit_heart(heart, pieces.points[named], ways.points[nearest], weight), calibre=calibre)
@@ -93,9 +93,13 @@ def _guesses(tree: Tree, pieces: Pieces) -> list[list[Heart]]:
     total = np.bincount([s.tree for s in tree.segments], [s.length_mm for s in tree.segments])
     roots = sorted(roots, key=lambda r: -total[tree.segments[r].tree])[:2]
     begin = [tree.segments[r].points[0] for r in roots]
-    places = [(ostium(side), point) for point in begin for side in ("left", "right")]
-    if len(begin) == 2:
-        places.append(((ostium("left") + ostium("right")) / 2, np.mean(begin, axis=0)))
-    places.append((courses().points.mean(axis=0), pieces.points.mean(axis=0)))
     turns = np.concatenate([np.zeros((1, 3)), *(sign * _TRIED_DEGREES * np.eye(3) for sign in (1, -1))])
-    return [[Heart.usual(*place, turn) for turn in turns] for place in places]
+    found = []
+    for anatomy in ANATOMIES:
+        left, right = anatomy.ostia["left"], anatomy.ostia["right"]
+        places = [(side, point) for point in begin for side in (left, right)]
+        if len(begin) == 2:
+            places.append(((left + right) / 2, np.mean(begin, axis=0)))
+        places.append((courses(anatomy).points.mean(axis=0), pieces.points.mean(axis=0)))
+        found += [[Heart.usual(anatomy, *place, turn) for turn in turns] for place in places]
+    return found

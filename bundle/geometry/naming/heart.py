@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from .courses import LABELS, USUAL_AXES, Courses
+from .anatomy import LABELS, Anatomy
+from .courses import Courses
 
 __all__ = ["Heart", "fit_heart"]
 
@@ -20,24 +21,27 @@ _FAR_MM = 12.0  # beyond this a point pulls with constant force
 
 @dataclass(frozen=True)
 class Heart:
-    """A similarity from the heart's frame to patient space: RAS mm = shift + size * turn @ heart mm.
+    """A similarity from the frame of an anatomy to patient space: RAS mm = shift + size * turn @ heart mm.
 
     turn: (3, 3) rotation; its columns are the heart's axes in RAS. shift: (3,) RAS mm, of the middle of the
     base. calibre: radius of its arteries over the usual one.
     """
 
+    anatomy: Anatomy
     turn: np.ndarray
     size: float
     shift: np.ndarray
     calibre: float = 1.0
 
     @classmethod
-    def usual(cls, heart_mm: np.ndarray, ras_mm: np.ndarray, degrees: np.ndarray | None = None) -> Heart:
+    def usual(
+        cls, anatomy: Anatomy, heart_mm: np.ndarray, ras_mm: np.ndarray, degrees: np.ndarray | None = None
+    ) -> Heart:
         """A heart of usual size with one place (3,) where it is known to lie, turned from the usual."""
-        turn = USUAL_AXES.T
+        turn = anatomy.axes.T
         if degrees is not None:
             turn = Rotation.from_rotvec(degrees, degrees=True).as_matrix() @ turn
-        return cls(turn, 1.0, ras_mm - turn @ heart_mm)
+        return cls(anatomy, turn, 1.0, ras_mm - turn @ heart_mm)
 
     def place(self, ras_mm: np.ndarray) -> np.ndarray:
         """Points (N, 3) RAS mm in the heart's frame."""
@@ -50,7 +54,7 @@ class Heart:
     @property
     def surprise(self) -> float:
         """How unusual its orientation and size are, as half the squared deviations; 0 is the usual heart."""
-        off = Rotation.from_matrix(self.turn @ USUAL_AXES).as_rotvec() / _TURN
+        off = Rotation.from_matrix(self.turn @ self.anatomy.axes).as_rotvec() / _TURN
         return 0.5 * float(off @ off + (np.log(self.size) / _SIZE) ** 2)
 
 
@@ -71,13 +75,13 @@ def fit_heart(before: Heart, ras_mm: np.ndarray, heart_mm: np.ndarray, weight: n
     axes = _PRIOR_MM * np.concatenate([np.eye(3), -np.eye(3)])
     hold = (7.0 / (_TURN * _PRIOR_MM)) ** 2 / 4.0
     source = np.concatenate([heart_mm - middle[0], axes])
-    target = np.concatenate([ras_mm - middle[1], axes @ USUAL_AXES])
+    target = np.concatenate([ras_mm - middle[1], axes @ before.anatomy.axes])
     mass = np.concatenate([weight, np.full(6, hold)])
     u, spread, vt = np.linalg.svd((target * mass[:, None]).T @ source)
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
     turn = (u * sign) @ vt
     size = float((spread * sign).sum() / (mass @ (source**2).sum(axis=1)))
-    return Heart(turn, size, middle[1] - size * turn @ middle[0], before.calibre)
+    return replace(before, turn=turn, size=size, shift=middle[1] - size * turn @ middle[0])
 
 
 @dataclass(frozen=True)

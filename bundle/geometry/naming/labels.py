@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 
-from .courses import LABELS
+from .anatomy import LABELS
 
 __all__ = ["NONE", "Stretches", "label_stretches", "runs_of"]
 
@@ -21,7 +21,7 @@ _ODD = 12.0  # cost of what no anatomy has, but a mask with a spur or a false jo
 # phantoms of seeds from 500 and on trees of another generator.
 # What leaves a vessel at a bifurcation, beside its own continuation, and what that costs.
 _SIDES = {
-    "LM": {"LAD": 0.2, "LCx": 0.2, "RI": 0.5, "D": 3.0, "OM": 3.0, "none": 3.0},
+    "LM": {"LAD": 0.2, "LCx": 0.2, "RI": 0.5, "D": 4.0, "OM": 6.0, "none": 3.0},
     "LAD": {"D": 0.7, "S": 0.9, "RI": 3.0, "none": 3.0},
     "LCx": {"OM": 0.6, "RI": 3.0, "PLV": 1.5, "PDA": 2.0, "none": 2.0},
     "RCA": {"AM": 0.7, "CB": 1.0, "PDA": 0.3, "PLV": 0.7, "none": 2.0},
@@ -33,12 +33,12 @@ _SIDES = {
 _CHANGES = {
     "LM": {"LAD": 1.5, "LCx": 2.5, "RI": 4.0},
     "RCA": {"PDA": 0.5, "PLV": 3.0, "AM": 2.5},
-    "LCx": {"OM": 1.5, "PLV": 1.5, "PDA": 2.5},
+    "LCx": {"OM": 7.0, "PLV": 2.5, "PDA": 2.5},
 }
 _MAIN_GOES_ON = 1.0  # a bifurcation is where a left main ends, unless a stem follows
 _BEGINS = {"LM": 0.0, "RCA": 0.0, "LAD": 1.5, "LCx": 1.5, "none": 2.5}  # others 2
 _STOPS = {"LAD": 5.0, "LCx": 2.0, "RCA": 1.0}  # a vessel that ends where others leave it; LM 0, others 1
-_MISSING = {"LAD": 2.0, "LCx": 1.5}  # where a left main ends in a bifurcation of which no child is this
+_MISSING = {"LAD": 2.0, "LCx": 2.0}  # where a left main ends in a bifurcation of which no child is this
 _SINGLE = ("LM", "LAD", "LCx")  # of which a bifurcation of the left main has one at most
 _MOST_SINGLE = 5  # children among which these are looked for
 

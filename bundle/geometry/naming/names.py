@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from bundle.geometry.core import Branch, Tree, make_branch
 
-from .courses import LABELS
+from .anatomy import LABELS
 from .decide import Decision, decide
 from .labels import NONE, runs_of
 from .rules import consistent

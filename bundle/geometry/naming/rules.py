@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .courses import LABELS
+from .anatomy import LABELS
 from .labels import label_stretches, runs_of
 from .stretches import Pieces
 

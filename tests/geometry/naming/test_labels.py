@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bundle.geometry.naming import labels as rules
-from bundle.geometry.naming.courses import LABELS
+from bundle.geometry.naming.anatomy import LABELS
 from bundle.geometry.naming.labels import NONE, Stretches, label_stretches, runs_of
 
 LEFT, RIGHT = (

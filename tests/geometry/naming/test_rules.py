@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bundle.geometry.core import Segment, Tree
-from bundle.geometry.naming.courses import LABELS
+from bundle.geometry.naming.anatomy import LABELS
 from bundle.geometry.naming.labels import NONE, label_stretches, runs_of
 from bundle.geometry.naming.rules import consistent
 from bundle.geometry.naming.stretches import cut
