@@ -40,8 +40,8 @@ THIN = (0.75, 0.55)
 
 @dataclass
 class Course:
-    """A vessel: points (N, 3) RAS mm every 0.4 mm from its parent's line on, radius (N,), mm, and the index of
-    the parent or -1.
+    """A vessel: points (N, 3) RAS mm every 0.4 mm from its parent's line on, radius (N,), mm, and the index
+    of the parent or -1.
     """
 
     name: str

@@ -74,6 +74,9 @@ class Chest:
     """Points (N, 3) around the aorta that a vessel follows from its ostium first, by the ostium's name."""
     up: np.ndarray | None = None
     """Unit vector along the ascending aorta, across the directions of the ostia; scanner's frame."""
+    swing: np.ndarray | None = None
+    """(3, 2) by which courses in heart coordinates lie beside the grooves: mm and degrees, the same
+    everywhere and by cosine and sine of the angle around the heart. None is in the grooves."""
 
     def to_scanner(self, points: np.ndarray) -> np.ndarray:
         """Patient points (N, 3) in the scanner's frame."""

@@ -20,7 +20,7 @@ from bundle.phantom.vessels import STEP, Branch, add_disease, draw_coronaries, d
 from .grafts import bypass_grafts
 from .ostia import other_ostia
 from .tissue import KINDS, SLOT, decode, symbolic_contrast
-from .variants import more_branches, occluded, other_dominance
+from .variants import more_branches, occluded, other_dominance, other_lie, swung_courses
 from .veins import companion_veins, more_veins
 
 QUANTUM_MM = 0.05
@@ -31,7 +31,7 @@ GROUPS = ("look-alike", "vein", "wall", "plaque", "lumen", "calcium", "metal")
 
 # Random streams of look-alikes, additional veins, variants of the tree, its dominance, its ostia, grafts, and
 # of veins beside arteries.
-_CLOSE, _EXTRA, _VARIANT, _DOMINANCE, _OSTIA, _GRAFTS, _BESIDE = range(2, 9)
+_CLOSE, _EXTRA, _VARIANT, _DOMINANCE, _OSTIA, _GRAFTS, _BESIDE, _LIE, _SWING = range(2, 11)
 
 
 @dataclass
@@ -96,9 +96,10 @@ def draw_patient(seed: int, *, variants: bool = True, extra_veins: bool = True) 
 
     Args:
         seed: non-negative integer.
-        variants: the ostia lie elsewhere; half of the patients have more branches than the whole phantom, and
-            then lesions of their own; one in eight has an occlusion, one in twenty bypass grafts, one in
-            twenty a vessel from the wrong sinus, and in a quarter the dominance is not the right one's.
+        variants: the heart lies elsewhere, and so do the ostia and, beside the grooves, the vessels; half of
+            the patients have more branches than the whole phantom, and then lesions of their own; one in
+            eight has an occlusion, one in twenty bypass grafts, one in twenty a vessel from the wrong sinus,
+            and in a quarter the dominance is not the right one's.
         extra_veins: up to twelve more cardiac veins, over the ventricles and beside the arteries, as real
             scans show beyond the few of a whole phantom.
     """
@@ -106,10 +107,12 @@ def draw_patient(seed: int, *, variants: bool = True, extra_veins: bool = True) 
     protocol = draw_protocol(machine)
     contrast = draw_contrast(stream)
     extent = protocol.extent()
-    chest = draw_chest(stream, extent, contrast)
+    lie = [other_lie(np.random.default_rng([seed, _LIE]))] if variants else []
+    chest = draw_chest(stream, extent, contrast, *lie)
     dominance = other_dominance(np.random.default_rng([seed, _DOMINANCE])) if variants else None
     if variants:
         other_ostia(np.random.default_rng([seed, _OSTIA]), chest)
+        swung_courses(np.random.default_rng([seed, _SWING]), chest)
     tree = draw_coronaries(stream, chest, dominance)
     variant = np.random.default_rng([seed, _VARIANT])
     if variants:

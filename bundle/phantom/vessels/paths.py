@@ -31,8 +31,14 @@ class Epicardium:
         # d/dx, d/dy, d/dz of the (z, y, x) field
         self.slope = np.gradient(ndimage.gaussian_filter(self.field, 1.0), *chest.grid.spacing[::-1])[::-1]
 
+    def swing(self, phi: float) -> np.ndarray:
+        """By how much, mm and degrees (2,), the chest's courses lie beside their grooves."""
+        turn = np.deg2rad(phi)
+        return np.zeros(2) if self.chest.swing is None else [1, np.cos(turn), np.sin(turn)] @ self.chest.swing
+
     def place(self, z: float, phi: float) -> np.ndarray:
         """Scanner point above the epicardium at heart coordinates (z, phi)."""
+        z, phi = np.array([z, phi]) + self.swing(phi)
         turn, rho = np.deg2rad(phi), 46 * np.sqrt(max(1 - (max(z, 0) / 104) ** 2, 0.02))
         return self.chest.to_scanner(self.chest.frame.at(z, 6 + rho * np.cos(turn), rho * np.sin(turn)))[0]
 
@@ -40,7 +46,9 @@ class Epicardium:
         """Heart coordinates (z, phi) of a scanner point."""
         chest, frame = self.chest, self.chest.frame
         q = chest.to_patient.apply((point - chest.offset) / chest.scale) - frame.at(0, 6, 0)
-        return float(q @ frame.a), float(np.rad2deg(np.arctan2(q @ frame.u, q @ frame.r)))
+        found = np.array([q @ frame.a, np.rad2deg(np.arctan2(q @ frame.u, q @ frame.r))])
+        z, phi = found - self.swing(found[1] - self.swing(found[1])[1])
+        return float(z), float(phi)
 
     def normal(self, points: np.ndarray) -> np.ndarray:
         """Unit normals (N, 3) of the surface, outward."""

@@ -1,6 +1,7 @@
 """What a stored patient is, and the stream of crops that comes of many."""
 
 import itertools
+from dataclasses import replace
 from unittest.mock import patch
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 from bundle.phantom import make_phantom
-from bundle.phantom.anatomy import draw_chest
+from bundle.phantom.anatomy import draw_chest, mean_frame
 from bundle.phantom.core import Grid, draw_contrast, fields
 from bundle.phantom.crops import (
     CropStream,
@@ -116,8 +117,8 @@ def test_variants_have_more_branches_that_stand_on_the_tree(monkeypatch):
 def test_an_occlusion_is_a_piece_of_wall_without_lumen(monkeypatch):
     monkeypatch.setattr(patients, "other_ostia", lambda rng, chest: None)
     monkeypatch.setattr(variants, "OCCLUDED", 1.0)
-    monkeypatch.setattr(variants, "RICH", 0.0)
-    monkeypatch.setattr(variants, "DOMINANT", 0.0)
+    for share in ("RICH", "DOMINANT", "LYING", "SWUNG"):
+        monkeypatch.setattr(variants, share, 0.0)
     plain, closed = draw_patient(SEED, variants=False), draw_patient(SEED)
     assert len(lumen_tubes(closed)) == len(lumen_tubes(plain)) + 1
     missing = plain.tube_nodes("lumen").sum() - closed.tube_nodes("lumen").sum()
@@ -230,3 +231,36 @@ def test_the_stream_is_endless_repeatable_and_never_the_same():
     crops = render(batches[0])
     assert crops.image.shape == (2, 1, 32, 32, 32) and crops.image.isfinite().all()
     assert float(crops.share.min()) >= 0 and float(crops.share.max()) <= 1
+
+
+def test_hearts_lie_as_those_of_patients_do(monkeypatch):
+    """Of 20 patients the mean long axis points (-0.76, 0.59, -0.29): a whole phantom's is steeper."""
+    monkeypatch.setattr(variants, "LYING", 1.0)
+    axes = [variants.other_lie(np.random.default_rng(seed))(mean_frame()).a for seed in range(400)]
+    mean = np.mean(axes, axis=0) / np.linalg.norm(np.mean(axes, axis=0))
+    assert mean @ (np.array([-0.76, 0.59, -0.29]) / np.linalg.norm([-0.76, 0.59, -0.29])) > np.cos(
+        np.radians(5)
+    )
+    monkeypatch.setattr(variants, "LYING", 0.0)
+    assert variants.other_lie(np.random.default_rng(0))(mean_frame()).a @ mean_frame().a == pytest.approx(1)
+
+
+def test_swung_courses_lie_beside_the_grooves(chest):
+    heart = Epicardium(chest)
+    before = heart.place(30, 95)
+    chest = replace(chest, swing=np.array([[0.0, 10.0], [0, 0], [0, 0]]))  # by ten degrees everywhere
+    swung = Epicardium(chest)
+    np.testing.assert_allclose(swung.place(30, 85), before)
+    assert swung.coordinates(before) == pytest.approx(
+        (heart.coordinates(before)[0], heart.coordinates(before)[1] - 10)
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_place_on_a_swung_heart_is_found_again(chest, seed):
+    chest = replace(chest, swing=np.random.default_rng(seed).normal(0, [[3.0, 6.0], [2.0, 4.0], [2.0, 4.0]]))
+    plain, swung = Epicardium(replace(chest, swing=None)), Epicardium(chest)
+    for z, phi in ((10.0, 100.0), (40.0, 90.0), (-5.0, 20.0), (20.0, -80.0)):
+        here = swung.place(z, phi)
+        along, around = np.subtract(plain.coordinates(here), swung.coordinates(here)) - swung.swing(phi)
+        assert abs(along) < 1.5 and abs((around + 180) % 360 - 180) < 1.5

@@ -180,7 +180,7 @@ def test_plaque_is_what_lies_between_lumen_and_wall():
 
 @pytest.mark.parametrize("factor", [0.62, 1.45])
 def test_calcium_stays_in_the_wall_of_a_wider_or_narrower_vessel(factor):
-    patient = draw_patient(2_900_009)
+    patient = draw_patient(2_900_013)
     calcium, lumen, wall = (patient.tube_nodes(name) for name in ("calcium", "lumen", "wall"))
     from_middle = []
     for w in (1.0, factor):
@@ -193,7 +193,7 @@ def test_calcium_stays_in_the_wall_of_a_wider_or_narrower_vessel(factor):
 
 
 def test_crops_at_plaque_show_it():
-    patient, rng = draw_patient(2_900_009), np.random.default_rng(0)
+    patient, rng = draw_patient(2_900_034), np.random.default_rng(0)
     plans = [draw_plan(rng, patient, (64, 64, 64), plaque_share=1.0) for _ in range(4)]
     shown = render(stack_plans(plans)).plaque.sum((1, 2, 3, 4))
     assert float(shown.min()) > 10
