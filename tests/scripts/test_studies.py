@@ -369,7 +369,8 @@ def test_ablation_trains_each_loss_once_and_measures_all(tmp_path):
 def test_narrowings_measures_lesions_and_healthy_places_beside_the_truth(monkeypatch):
     monkeypatch.setattr(narrowings, "FIRST_SEED", 2_960_001)
     rows = narrowings.measure([ROOT / "models" / "native_checkpoint.pt"], 1, (32, 32, 32))
-    assert {row["kind"] for row in rows} == {"healthy", "lesion without"}
+    kinds = {row["kind"] for row in rows}
+    assert "healthy" in kinds and kinds & {"lesion without", "lesion with calcium"}
     for row in rows:
         assert float(row["percent"]) == 0 if row["kind"] == "healthy" else float(row["percent"]) >= 40
         assert 0.3 < row["true_mm"] < 6 and 0 <= row["drawn_mm"] < 8

@@ -19,6 +19,7 @@ __all__ = ["Decision", "decide", "settled"]
 _TRIED_DEGREES = 22.0  # by which the usual heart is turned for first guesses
 _FEWER = 3  # points for these
 _ROUGH_ROUNDS = 3  # without the rules
+_SETTLED = 6  # of the first guesses, the best ones
 _ROUNDS = 8  # of labels and the heart's place, each from the other
 
 
@@ -41,7 +42,7 @@ def decide(tree: Tree, pieces: Pieces) -> list[Decision]:
     nearly as good and names a vessel otherwise, its name is not sure.
     """
     few = pieces.every(_FEWER) if len(pieces.of) > 4 * _FEWER else pieces
-    found = []
+    first = []
     for hearts in _guesses(tree, pieces):
         rough = []
         for heart in hearts:
@@ -50,8 +51,9 @@ def decide(tree: Tree, pieces: Pieces) -> list[Decision]:
                 heart = _moved(heart, few, fit, fit.cost.argmin(axis=1))
             cost = float(np.minimum(_fit(heart, few).cost.min(axis=1), NO_LABEL).sum())
             rough.append((cost * few.weight + heart.surprise, heart))
-        found.append(settled(pieces, min(rough, key=lambda guess: guess[0])[1]))
-    return sorted(found, key=lambda decision: decision.cost)
+        first.append(min(rough, key=lambda guess: guess[0]))
+    best = sorted(first, key=lambda guess: guess[0])[:_SETTLED]
+    return sorted((settled(pieces, heart) for _, heart in best), key=lambda decision: decision.cost)
 
 
 def settled(pieces: Pieces, heart: Heart) -> Decision:
