@@ -16,8 +16,9 @@ from bundle.common.errors import InputError
 SCRIPTS = ("demo", "make_phantoms", "train_default", "train_native", "reconstruct", "register",
            "label")  # fmt: skip
 ALONE = ("ablation", "accuracy", "calibration", "cluster", "degraded", "dicom_faults",
-         "dicom_planted", "geometry", "geometry_scans", "joins", "label", "mistakes", "narrowings", "native",
-         "paper", "postprocessing", "real_names", "register", "scale", "sets", "volume_mesh")  # fmt: skip
+         "dicom_planted", "geometry", "geometry_scans", "joins", "label", "mean_heart", "mistakes",
+         "narrowings", "native", "paper", "postprocessing", "real_names", "register", "scale",
+         "sets", "volume_mesh")  # fmt: skip
 PARTS = {
     "dicom_objects": ("readers", "scene", "validator"),
     "pictures": ("overlay", "page", "tensorboard"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["LABELS", "Anatomy", "laid", "on_heart"]
+__all__ = ["LABELS", "Anatomy", "heart_coordinates", "laid", "on_heart"]
 
 LABELS = ("LM", "LAD", "LCx", "RI", "D", "S", "OM", "RCA", "CB", "AM", "PDA", "PLV")
 
@@ -57,6 +57,13 @@ def on_heart(mm: float, degrees: float, share: float = 1.0) -> np.ndarray:
     """
     turn, wide = np.deg2rad(degrees), share * np.sqrt(max(1 - (max(mm, 0.0) / LONG_MM) ** 2, 0.02))
     return np.array([RIGHT_MM + wide * WIDE_MM * np.cos(turn), mm, wide * HIGH_MM * np.sin(turn)])
+
+
+def heart_coordinates(points: np.ndarray) -> np.ndarray:
+    """mm, degrees and share (N, 3), as `on_heart` takes them, of points (N, 3) in the heart's frame, mm."""
+    x, z = (points[:, 0] - RIGHT_MM) / WIDE_MM, points[:, 2] / HIGH_MM
+    around = np.sqrt(np.maximum(1 - (np.maximum(points[:, 1], 0) / LONG_MM) ** 2, 0.02))
+    return np.stack([points[:, 1], np.degrees(np.arctan2(z, x)), np.hypot(x, z) / around], 1)
 
 
 def laid(*places: tuple[float, ...]) -> np.ndarray:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from bundle.geometry.naming.anatomy import heart_coordinates, laid
 from bundle.geometry.naming.courses import ANATOMIES, courses
 from bundle.geometry.naming.heart import Heart, fit_heart
 from bundle.geometry.naming.read import READ
@@ -65,3 +66,8 @@ def test_the_usual_heart_surprises_nobody(anatomy):
     assert Heart.usual(anatomy, np.zeros(3), np.zeros(3)).surprise == pytest.approx(0)
     turned = Heart.usual(anatomy, np.zeros(3), np.zeros(3), np.array([0.0, 0, 24]))
     assert turned.surprise == pytest.approx(2.0, rel=0.01)  # two standard deviations
+
+
+def test_places_on_a_heart_have_the_coordinates_that_they_were_laid_by():
+    places = [(-10, 103, 1.05), (27, 92, 1.0), (60, -85, 0.6), (5, 175, 1.2)]
+    np.testing.assert_allclose(heart_coordinates(laid(*places)), places, atol=1e-9)
