@@ -18,7 +18,7 @@ from .labelled import read_labelled
 from .shapes import polyline, sample
 from .vessels import STEP, Surface, Vessel
 
-__all__ = ["lay_real", "read_lines"]
+__all__ = ["lay_real", "read_lines", "similarity"]
 
 LUMEN_MM = 3.2
 """A wider sphere is still in the aorta."""

@@ -17,7 +17,8 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from foreign.labelled import Course, read_labelled
+from foreign.labelled import Course
+from foreign.real import similarity
 from scipy.spatial.transform import Rotation
 
 from bundle.common.errors import InputError
@@ -25,20 +26,12 @@ from bundle.common.polylines import arc_length, at_length
 from bundle.geometry.naming import READ, Heart, heart_coordinates
 
 from .common import RESULTS, Out, table, write_results
+from .sets import labelled_trees
 
 REACH_MM = {"LM": 10, "LAD": 130, "LCx": 80, "RCA": 130}
 """As far as most trees go."""
 EVERY_MM, ROUNDS, LEAST = 10.0, 8, 6
 COLUMNS = ("vessel", "along", "mm", "degrees", "share", "off")
-
-
-def similar(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
-    """Turn (3, 3), size and shift (3,) that bring points (N, 3) nearest to others (Umeyama, 1991)."""
-    a, b = source - source.mean(0), target - target.mean(0)
-    u, s, vt = np.linalg.svd(b.T @ a)
-    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    turn, size = (u * sign) @ vt, float((s * sign).sum() / (a**2).sum())
-    return turn, size, target.mean(0) - size * turn @ source.mean(0)
 
 
 def along(course: Course, heart: Heart) -> np.ndarray:
@@ -72,7 +65,9 @@ def laid_together(trees: dict[str, list[Course]]) -> dict[str, Heart]:
             goal = np.vstack([mean[n] for n in own])
             both = np.isfinite(points[:, 0]) & np.isfinite(goal[:, 0])
             ras = hearts[k].shift + hearts[k].size * points[both] @ hearts[k].turn.T
-            hearts[k] = Heart(READ, *similar(goal[both], ras))
+            turn, shift = similarity(goal[both], ras)
+            size = float(np.cbrt(np.linalg.det(turn)))
+            hearts[k] = Heart(READ, turn / size, size, shift)
         size = float(np.exp(np.mean([np.log(h.size) for h in hearts.values()])))
         hearts = {k: Heart(READ, h.turn, h.size / size, h.shift) for k, h in hearts.items()}
     return hearts
@@ -91,10 +86,9 @@ def main(
     folder: Annotated[Path, typer.Option(help="of the JSON files")],
     out: Out = RESULTS,
 ) -> None:
-    files = sorted(folder.glob("*.json"))
-    if not files:
+    trees = labelled_trees(folder)
+    if not trees:
         raise InputError(f"{folder} has no JSON files of trees.")
-    trees = {path.stem: read_labelled(path) for path in files}
     hearts = laid_together(trees)
     for patient, tree in trees.items():
         for course in tree:
@@ -122,7 +116,7 @@ def main(
     )
     axes = READ.axes @ Rotation.from_rotvec(turns.mean(0), degrees=True).as_matrix().T
     spread = ", ".join(f"{value:.1f}" for value in turns.std(0))
-    said = [f"{len(files)} patients. Mean axes, RAS:"]
+    said = [f"{len(trees)} patients. Mean axes, RAS:"]
     said += [
         f"- {name}: {np.round(axis, 2).tolist()}" for name, axis in zip(("right", "apex", "front"), axes)
     ]

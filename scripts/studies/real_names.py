@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
-from foreign.labelled import Course, read_labelled
+from foreign.labelled import Course
 
 from bundle.common.errors import InputError
 from bundle.geometry.centerline import vessel_tree, without_aorta
@@ -29,6 +29,7 @@ from .common import RESULTS, Out, rows_of, table, write_results
 from .degrade import TrueTube, dense
 from .degraded import GROUPS, group_of, name_scores
 from .geometry import rasterise
+from .sets import labelled_trees
 
 STUMP_MM = 3.0
 OTHERS = ("unknown", "SN")
@@ -67,10 +68,11 @@ def tubes_of(courses: list[Course]) -> list[TrueTube]:
     return found
 
 
-def measure(path: Path) -> dict[str, Any]:
-    """A row for one patient, with the rows of the vessels under `vessels`."""
+def measure(tree_of: tuple[str, list[Course]]) -> dict[str, Any]:
+    """A row for one patient, by name and tree, with the rows of the vessels under `vessels`."""
     torch.set_num_threads(1)
-    tubes = tubes_of(with_stumps(read_labelled(path)))
+    patient, courses = tree_of
+    tubes = tubes_of(with_stumps(courses))
     field, affine, _ = rasterise(tubes)
     vessels = find_vessels(field > 0, affine)
     wall, _ = smooth_surface(vessel_surface(vessels))
@@ -79,7 +81,7 @@ def measure(path: Path) -> dict[str, Any]:
     rows = [row for row in name_scores(tree, case) if row["name"] not in OTHERS]
     total = {key: sum(row[key] for row in rows) for key in ("mm", "family", "unknown")}
     return {
-        "patient": path.stem, "vessels": rows, **total,
+        "patient": patient, "vessels": rows, **total,
         "otherwise": " ".join(f"{r['name']}:{r['said']}" for r in rows if r["family"] < 0.5 * r["mm"]),
     }  # fmt: skip
 
@@ -111,9 +113,9 @@ def main(
     processes: int = 2,
 ) -> None:
     """Names of real trees against readers' names."""
-    files = sorted(folder.glob("*.json"))
-    if not files:
+    trees = labelled_trees(folder)
+    if not trees:
         raise InputError(f"{folder} has no JSON files of trees.")
-    rows = rows_of(measure, files, COLUMNS, processes)
+    rows = rows_of(measure, list(trees.items()), COLUMNS, processes)
     text = f"{len(rows)} patients.\n\n{figures(rows)}"
     write_results(out, "real_names unseen" if unseen else "real_names", text, rows, COLUMNS)

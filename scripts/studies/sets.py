@@ -17,6 +17,7 @@ from typing import Annotated
 
 import typer
 from foreign import write_foreign
+from foreign.labelled import Course, read_labelled
 from shared import SEEDS, Processes
 
 from bundle.common.errors import InputError
@@ -24,10 +25,25 @@ from bundle.common.errors import InputError
 from .common import held_out
 from .shifted import write_shifted
 
-__all__ = ["FIRST_SEEDS", "study_set"]
+__all__ = ["FIRST_SEEDS", "labelled_trees", "study_set"]
 
 FIRST_SEEDS = {"held-out": SEEDS["test"], "shifted": 6_000_000, "foreign": 7_000_000, "real": 7_500_000}
 """Training takes seeds under 3,000,000 and from 10,000,000 on."""
+
+
+def labelled_trees(folder: str | Path) -> dict[str, list[Course]]:
+    """Readers' trees in the JSON files of a folder, by the file's name; none where it has none.
+
+    Raises:
+        InputError: a file is no such tree.
+    """
+    trees = {}
+    for path in sorted(Path(folder).glob("*.json")):
+        try:
+            trees[path.stem] = read_labelled(path)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise InputError(f"{path} is no tree with readers' labels: {error}.") from error
+    return trees
 
 
 def study_set(
@@ -57,7 +73,7 @@ def study_set(
         cases = write_foreign(seeds, folder, processes)
     else:
         courses = Path(folder) / "courses"
-        if not [*courses.glob("*.json"), *courses.glob("lca_cl.vtp")]:
+        if not labelled_trees(courses) and not (courses / "lca_cl.vtp").is_file():
             raise InputError(f"{courses} has no courses of patients: neither lca_cl.vtp nor JSON files.")
         cases = write_foreign(seeds, folder, processes, courses=courses)
     return [

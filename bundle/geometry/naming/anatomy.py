@@ -51,19 +51,23 @@ def on_heart(mm: float, degrees: float, share: float = 1.0) -> np.ndarray:
     Args:
         mm: from the base along the long axis.
         degrees: around it: 0 over the right ventricle, 90 at the front groove between the ventricles, 180
-        over the
-            left ventricle's side, -90 at the rear groove.
+            over the left ventricle's side, -90 at the rear groove.
         share: of the surface's distance from the axis.
     """
-    turn, wide = np.deg2rad(degrees), share * np.sqrt(max(1 - (max(mm, 0.0) / LONG_MM) ** 2, 0.02))
+    turn, wide = np.deg2rad(degrees), share * _narrower(mm)
     return np.array([RIGHT_MM + wide * WIDE_MM * np.cos(turn), mm, wide * HIGH_MM * np.sin(turn)])
 
 
 def heart_coordinates(points: np.ndarray) -> np.ndarray:
     """mm, degrees and share (N, 3), as `on_heart` takes them, of points (N, 3) in the heart's frame, mm."""
     x, z = (points[:, 0] - RIGHT_MM) / WIDE_MM, points[:, 2] / HIGH_MM
-    around = np.sqrt(np.maximum(1 - (np.maximum(points[:, 1], 0) / LONG_MM) ** 2, 0.02))
-    return np.stack([points[:, 1], np.degrees(np.arctan2(z, x)), np.hypot(x, z) / around], 1)
+    share = np.hypot(x, z) / _narrower(points[:, 1])
+    return np.stack([points[:, 1], np.degrees(np.arctan2(z, x)), share], 1)
+
+
+def _narrower(mm: np.ndarray | float) -> np.ndarray:
+    """The surface's distance from the axis at mm along it, as a share of that at the base."""
+    return np.sqrt(np.maximum(1 - (np.maximum(mm, 0.0) / LONG_MM) ** 2, 0.02))
 
 
 def laid(*places: tuple[float, ...]) -> np.ndarray:

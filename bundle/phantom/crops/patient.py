@@ -29,8 +29,8 @@ QUANTUM_MM = 0.05
 GROUPS = ("look-alike", "vein", "wall", "plaque", "lumen", "calcium", "metal")
 """Sets of tubes in painting order; within a set overlaps count once. Plaque is a part of walls' tubes."""
 
-# Random streams of look-alikes, additional veins, variants of the tree, its dominance, its ostia, grafts, and
-# of veins beside arteries.
+# Random streams of look-alikes, additional veins, variants of the tree, its dominance, its ostia, grafts, of
+# veins beside arteries, of how the heart lies and of how vessels lie beside its grooves.
 _CLOSE, _EXTRA, _VARIANT, _DOMINANCE, _OSTIA, _GRAFTS, _BESIDE, _LIE, _SWING = range(2, 11)
 
 
@@ -107,8 +107,8 @@ def draw_patient(seed: int, *, variants: bool = True, extra_veins: bool = True) 
     protocol = draw_protocol(machine)
     contrast = draw_contrast(stream)
     extent = protocol.extent()
-    lie = [other_lie(np.random.default_rng([seed, _LIE]))] if variants else []
-    chest = draw_chest(stream, extent, contrast, *lie)
+    alter = {"alter": other_lie(np.random.default_rng([seed, _LIE]))} if variants else {}
+    chest = draw_chest(stream, extent, contrast, **alter)
     dominance = other_dominance(np.random.default_rng([seed, _DOMINANCE])) if variants else None
     if variants:
         other_ostia(np.random.default_rng([seed, _OSTIA]), chest)
