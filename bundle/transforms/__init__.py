@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "adaptive_threshold": ["AdaptiveThresholdd"],
         "batch_augment": ["BatchAugment"],
         "binary_opening": ["BinaryOpeningd"],
+        "compare_enhancement": ["CompareEnhancementd"],
         "export_geometry": ["CaseGeometry", "ExportGeometryd", "case_geometry", "write_geometry"],
         "keep_components": ["KeepComponentsd"],
         "keep_trees": ["KeepTreesd"],

@@ -47,7 +47,7 @@ from .native import (
     Steps,
     beside,
     in_processes,
-    maps_on_scan,
+    native_maps,
     said_in,
     scans_of,
     steps_of,
@@ -88,8 +88,8 @@ def read_scan(job: tuple[str, int, dict[str, str], Path, Steps]) -> Scan:
     truth = json.loads(beside(item["label"], "truth.json").read_text())
     label = to_ras(LoadCTAd(["label"])({"label": item["label"]})["label"])
     said = read_prediction(path)
-    maps, level = maps_on_scan(said, label, steps.inverse["native"]), steps.native_threshold
-    mask = trees_of(maps, item["label"], steps)
+    maps, level = native_maps(said, label, item["label"], steps), steps.native_threshold
+    mask = trees_of(maps, steps)
     probability = maps["prob"][0].numpy()
     vein = maps["vein"][0].numpy() if "vein" in maps else None
     case = truth.get("parameters", {}).get("seed", item["case"])

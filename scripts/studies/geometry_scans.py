@@ -24,7 +24,7 @@ from bundle.transforms import LoadCTAd
 
 from .common import RESULTS, Out, held_out, write_results
 from .geometry import COLUMNS, comparison, measure, rasterise, true_tubes
-from .native import SETS, Steps, maps_on_scan, said_in, steps_of, trees_of
+from .native import SETS, Steps, native_maps, said_in, steps_of, trees_of
 from .predictions import read_prediction, to_ras
 
 
@@ -75,6 +75,6 @@ def from_prediction(
     if not path.is_file():
         raise InputError(f"{path} is not there: study.py native --predict {folder} writes it.")
     label = to_ras(LoadCTAd(["label"])({"label": item["label"]})["label"])
-    maps = maps_on_scan(read_prediction(path), label, steps.inverse["native"])
-    mask = trees_of(maps, item["label"], steps)
+    maps = native_maps(read_prediction(path), label, item["label"], steps)
+    mask = trees_of(maps, steps)
     return mask[0].numpy() > 0, maps["prob"][0].numpy(), mask.affine.numpy()

@@ -44,7 +44,14 @@ from bundle.common.files import sha256_of
 from bundle.geometry.centerline import TreeRule
 from bundle.metrics import TISSUES, TREE_METRICS, case_metrics, line_of_branches
 from bundle.networks import read_checkpoint
-from bundle.transforms import AdaptiveThresholdd, BinaryOpeningd, KeepComponentsd, KeepTreesd, LoadCTAd
+from bundle.transforms import (
+    AdaptiveThresholdd,
+    BinaryOpeningd,
+    CompareEnhancementd,
+    KeepComponentsd,
+    KeepTreesd,
+    LoadCTAd,
+)
 
 from .common import RESULTS, Out, table, weights_line, write_results
 from .predictions import Prediction, predict, read_prediction, to_ras, weights_of, write_prediction
@@ -75,6 +82,7 @@ class Steps:
     smallest_mm3: float
     native_threshold: float
     trees: TreeRule
+    enhancement: CompareEnhancementd
     hu_range: tuple[float, float]
     compares_rules: bool = False
 
@@ -170,22 +178,34 @@ def image_of(label: str, steps: Steps) -> dict[str, MetaTensor]:
     return {"image": to_ras(scale(LoadCTAd(["image"])({"image": str(path)}))["image"])}
 
 
-def trees_of(maps: dict[str, MetaTensor], label: str, steps: Steps) -> MetaTensor:
-    """The mask of modes/native.yaml on the grid of the maps."""
+def native_maps(said: Prediction, label: MetaTensor, file: str, steps: Steps) -> dict[str, MetaTensor]:
+    """`maps_on_scan` and `image_of` as modes/native.yaml goes on with them.
+
+    Args:
+        label, file: the label, axes in RAS, and its file.
+    """
+    maps = maps_on_scan(said, label, steps.inverse["native"]) | image_of(file, steps)
+    maps = steps.enhancement({"pred": maps.pop("prob"), **maps})
+    return {"prob": maps.pop("pred"), **maps}
+
+
+def trees_of(maps: dict[str, MetaTensor], steps: Steps) -> MetaTensor:
+    """The mask of modes/native.yaml on the grid of `native_maps`."""
     level = steps.native_threshold
-    data = thresholded(maps | image_of(label, steps), level, level, steps.threshold[2])
+    data = thresholded(maps, level, level, steps.threshold[2])
     return KeepTreesd("pred", steps.trees)(data)["pred"]
 
 
 def masks_of(
-    name: str, said: Prediction, label: MetaTensor, steps: Steps, image: dict[str, MetaTensor]
+    name: str, said: Prediction, label: MetaTensor, file: str, steps: Steps
 ) -> Iterator[tuple[str, MetaTensor]]:
     """Masks on the label's grid, its axes in RAS, by method."""
-    maps, confident = maps_on_scan(said, label, steps.inverse[name]) | image, steps.threshold[2]
-    keep = KeepComponentsd("pred", steps.smallest_mm3)
+    keep, confident = KeepComponentsd("pred", steps.smallest_mm3), steps.threshold[2]
     if name == "default":
+        maps = maps_on_scan(said, label, steps.inverse[name])
         yield name, keep(thresholded(maps, *steps.threshold))["pred"]
         return
+    maps = native_maps(said, label, file, steps)
     if not steps.compares_rules:
         for level in THRESHOLDS:
             mask = keep(thresholded(maps, level, level, confident))["pred"]
@@ -208,7 +228,7 @@ def measure_scan(job: tuple[str, dict[str, str], dict[str, Path], Steps]) -> lis
     tissue, path = None, beside(item["label"], "tissue.nii.gz")
     if path.is_file():
         tissue = np.asarray(nib.as_closest_canonical(nib.load(path)).dataobj).astype(np.uint8)
-    rows, image = [], image_of(item["label"], steps)
+    rows = []
     for name, file in files.items():
         said = read_prediction(file)
         about = {
@@ -216,7 +236,7 @@ def measure_scan(job: tuple[str, dict[str, str], dict[str, Path], Steps]) -> lis
             "case": truth.get("parameters", {}).get("seed", item["case"]),
             "seconds": round(said.seconds, 2),
         }
-        for method, mask in masks_of(name, said, label, steps, image):
+        for method, mask in masks_of(name, said, label, item["label"], steps):
             rows.append(about | {"method": method} | measure(mask, label, truth, tissue))
     return rows
 
@@ -315,6 +335,7 @@ def steps_of(override: Sequence[str] | None, compares_rules: bool) -> Steps:
         native("min_component_mm3"),
         native("threshold_upper"),
         parsers["native"].get_parsed_content("keep_parts#rule"),
+        parsers["native"].get_parsed_content("compare_enhancement"),
         tuple(default("hu_range")),
         compares_rules,
     )

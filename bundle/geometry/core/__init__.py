@@ -1,5 +1,7 @@
-"""What all of the geometry works on: the vessels' mask, triangle meshes, the centreline tree."""
+"""What all of the geometry works on: the vessels' mask, triangle meshes, the centreline tree; arteries and
+veins by their attenuation."""
 
+from .enhancement import Enhancement, EnhancementRule, enhancement_of, weigh_evidence
 from .mesh import (
     areas_mm2,
     check_mesh,
@@ -17,11 +19,14 @@ from .vessels import Vessels, find_vessels, sample_volume
 __all__ = [
     "Branch",  # a vessel with a name
     "Centerline",  # what segments and branches have in common: points, radius, where it is disturbed
+    "Enhancement",  # what a scan shows of its arteries and veins
+    "EnhancementRule",  # the numbers for that
     "Segment",  # between two bifurcations
     "Tree",  # segments, branches, warnings
     "Vessels",  # the box around the lumen, with its probability
     "areas_mm2",  # of every triangle
     "check_mesh",  # closed? its volume, area, parts
+    "enhancement_of",  # arteries and veins compared by their attenuation
     "find_vessels",  # from a scan's mask to Vessels
     "keep_faces",  # some of a mesh's triangles
     "make_branch",  # from segments that follow each other
@@ -32,4 +37,5 @@ __all__ = [
     "triangles",  # of a mesh, as an array
     "vertex_normals",  # weighted by area
     "volume_mm3",  # of a closed mesh
+    "weigh_evidence",  # two probabilities, one against the other
 ]
