@@ -77,7 +77,6 @@ def case_geometry(
     affine = np.asarray(pred.affine, dtype=np.float64)
     scan = {"shape": list(mask.shape), "affine_ras_mm": affine.tolist()}
     kinds = {"threshold": float, "confidence": float, "volume_mm3": float, "components": int}
-    kinds |= {"vein_enhancement": float}
     kinds |= {"windows": int, "windows_in_all": int, "windows_at_gaps": int, "windows_seconds": float}
     scan |= {key: kind(pred.meta[key]) for key, kind in kinds.items() if key in pred.meta}
     scan["warnings"] = warnings_of(pred.meta)

@@ -30,7 +30,8 @@ class KeepTreesd(MapTransform):
     looked for in it.
 
     The ``meta`` of the result carries ``components``, ``components_before``, ``volume_mm3``, and ``parts``:
-    the record of `keep_trees`, for the case's JSON. Warnings of the case say what was bridged, what is kept
+    the record of `keep_trees`, for the case's JSON, with ``vein_enhancement`` of the mask's own (see
+    `CompareEnhancementd`). Warnings of the case say what was bridged, what is kept
     without a way to the aorta, that nothing begins there, or that more than a tenth of the volume went.
 
     Args:
@@ -69,6 +70,8 @@ class KeepTreesd(MapTransform):
             pool = blood_pool(*image, voxel_to_world(voxels_of(volume), grid))
         probability = _array(data["prob"], box)
         kept, record = keep_trees(volume, grid, probability, self.rule, vein, pool, is_aorta, image)
+        if (compared := mask.meta.get("vein_enhancement")) is not None:
+            record["vein_enhancement"] = round(compared, 2)
         out = torch.zeros_like(mask.as_tensor())
         out[0][box] = torch.as_tensor(kept).to(out.device, out.dtype)
         out = MetaTensor(out).copy_meta_from(mask)

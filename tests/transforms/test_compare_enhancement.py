@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 from monai.transforms import Orientation, Spacing
 
 from bundle.geometry.core import EnhancementRule
-from bundle.transforms import CompareEnhancementd
+from bundle.transforms import CompareEnhancementd, KeepTreesd
 
 RULE = EnhancementRule(
     fat=0.267, cell_mm=1.5, along_mm=1.0, sure=2.0, least_mm3=100.0, differ=0.1, spread=0.12, narrow_mm=1.0,
@@ -74,3 +75,12 @@ def test_an_empty_prediction_stays_empty():
     data = item()
     data["pred"].zero_(), data["vein"].zero_()
     assert not COMPARE(data)["pred"].any()
+
+
+def test_the_comparison_comes_into_the_record_of_the_parts():
+    config = ConfigParser.load_config_file("configs/modes/native.yaml")
+    rule = ConfigParser(config | {"threshold_upper": 0.47}).get_parsed_content("keep_parts#rule")
+    data = COMPARE(item())
+    data |= {"prob": data["pred"], "pred": (data["pred"] > 0.47).float()}
+    record = KeepTreesd("pred", rule)(data)["pred"].meta["parts"]
+    assert record["vein_enhancement"] == pytest.approx(0.54, abs=0.06)
