@@ -11,8 +11,8 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
-from bundle.common.coordinates import voxel_to_world, voxel_volume_mm3, world_to_voxel
-from bundle.geometry.core import EnhancementRule, enhancement_of, weigh_evidence
+from bundle.common.coordinates import voxel_to_world, voxel_volume_mm3
+from bundle.geometry.core import EnhancementRule, enhancement_of, sample_volume, weigh_evidence
 
 __all__ = ["CompareEnhancementd"]
 
@@ -59,7 +59,7 @@ class CompareEnhancementd(MapTransform):
         values = [volume[at].cpu().numpy() for volume in both]
         affine = lumen.affine.numpy()
         points = voxel_to_world(np.stack([index.cpu().numpy() for index in at], axis=1), affine)
-        bright = _at(image, points)
+        bright = sample_volume(image.as_tensor()[0].cpu().numpy(), image.affine.numpy(), points, order=0)
         found = enhancement_of(points, *values, bright, voxel_volume_mm3(affine), self.rule)
         if found is None:
             return
@@ -67,10 +67,3 @@ class CompareEnhancementd(MapTransform):
             volume[at] = torch.as_tensor(new).to(volume)
         fat = self.rule.fat
         lumen.meta["vein_enhancement"] = float((found.vein - fat) / (found.artery - fat))
-
-
-def _at(image: MetaTensor, points: np.ndarray) -> np.ndarray:
-    """Of the voxels nearest to points (N, 3) mm."""
-    at = np.rint(world_to_voxel(points, image.affine.numpy())).astype(np.int64)
-    at = torch.as_tensor(np.clip(at, 0, np.subtract(image.shape[1:], 1)), device=image.device)
-    return image.as_tensor()[0][at.unbind(1)].float().cpu().numpy().astype(np.float64)

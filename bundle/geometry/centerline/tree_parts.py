@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from bundle.common.coordinates import (
     ras_to_lps,
@@ -60,11 +61,10 @@ def parts_of(mask: np.ndarray, affine: np.ndarray, rule: TreeRule, known: dict[b
     skeleton = skeletonise(solid, affine, known=known)
     prune(skeleton)
     at = np.rint(world_to_voxel(skeleton.points, affine)).astype(int)
-    flat, nodes = (np.ravel_multi_index(tuple(v.T), mask.shape) for v in (voxels, at))
-    place = np.minimum(np.searchsorted(flat, nodes), len(flat) - 1)
-    part_of = np.where(flat[place] == nodes, label_of[place], 0)
     group = np.arange(int(label_of.max(initial=0)) + 1)
     points = voxel_to_world(voxels, affine)
+    # The nearest voxel's: pits are filled once more before the thinning, so a node may lie beside the mask.
+    part_of = label_of[cKDTree(points).query(skeleton.points)[1]]
     return Parts(solid, skeleton, at, part_of, voxels, points, label_of, group)
 
 

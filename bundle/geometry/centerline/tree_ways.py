@@ -76,9 +76,9 @@ def _ways(
     least probability of lumen along it.
     """
     size = voxel_size_mm(affine)
-    number = parts.group[parts.label_of] + 1  # 0 is what goes; a group may have that number
-    number[~np.isin(number - 1, kept)] = 0
-    own = parts.voxels[number == piece + 1]
+    number = parts.group[parts.label_of]
+    number[~np.isin(number, kept)] = 0
+    own = parts.voxels[number == piece]
     reach = np.ceil(rule.way_mm / size).astype(int)
     low = np.maximum(own.min(axis=0) - reach, 0)
     high = np.minimum(own.max(axis=0) + reach + 1, parts.mask.shape)
@@ -90,16 +90,16 @@ def _ways(
     is_open = (chance >= rule.way_probability) & (group == 0)
     cost = np.full(lumen.shape, np.inf)
     cost[is_open] = 1 / chance[is_open]
-    cost[group == piece + 1] = _OWN
+    cost[group == piece] = _OWN
     # A way ends where it touches another group, within which it would cost nothing to go on.
-    touched = maximum_filter(np.where(group == piece + 1, 0, group), 3)
+    touched = maximum_filter(np.where(group == piece, 0, group), 3)
     finder = MCP_Geometric(cost, sampling=tuple(map(float, size)))
     price = finder.find_costs(own - low)[0]
     found = []
     for other in set(np.unique(touched[is_open & np.isfinite(price)]).tolist()) - {0}:
         ends = np.argwhere((touched == other) & is_open & np.isfinite(price))
         way = np.array(finder.traceback(tuple(ends[np.argmin(price[tuple(ends.T)])])))
-        first = np.flatnonzero(group[tuple(way.T)] == piece + 1)[-1]
+        first = np.flatnonzero(group[tuple(way.T)] == piece)[-1]
         around = np.argwhere(group == other)
         last = around[np.argmin(np.abs(around - way[-1]).sum(axis=1))]
         way = np.concatenate([way[first:], last[None]])
@@ -107,7 +107,7 @@ def _ways(
         length = float(along[-1] + along[-2] - along[1]) / 2  # from wall to wall, half a step from both ends
         way = _face_to_face(way, chance)[1:-1]
         if length <= rule.way_mm:
-            found.append((length, piece, int(other) - 1, way + low, float(lumen[tuple(way.T)].min())))
+            found.append((length, piece, int(other), way + low, float(lumen[tuple(way.T)].min())))
     return found
 
 

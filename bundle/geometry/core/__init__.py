@@ -1,5 +1,4 @@
-"""What all of the geometry works on: the vessels' mask, triangle meshes, the centreline tree; arteries and
-veins by their attenuation."""
+"""What all of the geometry works on: vessels and their attenuation, triangle meshes, centreline trees."""
 
 from .enhancement import Enhancement, EnhancementRule, enhancement_of, weigh_evidence
 from .mesh import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -40,6 +40,13 @@ class EnhancementRule:
     spread: float
     narrow_mm: float
     most: float
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if name in ("cell_mm", "along_mm") and value <= 0:
+                raise ValueError(f"{name} must be above 0, got {value}.")
+            if value < 0 and name != "fat":
+                raise ValueError(f"{name} must be 0 or more, got {value}.")
 
 
 @dataclass(frozen=True)

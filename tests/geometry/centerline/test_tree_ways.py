@@ -6,8 +6,6 @@ import pytest
 from tree_scene import SPACINGS, Scene, rule
 
 from bundle.geometry.centerline import aorta_wall, keep_trees
-from bundle.geometry.centerline.tree_parts import parts_of
-from bundle.geometry.centerline.tree_ways import join_along_probability
 
 
 def kept_of(scene, mask, between, lumen=0.3, vein=0.0, **numbers):
@@ -81,22 +79,3 @@ def test_two_trees_stay_two_and_a_piece_between_them_goes_to_the_nearer():
     assert record["parts_after"] == 2 and join["gap_mm"] < 3
     parts = cc3d.connected_components(kept, connectivity=26)
     assert len(np.unique(parts[piece])) == 1 and np.unique(parts[piece])[0] in np.unique(parts[scene.right])
-
-
-def test_a_group_may_have_the_number_0():
-    """As one gets that is joined at a node of the skeleton beside the mask."""
-    scene = Scene((0.5, 0.5, 0.5))
-    gap = scene.left & scene.tube(17, 20, 40, 45, 4)
-    cut = scene.left & ~gap
-    chance = np.where(cut, 0.9, np.where(gap, 0.3, 0.0))
-    parts = parts_of(cut, scene.affine, rule(), {})
-    assert len(parts.group) == 3
-
-    def boxes(region):
-        return region.take(chance), np.zeros(region.shape)
-
-    usual = join_along_probability(parts, boxes, scene.affine, rule(), [1], [2])
-    parts.group[2] = 0
-    way, joins, apart = join_along_probability(parts, boxes, scene.affine, rule(), [1], [0])
-    assert joins == usual[1] and len(joins) == 1 and apart == []
-    np.testing.assert_array_equal(way, usual[0])

@@ -113,3 +113,11 @@ def test_weighing_moves_probability_from_one_to_the_other(lumen, vein, evidence)
     assert (p - lumen) * evidence >= -1e-9 and (v - vein) * evidence <= 1e-9
     if evidence == 0:
         assert (p, v) == pytest.approx((lumen, vein), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "name, value", [("cell_mm", 0.0), ("along_mm", 0.0), ("most", -1.0), ("spread", -0.1)]
+)
+def test_numbers_that_mean_nothing_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        replace(RULE, **{name: value})
