@@ -1,5 +1,6 @@
 """Numbers that are HU in disguise are brought back to HU; what is no contrast CT is named as such."""
 
+import re
 from dataclasses import replace
 
 import nibabel as nib
@@ -113,6 +114,33 @@ def test_a_ct_without_contrast_is_named(monkeypatch, seed):
     spacing_mm = np.linalg.norm(made.affine[:3, :3], axis=0)
     _, (warning,) = check_intensities("a.nii", torch.from_numpy(made.image.astype(np.float32)), spacing_mm)
     assert "no contrast is seen" in warning
+
+
+def warnings_of_chest(blood, noise, spacing_mm):
+    """Of a chest of 50 HU in air, with an aorta and with noise of so many HU in every voxel."""
+    across, along = np.arange(-90, 90, spacing_mm), np.arange(0, 100, spacing_mm)
+    x, y = np.meshgrid(across, across, indexing="ij")
+    chest = np.where(np.hypot(x, y) < 80, 50.0, -1000.0)
+    chest[np.hypot(x - 20, y) < 16] = blood
+    scan = chest[..., None] + np.random.default_rng(3).normal(0, noise, (*chest.shape, len(along)))
+    return check_intensities("a.nii", torch.from_numpy(scan.astype(np.float32)), [spacing_mm] * 3)[1]
+
+
+@pytest.mark.parametrize(("blood", "noise"), [(350, 110), (240, 62)])
+def test_noise_that_is_high_for_the_contrast_is_named(blood, noise):
+    (sentence,) = warnings_of_chest(blood, noise, 1.0)
+    said = re.search(r"noise is high.* (\d+) HU in voxels of 1 mm where blood has (\d+) HU", sentence)
+    assert float(said[1]) == pytest.approx(noise, rel=0.05)
+    assert float(said[2]) == pytest.approx(blood, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("blood", "noise", "spacing_mm"),
+    [(350, 40, 1.0), (700, 110, 1.0), (350, 110, 0.5)],
+    ids=["little noise", "much contrast", "fine noise, which averages out"],
+)
+def test_noise_that_is_not_high_for_the_contrast_is_not_named(blood, noise, spacing_mm):
+    assert warnings_of_chest(blood, noise, spacing_mm) == []
 
 
 def test_a_real_scan_needs_no_warning(real_cta):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from scipy import ndimage
+from torch.nn import functional
 
 from bundle.common.errors import InputError
 
@@ -14,13 +16,18 @@ __all__ = ["OFFSET", "check_intensities"]
 
 AIR = -1024.0
 OFFSET = 1024.0
-_POOL_MM = 3.0  # noise averages out, and vessels as wide as the aorta stay
+_FINE_MM, _POOL_MM = 1.0, 3.0  # what thin vessels are seen in; noise averages out, and the aorta stays
 _PADDING = -1100.0  # no tissue or air is darker; a scanner fills what it did not see with -2000, -3024 ...
 _GAP = 50.0  # between padding and the darkest air
 _LEAST_PADDING = 1e-3  # of all voxels, for padding
 _LEAST_AIR = 0.01  # of the volume: lung or the air around the patient is in every scan of a chest
 _BLOOD = (200.0, 900.0)
 _AORTA_RADIUS_MM = 12.0  # inscribed at 3 mm voxels: 20 to 28 mm in scans with contrast
+_FAT = -100.0
+_SOFT = (0.0, 200.0)  # muscle, liver and the like, in which noise is measured,
+_BLOCK_MM = 7.0  # in blocks of this size
+_LEAST_BLOCKS = 100
+_LEAST_CONTRAST = 6.0  # of blood over fat, in noise of voxels of 1 mm (docs/results/native.md)
 _TOP = 5000.0
 
 
@@ -32,7 +39,8 @@ def check_intensities(
     - A padding value darker than any tissue becomes air, -1024 HU.
     - HU stored with 1024 added (DICOM's unsigned numbers without their intercept) lose it: nothing is below
       0, and soft tissue lies near 1024 with little between it and the air.
-    - Without air, or without a bright vessel as wide as the aorta, the numbers stay, with a warning.
+    - Without air, without a bright vessel as wide as the aorta, or with much noise for what contrast there
+      is, the numbers stay, with a warning.
 
     ``volume`` is changed in place where it is mended.
 
@@ -48,7 +56,7 @@ def check_intensities(
         if float(padding.float().mean()) >= _LEAST_PADDING and inside > low + _GAP:
             warnings.append(f"voxels of {low:g} HU, outside the scanner's view, were taken for air")
             volume[padding] = low = inside
-    pooled, pooled_mm = _pooled(volume, spacing_mm)
+    pooled, pooled_mm = _pooled(volume, spacing_mm, _POOL_MM)
     if low > -50 and _has_offset(pooled):
         volume -= OFFSET
         pooled = pooled - OFFSET
@@ -64,11 +72,19 @@ def check_intensities(
             f"this does not look like a CT of the chest in Hounsfield units: {100 * air:.1f} % of it is near "
             "the -1000 of air and lung; an MR, a rescaled image or a narrow crop gives no result to trust"
         )
-    elif _widest_blood_mm(pooled, pooled_mm) < _AORTA_RADIUS_MM:
-        warnings.append(
-            "no contrast is seen: nothing as wide as the aorta is brighter than 200 HU, so the coronary "
-            "arteries can hardly be told from what is around them"
-        )
+    else:
+        widest_mm, blood = _widest_blood(pooled, pooled_mm)
+        noise = _noise(*_pooled(volume, spacing_mm, _FINE_MM))
+        if widest_mm < _AORTA_RADIUS_MM:
+            warnings.append(
+                "no contrast is seen: nothing as wide as the aorta is brighter than 200 HU, so the coronary "
+                "arteries can hardly be told from what is around them"
+            )
+        elif noise is not None and blood - _FAT < _LEAST_CONTRAST * noise:
+            warnings.append(
+                f"the noise is high for the contrast, {noise:.0f} HU in voxels of 1 mm where blood has "
+                f"{blood:.0f} HU: much of the arteries may be missing"
+            )
     return volume, warnings
 
 
@@ -85,10 +101,12 @@ def _refuse(path: str, volume: torch.Tensor, low: float, high: float) -> None:
         raise InputError(f"'{path}' has values from {low:g} to {high:g}, which no CT has: {expected}")
 
 
-def _pooled(volume: torch.Tensor, spacing_mm: Sequence[float]) -> tuple[np.ndarray, list[float]]:
-    """The volume at about 3 mm, and its voxel size in mm."""
-    factors = [min(n, max(1, round(_POOL_MM / s))) for n, s in zip(volume.shape, spacing_mm)]
-    pooled = torch.nn.functional.avg_pool3d(volume[None, None], factors)[0, 0]
+def _pooled(
+    volume: torch.Tensor, spacing_mm: Sequence[float], goal_mm: float
+) -> tuple[np.ndarray, list[float]]:
+    """The volume's means in voxels of about `goal_mm`, and their size in mm."""
+    factors = [min(n, max(1, round(goal_mm / s))) for n, s in zip(volume.shape, spacing_mm)]
+    pooled = functional.avg_pool3d(volume[None, None], factors)[0, 0]
     return pooled.numpy(), [f * s for f, s in zip(factors, spacing_mm)]
 
 
@@ -98,7 +116,26 @@ def _has_offset(pooled: np.ndarray) -> bool:
     return bool(air > 0.05 and tissue > 0.2 and between < 0.15)
 
 
-def _widest_blood_mm(pooled: np.ndarray, pooled_mm: Sequence[float]) -> float:
-    """Radius of the largest ball that is as bright as blood with contrast."""
+def _widest_blood(pooled: np.ndarray, pooled_mm: Sequence[float]) -> tuple[float, float]:
+    """Radius (mm) of the largest ball that is as bright as blood with contrast, and its HU; 0, 0 of none."""
     blood = np.pad((pooled > _BLOOD[0]) & (pooled < _BLOOD[1]), 1)
-    return float(ndimage.distance_transform_edt(blood, sampling=pooled_mm).max())
+    depth = ndimage.distance_transform_edt(blood, sampling=pooled_mm)[1:-1, 1:-1, 1:-1]
+    widest = float(depth.max())
+    return widest, float(np.median(pooled[depth >= 0.7 * widest])) if widest else 0.0
+
+
+def _noise(fine: np.ndarray, fine_mm: Sequence[float]) -> float | None:
+    """The standard deviation (HU) that small blocks of soft tissue most often have; None of too few blocks.
+
+    Source: Christianson et al., AJR 205, 2015, W93 to W99.
+    """
+    size = [min(n, max(2, round(_BLOCK_MM / s))) for n, s in zip(fine.shape, fine_mm)]
+    voxels = torch.from_numpy(fine)[None, None]
+    mean, square = (functional.avg_pool3d(v, size)[0, 0] for v in (voxels, voxels.square()))
+    count = math.prod(size)
+    spread = (square - mean.square()).clamp_(min=0).mul_(count / max(count - 1, 1)).sqrt_()
+    spread = spread[(mean > _SOFT[0]) & (mean < _SOFT[1])].numpy()
+    if len(spread) < _LEAST_BLOCKS:
+        return None
+    counts = np.convolve(np.bincount(spread.astype(int)), np.ones(5), "same")
+    return float(counts.argmax()) + 0.5
