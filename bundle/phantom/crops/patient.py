@@ -19,6 +19,7 @@ from bundle.phantom.vessels import STEP, Branch, add_disease, draw_coronaries, d
 
 from .grafts import bypass_grafts
 from .ostia import other_ostia
+from .room import make_room
 from .tissue import KINDS, SLOT, decode, symbolic_contrast
 from .variants import more_branches, occluded, other_dominance, other_lie, swung_courses
 from .veins import companion_veins, more_veins
@@ -99,7 +100,8 @@ def draw_patient(seed: int, *, variants: bool = True, extra_veins: bool = True) 
         variants: the heart lies elsewhere, and so do the ostia and, beside the grooves, the vessels; half of
             the patients have more branches than the whole phantom, and then lesions of their own; one in
             eight has an occlusion, one in twenty bypass grafts, one in twenty a vessel from the wrong sinus,
-            and in a quarter the dominance is not the right one's.
+            and in a quarter the dominance is not the right one's. Chambers give way to the arteries
+            (`make_room`).
         extra_veins: up to twelve more cardiac veins, over the ventricles and beside the arteries, as real
             scans show beyond the few of a whole phantom.
     """
@@ -119,6 +121,8 @@ def draw_patient(seed: int, *, variants: bool = True, extra_veins: bool = True) 
         more_branches(variant, chest, tree)
     symbols = symbolic_contrast()
     deposits = add_disease(stream, tree, symbols)
+    if variants:
+        make_room(chest, tree)
 
     tubes = _Tubes()
     close = np.random.default_rng([seed, _CLOSE])

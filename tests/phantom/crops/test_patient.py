@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
 from bundle.phantom import make_phantom
@@ -21,13 +22,14 @@ from bundle.phantom.crops import (
     grafts,
     ostia,
     render,
+    room,
     stream,
     variants,
     veins,
 )
 from bundle.phantom.crops import patient as patients
-from bundle.phantom.crops.patient import GROUPS
-from bundle.phantom.crops.tissue import SLOT
+from bundle.phantom.crops.patient import GROUPS, QUANTUM_MM
+from bundle.phantom.crops.tissue import ORGANS, SLOT
 from bundle.phantom.scanner import draw_protocol
 from bundle.phantom.vessels import STEP, Branch, Coronaries, Epicardium, add_disease, draw_coronaries
 
@@ -97,6 +99,35 @@ def lumen_tubes(patient):
     """The lumen's tubes as arrays of nodes."""
     tubes = np.split(patient.nodes, patient.tube_start[1:-1])
     return [tube for tube, group in zip(tubes, patient.tube_group) if GROUPS[group] == "lumen"]
+
+
+def in_chambers(patient):
+    """Part of the lumen's nodes that lie in the blood of a chamber, and the greatest depth in mm."""
+    points = patient.nodes[patient.tube_nodes("lumen"), :3]
+    at = ((points - patient.origin) / patient.step)[:, ::-1].T
+    pools = [patient.distance[k] for k, slot in enumerate(patient.organs) if ORGANS[slot] in room.POOLS]
+    depth = [-map_coordinates(pool * QUANTUM_MM, at, order=1, mode="nearest") for pool in pools]
+    return np.mean(np.max(depth, axis=0) > 0), np.max(depth)
+
+
+def test_no_artery_runs_through_the_blood_of_a_chamber(monkeypatch):
+    seeds = (2_960_001, 2_960_011)
+    for seed in seeds:
+        share, deepest = in_chambers(draw_patient(seed))
+        assert share < 1e-3 and deepest < 0.3
+    monkeypatch.setattr(patients, "make_room", lambda chest, tree: None)
+    assert all(in_chambers(draw_patient(seed))[0] > 0.01 for seed in seeds)
+
+
+def test_chambers_away_from_arteries_stay_as_they_are(monkeypatch):
+    made = draw_patient(SEED)
+    monkeypatch.setattr(patients, "make_room", lambda chest, tree: None)
+    plain = draw_patient(SEED)
+    np.testing.assert_array_equal(made.nodes, plain.nodes)
+    changed = np.argwhere((made.distance != plain.distance).any(0))[:, ::-1]
+    apart, _ = cKDTree(made.nodes[made.tube_nodes("wall"), :3]).query(made.origin + changed * made.step)
+    assert 0 < len(changed) < 0.05 * made.distance[0].size and apart.max() < 9
+    assert (made.distance >= plain.distance).all()
 
 
 def test_variants_have_more_branches_that_stand_on_the_tree(monkeypatch):
