@@ -136,7 +136,7 @@ def test_noise_that_is_high_for_the_contrast_is_named(blood, noise):
 
 @pytest.mark.parametrize(
     ("blood", "noise", "spacing_mm"),
-    [(350, 40, 1.0), (700, 110, 1.0), (350, 110, 0.5)],
+    [(350, 40, 1.0), (800, 100, 1.0), (350, 110, 0.5)],
     ids=["little noise", "much contrast", "fine noise, which averages out"],
 )
 def test_noise_that_is_not_high_for_the_contrast_is_not_named(blood, noise, spacing_mm):
