@@ -74,13 +74,12 @@ def check_intensities(
         )
     else:
         widest_mm, blood = _widest_blood(pooled, pooled_mm)
-        noise = _noise(volume, spacing_mm)
         if widest_mm < _AORTA_RADIUS_MM:
             warnings.append(
                 "no contrast is seen: nothing as wide as the aorta is brighter than 200 HU, so the coronary "
                 "arteries can hardly be told from what is around them"
             )
-        elif noise is not None and blood - _FAT < _LEAST_CONTRAST * noise:
+        elif (noise := _noise(volume, spacing_mm)) is not None and blood - _FAT < _LEAST_CONTRAST * noise:
             warnings.append(
                 f"the noise is high for the contrast, {noise:.0f} HU in voxels of 1 mm where blood has "
                 f"{blood:.0f} HU: much of the arteries may be missing"

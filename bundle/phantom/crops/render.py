@@ -10,15 +10,14 @@ import torch
 from . import acquisition, tubes
 from .batch import Batch, to_device
 from .patient import GROUPS, QUANTUM_MM
-from .tissue import ORGANS, SLOT
+from .tissue import CHAMBERS, ORGANS, SLOT
 
 CLASSES = ("other", "coronary", "vein", "aorta", "chamber")
 """Codes of the class map; "chamber" is every other pool of blood of the heart and its great vessels."""
 
 _AORTA = ("aorta", "descending aorta")
-_CHAMBERS = ("right ventricle", "right atrium", "superior vena cava", "pulmonary arteries", "left atrium")
 _CODE = [0] * len(ORGANS)
-for _code, _names in ((3, _AORTA), (4, (*_CHAMBERS, "left ventricle"))):
+for _code, _names in ((3, _AORTA), (4, CHAMBERS)):
     for _name in _names:
         _CODE[SLOT[_name]] = _code
 _FIRST_CODED = min(slot for slot, code in enumerate(_CODE) if code)

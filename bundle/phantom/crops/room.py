@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.spatial import cKDTree
-
 from bundle.phantom.anatomy import Chest
+from bundle.phantom.core import fields
 from bundle.phantom.vessels import Coronaries
 
-POOLS = (
-    "right ventricle",
-    "right atrium",
-    "superior vena cava",
-    "pulmonary arteries",
-    "left atrium",
-    "left ventricle",
-)
-"""Organs that are blood, but for the aorta, in which the arteries begin."""
+from .tissue import CHAMBERS
 
 BETWEEN_MM = 1.0
 """Of tissue between an artery's wall and the blood of a chamber; less where the coarse grid rounds it."""
@@ -33,22 +23,10 @@ def make_room(chest: Chest, tree: Coronaries) -> None:
     indented, as an atrium is by the groove, and its wall is what then shows. The tree must have its disease,
     with which the outer wall comes.
     """
-    points = np.concatenate([branch.points for branch in tree.branches])
-    needed = np.concatenate([branch.outer for branch in tree.branches]) + BETWEEN_MM
-    arteries, grid = cKDTree(points), chest.grid
-    reach = float(needed.max()) + _REACH_MM
-    low = np.floor((points.min(0) - reach - grid.origin) / grid.spacing).astype(int)
-    high = np.ceil((points.max(0) + reach - grid.origin) / grid.spacing).astype(int) + 1
-    box = tuple(slice(max(first, 0), last) for first, last in zip(low[::-1], high[::-1]))
+    around = None
+    for branch in tree.branches:
+        radii = branch.outer + BETWEEN_MM
+        around = fields.thick_path(chest.grid, branch.points, radii, _REACH_MM, out=around)
     for organ in chest.organs:
-        if organ.name not in POOLS:
-            continue
-        sdf = organ.sdf[box]
-        inner = np.argwhere(sdf < reach)
-        at = grid.origin + (inner + [part.start for part in box])[:, ::-1] * grid.spacing
-        apart, nearest = arteries.query(at, distance_upper_bound=reach)
-        close = np.isfinite(apart)
-        free = np.full(len(at), -np.inf)
-        free[close] = needed[nearest[close]] - apart[close]
-        organ.sdf = organ.sdf.copy()
-        organ.sdf[box][tuple(inner.T)] = np.maximum(sdf[tuple(inner.T)], free)
+        if organ.name in CHAMBERS:
+            organ.sdf = fields.without(organ.sdf, around)

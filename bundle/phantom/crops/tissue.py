@@ -55,6 +55,10 @@ ORGANS = (
 
 SLOT = {name: slot for slot, name in enumerate(ORGANS)}
 
+CHAMBERS = ("right ventricle", "right atrium", "superior vena cava", "pulmonary arteries", "left atrium")
+CHAMBERS += ("left ventricle",)
+"""Organs that are pools of blood of the heart and its great vessels, but for the aorta."""
+
 KINDS = ("absolute", "pulmonary", "left_atrium", "aorta", "vein", "vena_cava", "calcium", "wall", "coronary")
 """What a tube is filled with. "absolute" has its HU in its nodes; of the others a node holds a factor, save
 "wall" (1 where the wall is plaque) and "coronary" (mm of path from the ostium)."""
@@ -145,8 +149,7 @@ _FAT = ("subcutaneous fat", "mediastinal fat", "abdominal fat", "pericardial fat
 _SOFT = ("chest wall", "diaphragm", "liver", "stomach", "spleen", "kidneys", "oesophagus", "airway wall")
 _WALLS = ("pericardium", "right ventricle wall", "left ventricle wall", "atrial wall", "pulmonary wall")
 _WALLS += ("aortic wall", "descending aortic wall", "valve leaflets")
-_BLOOD = ("right ventricle", "right atrium", "superior vena cava", "pulmonary arteries", "left atrium")
-_BLOOD += ("left ventricle", "aorta", "descending aorta", "azygos vein", "mammary arteries")
+_BLOOD = (*CHAMBERS, "aorta", "descending aorta", "azygos vein", "mammary arteries")
 
 
 def randomised(rng: np.random.Generator) -> tuple[Contrast, np.ndarray, np.ndarray]:

@@ -22,14 +22,13 @@ from bundle.phantom.crops import (
     grafts,
     ostia,
     render,
-    room,
     stream,
     variants,
     veins,
 )
 from bundle.phantom.crops import patient as patients
 from bundle.phantom.crops.patient import GROUPS, QUANTUM_MM
-from bundle.phantom.crops.tissue import ORGANS, SLOT
+from bundle.phantom.crops.tissue import CHAMBERS, ORGANS, SLOT
 from bundle.phantom.scanner import draw_protocol
 from bundle.phantom.vessels import STEP, Branch, Coronaries, Epicardium, add_disease, draw_coronaries
 
@@ -105,7 +104,7 @@ def in_chambers(patient):
     """Part of the lumen's nodes that lie in the blood of a chamber, and the greatest depth in mm."""
     points = patient.nodes[patient.tube_nodes("lumen"), :3]
     at = ((points - patient.origin) / patient.step)[:, ::-1].T
-    pools = [patient.distance[k] for k, slot in enumerate(patient.organs) if ORGANS[slot] in room.POOLS]
+    pools = [patient.distance[k] for k, slot in enumerate(patient.organs) if ORGANS[slot] in CHAMBERS]
     depth = [-map_coordinates(pool * QUANTUM_MM, at, order=1, mode="nearest") for pool in pools]
     return np.mean(np.max(depth, axis=0) > 0), np.max(depth)
 
